@@ -1,0 +1,1 @@
+"""FastAPI: one folder per noun, the live hub, sign-in."""

@@ -1,0 +1,237 @@
+"""The live protocol of `/v1/live`: tagged unions, one JSON text message each.
+
+A channel's state is a map of keys to objects. A snapshot holds the whole map, a delta the keys that
+changed (null: the key is gone), so a slow client's deltas conflate to the latest per key.
+Rules: `docs/protocol.md`.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, TypeAlias
+
+import msgspec
+
+SUBPROTOCOL = "gemba.live.v1"
+
+
+class ChannelKind(enum.StrEnum):
+    """What a channel shows; the part of its name before the colon."""
+
+    FLOOR = "floor"
+    MACHINE = "machine"
+    ORDER = "order"
+    TRACKING = "tracking"
+    PLAN = "plan"
+    ALARMS = "alarms"
+
+
+class Position(msgspec.Struct, frozen=True):
+    """A place in a channel: offsets of different epochs cannot be compared."""
+
+    epoch: str
+    offset: int
+
+
+class Subscribe(msgspec.Struct, frozen=True, tag_field="op", tag="subscribe"):
+    """Ask for a channel, from where one left off if `since` is given."""
+
+    channel: str
+    since: Position | None = None
+
+
+class Unsubscribe(msgspec.Struct, frozen=True, tag_field="op", tag="unsubscribe"):
+    """Leave a channel."""
+
+    channel: str
+
+
+class Ping(msgspec.Struct, frozen=True, tag_field="op", tag="ping"):
+    """Ask for a sign of life."""
+
+
+class Snapshot(msgspec.Struct, frozen=True, tag_field="op", tag="snapshot"):
+    """The whole state of a channel as of an offset."""
+
+    channel: str
+    epoch: str
+    offset: int
+    data: dict[str, Any]
+
+
+class Delta(msgspec.Struct, frozen=True, tag_field="op", tag="delta"):
+    """The keys that changed since the message before, up to `offset`."""
+
+    channel: str
+    offset: int
+    data: dict[str, Any]
+
+
+class Subscribed(msgspec.Struct, frozen=True, tag_field="op", tag="subscribed"):
+    """The answer to `since` when nothing has to be told again: the deltas since it follow."""
+
+    channel: str
+    epoch: str
+    offset: int
+
+
+class Error(msgspec.Struct, frozen=True, tag_field="op", tag="error"):
+    """A request could not be met."""
+
+    code: str
+    detail: str
+    channel: str | None = None
+
+
+class Pong(msgspec.Struct, frozen=True, tag_field="op", tag="pong"):
+    """The sign of life."""
+
+
+ClientMessage: TypeAlias = Subscribe | Unsubscribe | Ping
+ServerMessage: TypeAlias = Snapshot | Delta | Subscribed | Error | Pong
+
+
+class CloseCode(enum.IntEnum):
+    """Why the server closed a socket."""
+
+    RESUME = 4000
+    """The client was too slow; connect again with `since`."""
+    SIGNED_OUT = 4001
+    BAD_MESSAGE = 4002
+    GOING_AWAY = 1001
+
+
+# What the channels carry. Times are RFC 3339 in UTC; `null` where nothing is known.
+
+
+class CurrentOperation(msgspec.Struct, frozen=True, kw_only=True):
+    """The operation on a machine, as a tile shows it."""
+
+    work_order: str
+    operation: int
+    name: str | None
+    item: str | None
+    customer: str | None
+    order_number: str | None
+    state: str
+    quantity_ordered: float | None
+    good_pieces: int
+    scrap_pieces: int
+    projected_end: str | None
+    due: str | None
+    started: str | None
+
+
+class MachineTile(msgspec.Struct, frozen=True, kw_only=True):
+    """Key of `floor:<site>`: the machine's path. Also key `machine` of `machine:<path>`."""
+
+    machine: str
+    name: str
+    area: str
+    line: str
+    position: int
+    configured: bool
+    state: str
+    reason: str | None
+    state_since: str | None
+    last_seen: str | None
+    good_pieces: int
+    scrap_pieces: int
+    unassigned_good: int
+    unassigned_scrap: int
+    pace: list[int]
+    """Good pieces in each of the last 12 slots of five minutes, oldest first."""
+    pace_percent: int | None
+    """Pace of the last hour against the standard cycle of the current operation."""
+    operation: CurrentOperation | None
+    next_operation: CurrentOperation | None
+    operator: str | None
+
+
+class FloorSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """Key `summary` of `floor:<site>`."""
+
+    site: str
+    name: str
+    time_zone: str
+    machines: int
+    running: int
+    down: int
+    good_pieces_today: int
+    scrap_pieces_today: int
+    orders_open: int
+    orders_at_risk: int
+    dead_letters: int
+
+
+class OperationProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """Key `operation/<work order>/<operation>` of `order:<number>`."""
+
+    work_order: str
+    operation: int
+    name: str | None
+    machine: str | None
+    state: str
+    quantity_ordered: float | None
+    good_pieces: int
+    scrap_pieces: int
+    runs: int
+    planned_start: str | None
+    planned_end: str | None
+    started: str | None
+    ended: str | None
+    projected_end: str | None
+
+
+class OrderView(msgspec.Struct, frozen=True, kw_only=True):
+    """Key `order` of `order:<number>`: where it is, when it will be there, what it waits for."""
+
+    number: str
+    site: str
+    customer: str
+    item: str
+    """The first line's item; with more lines, how many more."""
+    state: str
+    stage: str
+    quantity_ordered: float
+    unit: str
+    good_pieces: float
+    scrap_pieces: int
+    percent: int
+    due: str | None
+    projected_end: str | None
+    lateness_minutes: int | None
+    """Projected end after the due date; negative is early."""
+    waits_for: str | None
+    """A machine reads this: `machine:<path>`, `release`, `material`, ... or null."""
+    received: str
+    changed: str
+    lines: list[dict[str, Any]]
+
+
+class TrackingView(msgspec.Struct, frozen=True, kw_only=True):
+    """Key `order` of `tracking:<link>`: only what the customer may see."""
+
+    number: str
+    customer: str
+    item: str
+    stage: str
+    stages: list[dict[str, Any]]
+    """`{"stage", "state": done|current|ahead, "at"}` in order."""
+    quantity_ordered: float
+    unit: str
+    good_pieces: float
+    percent: int
+    due: str | None
+    expected: str | None
+    expected_latest: str | None
+    time_zone: str
+    changed: str
+    changes: list[dict[str, Any]]
+    """`{"at", "what", "detail"}`, newest first."""
+
+
+class TerminalView(msgspec.Struct, frozen=True, kw_only=True):
+    """Key `queue` of `machine:<path>`: what an operator may start here."""
+
+    operations: list[CurrentOperation]

@@ -1,0 +1,131 @@
+"""The stream's topics and the records on them (MessagePack, arrays instead of maps)."""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+import msgspec
+
+from contracts.ids import EpochMs, MachinePath, SiteCode
+
+TELEMETRY: Final = "gemba.telemetry.v1"
+WAREHOUSE: Final = "gemba.warehouse.v1"
+ORDERS: Final = "gemba.orders.v1"
+OPERATIONS: Final = "gemba.operations.v1"
+PROGRESS: Final = "gemba.progress.v1"
+FLOOR: Final = "gemba.floor.v1"
+DEAD_LETTERS: Final = "gemba.dead-letters.v1"
+
+TOPICS: Final = (TELEMETRY, WAREHOUSE, ORDERS, OPERATIONS, PROGRESS, FLOOR, DEAD_LETTERS)
+PARTITIONS: Final = 4
+"""The same on every backend: the partitioner must agree with the number."""
+
+MAX_PAYLOAD_BYTES: Final = 256 * 1024
+"""A larger MQTT payload is refused."""
+
+MAX_RECORD_BYTES: Final = 480_000
+"""A bundle is closed before it grows beyond this (one statement, one Kafka record)."""
+
+
+class Arrival(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """One MQTT message as a gateway received it.
+
+    Attributes:
+        id: place in the gateway's outbox, rising; names the arrival together with the gateway.
+        topic: index into the bundle's `topics`.
+        received_ms: the gateway's clock at receipt.
+        payload: the bytes as they came. Cut to MAX_PAYLOAD_BYTES when longer.
+        size: the payload's length before any cut.
+    """
+
+    id: int
+    topic: int
+    received_ms: EpochMs
+    payload: bytes
+    size: int
+
+
+class Bundle(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Arrivals of one gateway for the machines of one partition, in order of `Arrival.id`.
+
+    Ids rise from bundle to bundle of the same (gateway, partition): what is not above the highest
+    one stored is a repeat of the bundle, not a new arrival.
+    """
+
+    gateway: str
+    topics: list[str]
+    arrivals: list[Arrival]
+
+
+class OperationProgressed(msgspec.Struct, array_like=True, frozen=True, tag="operation"):
+    """An operation's absolute quantities over all machines, as of row `version`."""
+
+    site: SiteCode
+    work_order_id: int
+    operation_id: int
+    version: int
+    good_pieces: int
+    scrap_pieces: int
+    runs: int
+    state: str
+    order_ids: list[int]
+
+
+class MachineChanged(msgspec.Struct, array_like=True, frozen=True, tag="machine"):
+    """Something a screen shows of a machine changed; the row holds the truth."""
+
+    site: SiteCode
+    machine_id: int
+    path: MachinePath
+    version: int
+
+
+class OrderEvent(msgspec.Struct, array_like=True, frozen=True, tag="order"):
+    """An order, or a work order of it, was created or changed by `audit_id`'s doing."""
+
+    site: SiteCode
+    name: str
+    """Past tense: `OrderReceived`, `OrderChanged`, `OrderReleased`, `OrderCancelled`, ..."""
+    order_id: int
+    work_order_ids: list[int]
+    version: int
+    occurred_ms: EpochMs
+
+
+class DeadLettered(msgspec.Struct, array_like=True, frozen=True, tag="dead_letter"):
+    """A dead letter was stored; its row holds the bytes."""
+
+    site: SiteCode
+    dead_letter_id: int
+    reason: str
+
+
+Event: TypeAlias = OperationProgressed | MachineChanged | OrderEvent | DeadLettered
+
+_encoder = msgspec.msgpack.Encoder()
+_events = msgspec.msgpack.Decoder(list[Event])
+_bundle = msgspec.msgpack.Decoder(Bundle)
+
+
+def encode_bundle(bundle: Bundle) -> bytes:
+    """A bundle as a record's value."""
+    return _encoder.encode(bundle)
+
+
+def decode_bundle(value: bytes) -> Bundle:
+    """The bundle in a record's value.
+
+    Raises:
+        msgspec.DecodeError: the value is no bundle (`msgspec.ValidationError` is one of these).
+    """
+    return _bundle.decode(value)
+
+
+def encode_events(events: list[Event]) -> bytes:
+    """Events as a record's value: records are few and full."""
+    return _encoder.encode(events)
+
+
+def decode_events(value: bytes) -> list[Event]:
+    """The events in a record's value; raises `msgspec.DecodeError` like `decode_bundle`."""
+    return _events.decode(value)

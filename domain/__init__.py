@@ -1,0 +1,1 @@
+"""Decisions as pure functions: no framework, no clock, nothing opened."""

@@ -1,0 +1,1 @@
+"""The gateway: MQTT in, an outbox on disk, bundles of frames to the stream."""

@@ -1,0 +1,1 @@
+"""Settings, clock, logging, metrics, health: no word of the domain."""

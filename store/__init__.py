@@ -1,0 +1,1 @@
+"""PostgreSQL / TimescaleDB: migrations, one module per aggregate, the log, bulk sinks."""

@@ -1,0 +1,1 @@
+"""The Faust app: topics, agents, dead letters; the embedded transport."""
