@@ -120,6 +120,8 @@ class CurrentOperation(msgspec.Struct, frozen=True, kw_only=True):
     projected_end: str | None
     due: str | None
     started: str | None
+    cycle_ms: int | None = None
+    """The standard time of one piece: with `started` it tells where the operation should be now."""
 
 
 class MachineTile(msgspec.Struct, frozen=True, kw_only=True):
