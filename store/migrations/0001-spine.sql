@@ -103,7 +103,8 @@ CREATE TABLE work_orders (
     created_at        timestamptz NOT NULL DEFAULT now(),
     UNIQUE (site_id, number)
 );
-CREATE UNIQUE INDEX work_orders_external ON work_orders (site_id, external_source, external_id);
+CREATE UNIQUE INDEX work_orders_external ON work_orders (site_id, external_source, external_id)
+    WHERE planned;
 
 -- Any demand to any supply, with a quantity. The spine pegs order lines to work orders.
 CREATE TABLE pegs (
@@ -147,6 +148,7 @@ CREATE TABLE contributions (
     scrap          numeric NOT NULL,
     runs           bigint NOT NULL,
     requested      numeric,
+    requested_ms   bigint,
     started_ms     bigint,
     -- The place of the last change of state here, and the state after it; null if never changed.
     change_e       bigint,
@@ -184,15 +186,31 @@ CREATE TABLE seen_ranges (
 );
 
 -- Every accepted object as it was sent. The time stands in the key, as partitioned tables require.
-CREATE TABLE samples (
-    machine_id    integer NOT NULL,
-    t_ms          bigint NOT NULL,
-    publisher_id  bigint NOT NULL,
-    seq           bigint NOT NULL,
-    kind          smallint NOT NULL,
-    received_ms   bigint NOT NULL,
-    body          bytea NOT NULL
-) PARTITION BY RANGE (t_ms);
+-- This is where the flavours are told apart: a hypertable with TimescaleDB, else range partitions
+-- that the stream worker makes as times arrive.
+DO $flavour$
+BEGIN
+    CREATE TABLE samples_shape (
+        machine_id    integer NOT NULL,
+        t_ms          bigint NOT NULL,
+        publisher_id  bigint NOT NULL,
+        seq           bigint NOT NULL,
+        kind          smallint NOT NULL,
+        received_ms   bigint NOT NULL,
+        body          bytea NOT NULL
+    );
+    IF current_setting('shared_preload_libraries') LIKE '%timescaledb%' THEN
+        CREATE EXTENSION IF NOT EXISTS timescaledb;
+        CREATE TABLE samples (LIKE samples_shape INCLUDING ALL);
+        PERFORM create_hypertable('samples', 't_ms', chunk_time_interval => 604800000::bigint,
+                                  create_default_indexes => false);
+    ELSE
+        CREATE TABLE samples (LIKE samples_shape INCLUDING ALL) PARTITION BY RANGE (t_ms);
+    END IF;
+    DROP TABLE samples_shape;
+END
+$flavour$;
+CREATE UNIQUE INDEX samples_identity ON samples (machine_id, t_ms, publisher_id, seq);
 
 -- The live row of a machine: what screens show, and what the fold of its past has come to.
 CREATE TABLE machine_states (
