@@ -119,7 +119,7 @@ class StreamLog(Protocol):
         (On Kafka each record stands for itself: after an error some may have been appended.)
 
         Returns:
-            The offset of each record, in the order given. Records of one partition keep their order.
+            The offset of each record, in the order given; a partition keeps its records' order.
 
         Raises:
             UnknownTopicError: a partition does not exist.
