@@ -1,0 +1,65 @@
+"""Who may do what: roles, permissions and the sites somebody is limited to."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from contracts.ids import SiteCode
+
+
+class Role(enum.StrEnum):
+    """What somebody is here for. The values stand in bearer tokens and in the users' rows."""
+
+    ADMIN = "admin"
+    SUPERVISOR = "supervisor"
+    PLANNER = "planner"
+    SALES = "sales"
+    CUSTOMER_SERVICE = "customer_service"
+    OPERATOR = "operator"
+    VIEWER = "viewer"
+    GATEWAY = "gateway"
+
+
+class Permission(enum.StrEnum):
+    """What a call of the API needs."""
+
+    READ = "read"
+    CONFIGURE = "configure"
+    ORDER = "order"
+    OPERATE = "operate"
+    DEAD_LETTERS = "dead_letters"
+    METRICS = "metrics"
+
+
+_STAFF: Final = frozenset(Role) - {Role.GATEWAY}
+
+_GRANTED: Final[Mapping[Permission, frozenset[Role]]] = MappingProxyType(
+    {
+        Permission.READ: _STAFF,
+        Permission.CONFIGURE: frozenset({Role.ADMIN, Role.PLANNER}),
+        Permission.ORDER: frozenset(
+            {Role.ADMIN, Role.PLANNER, Role.SALES, Role.CUSTOMER_SERVICE},
+        ),
+        Permission.OPERATE: frozenset({Role.ADMIN, Role.SUPERVISOR, Role.OPERATOR}),
+        Permission.DEAD_LETTERS: frozenset({Role.ADMIN, Role.SUPERVISOR}),
+        Permission.METRICS: frozenset({Role.ADMIN, Role.GATEWAY}),
+    }
+)
+
+
+def permissions(role: Role) -> frozenset[Permission]:
+    """Everything that a role may do."""
+    return frozenset(permission for permission, roles in _GRANTED.items() if role in roles)
+
+
+def allows(role: Role, permission: Permission) -> bool:
+    """Whether a role has a permission."""
+    return role in _GRANTED[permission]
+
+
+def sees(limited_to: Collection[SiteCode], site: SiteCode) -> bool:
+    """Whether somebody limited to these sites may know of a site; no limit means every site."""
+    return not limited_to or site in limited_to
