@@ -1,0 +1,385 @@
+"""Customers' orders, their lines and the pegs from lines to work orders."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+from psycopg import sql
+from psycopg.errors import UniqueViolation
+from psycopg.rows import class_row
+
+from domain.orders import LineState
+from store.database import Connection
+from store.errors import ConflictError
+from store.filters import Filters, Page, containing
+
+
+class LineRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An order line. `good_quantity` is what was made for it so far."""
+
+    id: int
+    order_id: int
+    number: int
+    item_id: int
+    item: str
+    item_name: str
+    quantity: Decimal
+    unit: str
+    due_at: datetime | None
+    state: LineState
+    good_quantity: Decimal
+    scrap_pieces: int
+    started_at: datetime | None
+    produced_at: datetime | None
+
+
+class PegRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A quantity of a work order that is meant for a line."""
+
+    order_line_id: int
+    line: int
+    work_order_id: int
+    work_order: str
+    quantity: Decimal
+
+
+class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An order's own row."""
+
+    id: int
+    site_id: int
+    site: str
+    customer: str
+    number: str
+    external_source: str | None
+    external_id: str | None
+    customer_reference: str | None
+    version: int
+    priority: int
+    received_at: datetime
+    changed_at: datetime
+    intake_digest: bytes | None
+
+
+class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """An order to be stored; without `number` one is drawn."""
+
+    site_id: int
+    customer_id: int
+    number: str | None
+    external_source: str | None
+    external_id: str | None
+    customer_reference: str | None
+    priority: int
+    intake_digest: bytes
+
+
+class NewLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line to be stored."""
+
+    number: int
+    item_id: int
+    quantity: Decimal
+    unit: str
+    due_at: datetime | None
+
+
+_ORDER: Final = sql.SQL(
+    """
+    SELECT o.id, o.site_id, s.code AS site, c.code AS customer, o.number, o.external_source,
+           o.external_id, o.customer_reference, o.version, o.priority, o.received_at, o.changed_at,
+           o.intake_digest
+    FROM orders o JOIN sites s ON s.id = o.site_id JOIN customers c ON c.id = o.customer_id
+    """
+)
+
+# The rule of `domain.orders.order_state` in SQL, for filters; a test holds the two together.
+_STATE: Final = """
+    (SELECT CASE
+        WHEN NOT coalesce(bool_or(state <> 'cancelled'), false) THEN 'cancelled'
+        WHEN bool_and(state IN ('produced', 'cancelled')) THEN 'produced'
+        WHEN bool_or(state IN ('in_production', 'produced')) THEN 'in_production'
+        WHEN bool_or(state = 'on_hold') THEN 'on_hold'
+        WHEN bool_or(state = 'received') THEN 'received'
+        WHEN bool_or(state = 'under_review') THEN 'under_review'
+        WHEN bool_or(state = 'confirmed') THEN 'confirmed'
+        ELSE 'released' END
+     FROM order_lines l WHERE l.order_id = o.id)
+"""
+
+
+async def orders(
+    connection: Connection,
+    page: Page,
+    *,
+    site: str | None = None,
+    state: str | None = None,
+    customer: str | None = None,
+    search: str | None = None,
+    limited_to: Collection[str] = (),
+) -> tuple[list[OrderRow], int]:
+    """Orders, newest first, and how many there are.
+
+    `search` finds text in the number, the customer's code and name, their reference and the
+    external id, whatever the case.
+    """
+    filters = Filters()
+    filters.add("s.code = %(site)s", site=site)
+    filters.add("c.code = %(customer)s", customer=customer)
+    filters.add(
+        # Only orders with a line in that state can be in it, save those that mix: this finds few.
+        "EXISTS (SELECT FROM order_lines l WHERE l.order_id = o.id AND l.state = ANY(%(states)s))",
+        states=_line_states(state),
+    )
+    filters.add(f"{_STATE} = %(state)s", state=state)
+    filters.add(
+        """(o.number ILIKE %(search)s OR o.customer_reference ILIKE %(search)s
+            OR o.external_id ILIKE %(search)s OR c.name ILIKE %(search)s
+            OR c.code ILIKE %(search)s)""",
+        search=containing(search) if search else None,
+    )
+    filters.limit_to_sites(limited_to)
+    cursor = connection.cursor(row_factory=class_row(OrderRow))
+    await cursor.execute(
+        _ORDER + filters.where + sql.SQL(" ORDER BY o.id DESC LIMIT %(limit)s OFFSET %(offset)s"),
+        {**filters.parameters, **page.parameters},
+    )
+    rows = await cursor.fetchall()
+    counted = await connection.execute(
+        sql.SQL(
+            """
+            SELECT count(*) FROM orders o JOIN sites s ON s.id = o.site_id
+            JOIN customers c ON c.id = o.customer_id
+            """
+        )
+        + filters.where,
+        filters.parameters,
+    )
+    total = await counted.fetchone()
+    return rows, total[0] if total else 0
+
+
+def _line_states(state: str | None) -> list[str] | None:
+    """The states of which an order in `state` has at least one line."""
+    if state is None:
+        return None
+    if state == LineState.IN_PRODUCTION:
+        return [LineState.IN_PRODUCTION.value, LineState.PRODUCED.value]
+    return [state]
+
+
+async def find(
+    connection: Connection,
+    *,
+    number: str | None = None,
+    external: tuple[str, str] | None = None,
+    for_update: bool = False,
+) -> OrderRow | None:
+    """An order by its number or its external id, its row locked if asked."""
+    filters = Filters()
+    filters.add("o.number = %(number)s", number=number)
+    if external is not None:
+        filters.add(
+            "o.external_source = %(source)s AND o.external_id = %(external_id)s",
+            source=external[0],
+            external_id=external[1],
+        )
+    lock = sql.SQL(" FOR UPDATE OF o" if for_update else "")
+    cursor = connection.cursor(row_factory=class_row(OrderRow))
+    await cursor.execute(_ORDER + filters.where + lock, filters.parameters)
+    return await cursor.fetchone()
+
+
+async def lines(
+    connection: Connection, order_ids: Sequence[int], *, for_update: bool = False
+) -> dict[int, list[LineRow]]:
+    """The lines of orders, by order, in the order of their numbers; locked if asked."""
+    lock = sql.SQL(" FOR UPDATE OF l" if for_update else "")
+    cursor = connection.cursor(row_factory=class_row(LineRow))
+    await cursor.execute(
+        sql.SQL(
+            """
+            SELECT l.id, l.order_id, l.number, l.item_id, i.code AS item, i.name AS item_name,
+                   l.quantity, l.unit, l.due_at, l.state, l.good_quantity, l.scrap_pieces,
+                   l.started_at, l.produced_at
+            FROM order_lines l JOIN items i ON i.id = l.item_id
+            WHERE l.order_id = ANY(%s) ORDER BY l.order_id, l.number
+            """
+        )
+        + lock,
+        (list(order_ids),),
+    )
+    found: dict[int, list[LineRow]] = {order_id: [] for order_id in order_ids}
+    for row in await cursor.fetchall():
+        found[row.order_id].append(msgspec.structs.replace(row, state=LineState(row.state)))
+    return found
+
+
+async def pegs(connection: Connection, order_id: int) -> list[PegRow]:
+    """What is pegged to an order, by line and work order."""
+    cursor = connection.cursor(row_factory=class_row(PegRow))
+    await cursor.execute(
+        """
+        SELECT p.order_line_id, l.number AS line, p.work_order_id, w.number AS work_order,
+               p.quantity
+        FROM pegs p
+        JOIN order_lines l ON l.id = p.order_line_id
+        JOIN work_orders w ON w.id = p.work_order_id
+        WHERE l.order_id = %s ORDER BY l.number, p.id
+        """,
+        (order_id,),
+    )
+    return await cursor.fetchall()
+
+
+async def insert(connection: Connection, new: NewOrder) -> tuple[int, str] | None:
+    """Store an order; answers its id and number, or None when its external id is known already.
+
+    Somebody else's intake of the same order that is still under way is waited for.
+
+    Raises:
+        ConflictError: another order has this number.
+    """
+    while True:
+        number = new.number or await _draw_number(connection)
+        try:
+            async with connection.transaction():
+                cursor = await connection.execute(
+                    """
+                    INSERT INTO orders (site_id, customer_id, number, external_source, external_id,
+                                        customer_reference, priority, intake_digest)
+                    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+                    ON CONFLICT (external_source, external_id) DO NOTHING RETURNING id
+                    """,
+                    (
+                        new.site_id,
+                        new.customer_id,
+                        number,
+                        new.external_source,
+                        new.external_id,
+                        new.customer_reference,
+                        new.priority,
+                        new.intake_digest,
+                    ),
+                )
+        except UniqueViolation:
+            if new.number is not None:
+                raise ConflictError(f"there is an order {number!r} already") from None
+            continue  # somebody gave an order the drawn number by hand
+        row = await cursor.fetchone()
+        return None if row is None else (row[0], number)
+
+
+async def insert_lines(
+    connection: Connection, order_id: int, new: Sequence[NewLine], state: LineState
+) -> None:
+    """Store an order's lines."""
+    cursor = connection.cursor()
+    await cursor.executemany(
+        """
+        INSERT INTO order_lines (order_id, number, item_id, quantity, unit, due_at, state)
+        VALUES (%s, %s, %s, %s, %s, %s, %s)
+        """,
+        [
+            (order_id, line.number, line.item_id, line.quantity, line.unit, line.due_at, state)
+            for line in new
+        ],
+    )
+
+
+async def touch(connection: Connection, order_id: int, *, priority: int | None = None) -> int:
+    """Note that an order changed; answers its new version."""
+    cursor = await connection.execute(
+        """
+        UPDATE orders
+        SET version = version + 1, changed_at = now(), priority = coalesce(%s, priority)
+        WHERE id = %s RETURNING version
+        """,
+        (priority, order_id),
+    )
+    row = await cursor.fetchone()
+    assert row is not None  # noqa: S101 - the caller holds the row's lock
+    version: int = row[0]
+    return version
+
+
+async def set_line_state(connection: Connection, line_id: int, state: LineState) -> None:
+    """Move a line to a state that `domain.orders` decided on."""
+    await connection.execute(
+        "UPDATE order_lines SET state = %s WHERE id = %s", (state.value, line_id)
+    )
+
+
+async def change_line(
+    connection: Connection, line_id: int, *, quantity: Decimal, due_at: datetime | None
+) -> None:
+    """Give a line another quantity and due date, and the work order that makes it alone."""
+    await connection.execute(
+        "UPDATE order_lines SET quantity = %s, due_at = %s WHERE id = %s",
+        (quantity, due_at, line_id),
+    )
+    cursor = await connection.execute(
+        """
+        SELECT p.work_order_id FROM pegs p WHERE p.order_line_id = %(line)s
+        AND (SELECT count(*) FROM pegs q WHERE q.order_line_id = %(line)s) = 1
+        AND (SELECT count(*) FROM pegs q WHERE q.work_order_id = p.work_order_id) = 1
+        """,
+        {"line": line_id},
+    )
+    sole = await cursor.fetchone()
+    if sole is None:
+        return
+    await connection.execute(
+        """
+        UPDATE work_orders SET quantity_ordered = %s, due_at = %s, version = version + 1
+        WHERE id = %s
+        """,
+        (quantity, due_at, sole[0]),
+    )
+    await connection.execute(
+        "UPDATE operations SET quantity = %s WHERE planned AND work_order_id = %s",
+        (quantity, sole[0]),
+    )
+    await connection.execute(
+        "UPDATE pegs SET quantity = %s WHERE order_line_id = %s", (quantity, line_id)
+    )
+
+
+async def peg(
+    connection: Connection, *, line_id: int, work_order_id: int, quantity: Decimal
+) -> None:
+    """Mean a quantity of a work order for a line."""
+    await connection.execute(
+        """
+        INSERT INTO pegs (order_line_id, work_order_id, quantity) VALUES (%s, %s, %s)
+        ON CONFLICT (order_line_id, work_order_id) DO UPDATE SET quantity = excluded.quantity
+        """,
+        (line_id, work_order_id, quantity),
+    )
+
+
+async def work_orders_only_for(connection: Connection, line_ids: Sequence[int]) -> list[int]:
+    """Work orders that are pegged to these lines and to no line that is still wanted."""
+    cursor = await connection.execute(
+        """
+        SELECT DISTINCT p.work_order_id FROM pegs p
+        WHERE p.order_line_id = ANY(%(lines)s) AND NOT EXISTS (
+            SELECT FROM pegs q JOIN order_lines l ON l.id = q.order_line_id
+            WHERE q.work_order_id = p.work_order_id AND l.state <> 'cancelled'
+              AND l.id <> ALL(%(lines)s))
+        ORDER BY p.work_order_id
+        """,
+        {"lines": list(line_ids)},
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def _draw_number(connection: Connection) -> str:
+    cursor = await connection.execute("SELECT nextval('order_numbers')")
+    row = await cursor.fetchone()
+    assert row is not None  # noqa: S101 - a sequence gives a number
+    return f"SO-{row[0]:06d}"

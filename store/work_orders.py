@@ -1,0 +1,398 @@
+"""Work orders and their operations: planned here, progressed by the telemetry agent.
+
+The agent alone writes `operations.state` and the pieces; the planning side writes the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+from psycopg import sql
+from psycopg.rows import class_row
+
+from store.database import Connection
+from store.filters import Filters, Page
+
+
+class OperationRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An operation. `state` is the join's word; `quantity` is what is to be made here."""
+
+    id: int
+    work_order_id: int
+    site: str
+    work_order: str
+    number: int
+    name: str | None
+    machine: str | None
+    planned: bool
+    cancelled: bool
+    released: bool
+    state: str
+    runs: int
+    good_pieces: Decimal
+    scrap_pieces: Decimal
+    quantity: Decimal | None
+    cycle_ms: int | None
+    setup_ms: int
+    started_ms: int | None
+    ended_ms: int | None
+
+
+class WorkOrderRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A work order with what its operations have come to; states in the order of their numbers."""
+
+    id: int
+    site: str
+    number: str
+    external_source: str | None
+    external_id: str | None
+    item: str | None
+    quantity_ordered: Decimal | None
+    unit: str
+    due_at: datetime | None
+    planned: bool
+    cancelled: bool
+    version: int
+    good_pieces: Decimal
+    scrap_pieces: Decimal
+
+
+class NewWorkOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """A work order to be stored; without `number` one is drawn."""
+
+    site_id: int
+    number: str | None
+    external_source: str | None = None
+    external_id: str | None = None
+    item_id: int | None = None
+    quantity_ordered: Decimal | None = None
+    unit: str = "pcs"
+    due_at: datetime | None = None
+    intake_digest: bytes | None = None
+
+
+class NewOperation(msgspec.Struct, frozen=True, kw_only=True):
+    """An operation to be stored."""
+
+    number: int
+    name: str | None
+    machine_id: int | None
+    cycle_ms: int | None
+    setup_ms: int
+    quantity: Decimal | None
+
+
+class StoredWorkOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """What an intake has to know of a work order that is there already."""
+
+    id: int
+    site_id: int
+    number: str
+    planned: bool
+    cancelled: bool
+    intake_digest: bytes | None
+
+
+# The rule of `domain.orders.operation_state` and `work_order_state`, for filters; a test holds the
+# two together.
+_OPERATION_STATE: Final = """
+    CASE WHEN w.cancelled_at IS NOT NULL AND o.runs = 0 AND o.state IN ('planned', 'released')
+         THEN 'cancelled' ELSE o.state END
+"""
+_WORK_ORDER_STATE: Final = """
+    (SELECT CASE
+        WHEN bool_or(state = 'running') THEN 'running'
+        WHEN bool_or(state = 'paused') THEN 'paused'
+        WHEN bool_or(state = 'interrupted') THEN 'interrupted'
+        WHEN bool_and(state = 'completed') THEN 'completed'
+        WHEN w.cancelled_at IS NOT NULL THEN 'cancelled'
+        WHEN NOT coalesce(bool_or(state IN ('completed', 'aborted')), false) THEN 'planned'
+        WHEN NOT bool_or(state = 'aborted') THEN 'running'
+        WHEN bool_and(state IN ('completed', 'aborted')) THEN 'aborted'
+        ELSE 'interrupted' END
+     FROM (SELECT CASE WHEN w.cancelled_at IS NOT NULL AND o.runs = 0
+                            AND o.state IN ('planned', 'released')
+                       THEN 'cancelled' ELSE o.state END AS state
+           FROM operations o WHERE o.work_order_id = w.id) AS states)
+"""
+
+_OPERATION: Final = sql.SQL(
+    """
+    SELECT o.id, o.work_order_id, s.code AS site, w.number AS work_order, o.number, o.name,
+           coalesce(m.path, (
+               SELECT ran.path FROM contributions c JOIN machines ran ON ran.id = c.machine_id
+               WHERE c.operation_id = o.id
+               ORDER BY c.change_e DESC NULLS LAST, ran.path LIMIT 1)) AS machine,
+           o.planned, w.cancelled_at IS NOT NULL AS cancelled,
+           w.planned AND o.planned AND w.cancelled_at IS NULL AS released,
+           o.state, o.runs, o.good_pieces, o.scrap_pieces,
+           coalesce(o.quantity, o.requested, w.quantity_ordered) AS quantity,
+           o.cycle_ms, o.setup_ms, o.started_ms, o.ended_ms
+    FROM operations o
+    JOIN work_orders w ON w.id = o.work_order_id
+    JOIN sites s ON s.id = w.site_id
+    LEFT JOIN machines m ON m.id = o.machine_id
+    """
+)
+
+_WORK_ORDER: Final = sql.SQL(
+    """
+    SELECT w.id, s.code AS site, w.number, w.external_source,
+           coalesce(w.external_id, CASE WHEN NOT w.planned THEN w.number END) AS external_id,
+           coalesce(i.code, w.item_text) AS item,
+           coalesce(w.quantity_ordered, made.requested) AS quantity_ordered, w.unit, w.due_at,
+           w.planned, w.cancelled_at IS NOT NULL AS cancelled, w.version,
+           coalesce(made.good_pieces, 0) AS good_pieces,
+           coalesce(made.scrap_pieces, 0) AS scrap_pieces
+    FROM (SELECT w.* FROM work_orders w JOIN sites s ON s.id = w.site_id {where}
+          ORDER BY s.code, w.number LIMIT %(limit)s OFFSET %(offset)s) AS w
+    JOIN sites s ON s.id = w.site_id
+    LEFT JOIN items i ON i.id = w.item_id
+    LEFT JOIN LATERAL (
+        SELECT (array_agg(o.good_pieces ORDER BY o.number DESC))[1] AS good_pieces,
+               sum(o.scrap_pieces) AS scrap_pieces, max(o.requested) AS requested
+        FROM operations o WHERE o.work_order_id = w.id) AS made ON true
+    ORDER BY s.code, w.number
+    """
+)
+
+
+async def operations(
+    connection: Connection,
+    page: Page,
+    *,
+    site: str | None = None,
+    work_order: str | None = None,
+    machine: str | None = None,
+    state: str | None = None,
+    limited_to: Collection[str] = (),
+) -> tuple[list[OperationRow], int]:
+    """Operations by work order and number, and how many there are.
+
+    `machine` finds those planned on it and those that ran on it; `state` is the one people see.
+    """
+    filters = Filters()
+    filters.add("s.code = %(site)s", site=site)
+    filters.add("w.number = %(work_order)s", work_order=work_order)
+    filters.add(
+        """(o.machine_id = (SELECT id FROM machines WHERE path = %(machine)s) OR EXISTS (
+            SELECT FROM contributions c JOIN machines ran ON ran.id = c.machine_id
+            WHERE c.operation_id = o.id AND ran.path = %(machine)s))""",
+        machine=machine,
+    )
+    filters.add(f"({_OPERATION_STATE}) = %(state)s", state=state)
+    filters.limit_to_sites(limited_to)
+    cursor = connection.cursor(row_factory=class_row(OperationRow))
+    await cursor.execute(
+        _OPERATION
+        + filters.where
+        + sql.SQL(" ORDER BY w.number, o.number, s.code LIMIT %(limit)s OFFSET %(offset)s"),
+        {**filters.parameters, **page.parameters},
+    )
+    rows = await cursor.fetchall()
+    counted = await connection.execute(
+        sql.SQL(
+            """
+            SELECT count(*) FROM operations o JOIN work_orders w ON w.id = o.work_order_id
+            JOIN sites s ON s.id = w.site_id
+            """
+        )
+        + filters.where,
+        filters.parameters,
+    )
+    total = await counted.fetchone()
+    return rows, total[0] if total else 0
+
+
+async def operations_of(
+    connection: Connection, work_order_ids: Sequence[int]
+) -> dict[int, list[OperationRow]]:
+    """The operations of work orders, by work order, in the order of their numbers."""
+    cursor = connection.cursor(row_factory=class_row(OperationRow))
+    await cursor.execute(
+        _OPERATION + sql.SQL(" WHERE o.work_order_id = ANY(%s) ORDER BY o.work_order_id, o.number"),
+        (list(work_order_ids),),
+    )
+    found: dict[int, list[OperationRow]] = {id_: [] for id_ in work_order_ids}
+    for row in await cursor.fetchall():
+        found[row.work_order_id].append(row)
+    return found
+
+
+async def work_orders(
+    connection: Connection,
+    page: Page,
+    *,
+    work_order_id: int | None = None,
+    site: str | None = None,
+    external_source: str | None = None,
+    state: str | None = None,
+    limited_to: Collection[str] = (),
+) -> tuple[list[WorkOrderRow], int]:
+    """Work orders by site and number, and how many there are."""
+    filters = Filters()
+    filters.add("w.id = %(work_order_id)s", work_order_id=work_order_id)
+    filters.add("s.code = %(site)s", site=site)
+    filters.add("w.external_source = %(external_source)s", external_source=external_source)
+    filters.add(f"{_WORK_ORDER_STATE} = %(state)s", state=state)
+    filters.limit_to_sites(limited_to)
+    cursor = connection.cursor(row_factory=class_row(WorkOrderRow))
+    await cursor.execute(
+        _WORK_ORDER.format(where=filters.where), {**filters.parameters, **page.parameters}
+    )
+    rows = await cursor.fetchall()
+    counted = await connection.execute(
+        sql.SQL("SELECT count(*) FROM work_orders w JOIN sites s ON s.id = w.site_id")
+        + filters.where,
+        filters.parameters,
+    )
+    total = await counted.fetchone()
+    return rows, total[0] if total else 0
+
+
+async def lock(
+    connection: Connection,
+    *,
+    work_order_id: int | None = None,
+    site_id: int | None = None,
+    number: str | None = None,
+    external: tuple[str, str] | None = None,
+) -> StoredWorkOrder | None:
+    """A work order by its id, its number or its external id at a site; locked."""
+    filters = Filters()
+    filters.add("w.id = %(id)s", id=work_order_id)
+    filters.add("w.site_id = %(site_id)s", site_id=site_id)
+    filters.add("w.number = %(number)s", number=number)
+    if external is not None:
+        filters.add(
+            "w.external_source = %(source)s AND w.external_id = %(external_id)s",
+            source=external[0],
+            external_id=external[1],
+        )
+    cursor = connection.cursor(row_factory=class_row(StoredWorkOrder))
+    await cursor.execute(
+        sql.SQL(
+            """
+            SELECT w.id, w.site_id, w.number, w.planned, w.cancelled_at IS NOT NULL AS cancelled,
+                   w.intake_digest
+            FROM work_orders w
+            """
+        )
+        + filters.where
+        + sql.SQL(" FOR UPDATE"),
+        filters.parameters,
+    )
+    return await cursor.fetchone()
+
+
+async def insert(connection: Connection, new: NewWorkOrder) -> tuple[int, str] | None:
+    """Store a planned work order; answers its id and number, or None when it is there already.
+
+    Somebody else's insertion of the same one that is still under way is waited for.
+    """
+    while True:
+        number = new.number or await _draw_number(connection)
+        cursor = await connection.execute(
+            """
+            INSERT INTO work_orders
+                (site_id, number, external_source, external_id, item_id, quantity_ordered, unit,
+                 due_at, intake_digest, planned)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, true)
+            ON CONFLICT DO NOTHING RETURNING id
+            """,
+            (
+                new.site_id,
+                number,
+                new.external_source,
+                new.external_id,
+                new.item_id,
+                new.quantity_ordered,
+                new.unit,
+                new.due_at,
+                new.intake_digest,
+            ),
+        )
+        row = await cursor.fetchone()
+        if row is not None:
+            return row[0], number
+        if new.number is not None or new.external_id is not None:
+            return None
+
+
+async def adopt(connection: Connection, work_order_id: int, new: NewWorkOrder) -> None:
+    """Plan a work order that the floor had named before anybody planned it."""
+    await connection.execute(
+        """
+        UPDATE work_orders
+        SET planned = true, external_source = coalesce(%s, external_source),
+            external_id = coalesce(%s, external_id), item_id = %s, quantity_ordered = %s,
+            unit = %s, due_at = %s, intake_digest = %s, version = version + 1
+        WHERE id = %s
+        """,
+        (
+            new.external_source,
+            new.external_id,
+            new.item_id,
+            new.quantity_ordered,
+            new.unit,
+            new.due_at,
+            new.intake_digest,
+            work_order_id,
+        ),
+    )
+
+
+async def put_operations(
+    connection: Connection, work_order_id: int, new: Sequence[NewOperation]
+) -> None:
+    """Plan operations of a work order, also those that the floor had named before."""
+    cursor = connection.cursor()
+    await cursor.executemany(
+        """
+        INSERT INTO operations AS o
+            (work_order_id, number, name, planned, machine_id, cycle_ms, setup_ms, quantity)
+        VALUES (%s, %s, %s, true, %s, %s, %s, %s)
+        ON CONFLICT (work_order_id, number) DO UPDATE
+        SET planned = true, name = excluded.name, machine_id = excluded.machine_id,
+            cycle_ms = excluded.cycle_ms, setup_ms = excluded.setup_ms,
+            quantity = excluded.quantity, version = o.version + 1
+        """,
+        [
+            (work_order_id, o.number, o.name, o.machine_id, o.cycle_ms, o.setup_ms, o.quantity)
+            for o in sorted(new, key=lambda operation: operation.number)
+        ],
+    )
+
+
+async def cancel(connection: Connection, work_order_ids: Sequence[int]) -> None:
+    """Mark work orders as cancelled; what runs is left to the floor."""
+    await connection.execute(
+        """
+        UPDATE work_orders SET cancelled_at = coalesce(cancelled_at, now()), version = version + 1
+        WHERE id = ANY(%s)
+        """,
+        (list(work_order_ids),),
+    )
+
+
+async def is_cancelled(connection: Connection, site_id: int, number: str) -> bool:
+    """Whether a site's work order of that number was cancelled; one nobody knows was not."""
+    cursor = await connection.execute(
+        """
+        SELECT 1 FROM work_orders
+        WHERE site_id = %s AND number = %s AND cancelled_at IS NOT NULL
+        """,
+        (site_id, number),
+    )
+    return await cursor.fetchone() is not None
+
+
+async def _draw_number(connection: Connection) -> str:
+    cursor = await connection.execute("SELECT nextval('work_order_numbers')")
+    row = await cursor.fetchone()
+    assert row is not None  # noqa: S101 - a sequence gives a number
+    return f"WO-{row[0]:06d}"
