@@ -1,0 +1,89 @@
+"""The process of the embedded broker amqtt: `python -m launch.backends.amqtt_broker FILE`.
+
+amqtt would listen on every address, let anybody in, and take packets of 256 MB. Here our own
+listener on the loopback interface hands it the connections and bounds what they may send; users
+and topics come from the configuration (`launch.backends.mqtt.AmqttConfiguration`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from pathlib import Path
+
+import msgspec
+from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter
+from amqtt.broker import Broker
+
+from launch.backends.mqtt import AmqttConfiguration
+from launch.ports import LOOPBACK
+
+_LISTENER = "default"
+_HEADER_ALLOWANCE_BYTES = 70_000  # the longest topic and the packet's other fields
+_log = logging.getLogger("gemba.amqtt")
+
+
+class _BoundedReader(StreamReaderAdapter):  # type: ignore[misc]  # amqtt's types are not read
+    """Ends the connection of a client that announces more than the limit."""
+
+    def __init__(self, reader: asyncio.StreamReader, limit_bytes: int) -> None:
+        super().__init__(reader)
+        self._limit_bytes = limit_bytes
+
+    async def read(self, n: int = -1) -> bytes:
+        if n > self._limit_bytes:
+            _log.warning("a client announced %d bytes: connection ended", n)
+            self.feed_eof()
+            raise ConnectionResetError("packet too large")
+        data: bytes = await super().read(n)
+        return data
+
+
+def _build(configuration: AmqttConfiguration) -> Broker:
+    return Broker(
+        {
+            "listeners": {_LISTENER: {"type": "external"}},
+            "plugins": {
+                "amqtt.plugins.authentication.FileAuthPlugin": {
+                    "password_file": configuration.password_file
+                },
+                "amqtt.plugins.topic_checking.TopicAccessControlListPlugin": {
+                    "publish_acl": configuration.publish,
+                    "acl": configuration.subscribe,
+                },
+            },
+        }
+    )
+
+
+async def _serve(configuration: AmqttConfiguration) -> None:
+    broker = _build(configuration)
+    await broker.start()
+    limit_bytes = configuration.message_limit_bytes + _HEADER_ALLOWANCE_BYTES
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await broker.external_connected(
+            _BoundedReader(reader, limit_bytes), StreamWriterAdapter(writer), _LISTENER
+        )
+
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    server = await asyncio.start_server(connected, LOOPBACK, configuration.port)
+    await ended.wait()
+    server.close()
+    await broker.shutdown()
+
+
+def main(arguments: list[str]) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+    content = Path(arguments[0]).read_bytes()
+    asyncio.run(_serve(msgspec.json.decode(content, type=AmqttConfiguration)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

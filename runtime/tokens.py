@@ -1,0 +1,87 @@
+"""Bearer tokens of programs: JWTs signed (HS256) with the installation's key.
+
+Claims: `aud` "gemba", `sub` (who asked for it), `role`, `sites` (empty: all), `iat`, `exp`, `jti`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import jwt
+
+ALGORITHM = "HS256"
+AUDIENCE = "gemba"
+
+
+class TokenError(Exception):
+    """A token that opens nothing; the message says why and holds no part of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claims:
+    """What a valid token says."""
+
+    subject: str
+    role: str
+    sites: tuple[str, ...]
+    """Codes of the sites the token is limited to; empty means all."""
+    expires_at: datetime
+
+
+def issue_token(
+    secret: str,
+    *,
+    role: str,
+    sites: Sequence[str] = (),
+    days: float = 1,
+    subject: str = "token",
+) -> str:
+    """A signed token for a role, valid for `days` from now, limited to `sites` (none: all)."""
+    now = datetime.now(UTC)
+    return jwt.encode(
+        {
+            "aud": AUDIENCE,
+            "sub": subject,
+            "role": role,
+            "sites": list(sites),
+            "iat": now,
+            "exp": now + timedelta(days=days),
+            "jti": uuid4().hex,
+        },
+        secret,
+        algorithm=ALGORITHM,
+    )
+
+
+def verify_token(secret: str, token: str) -> Claims:
+    """What a token says, when the installation signed it and it has not expired.
+
+    Raises:
+        TokenError: it is not a token, not ours, expired, or lacks a claim.
+    """
+    try:
+        claims = jwt.decode(
+            token,
+            secret,
+            algorithms=[ALGORITHM],
+            audience=AUDIENCE,
+            options={"require": ["aud", "sub", "iat", "exp"]},
+        )
+    except jwt.ExpiredSignatureError as error:
+        raise TokenError("the token has expired") from error
+    except jwt.InvalidTokenError as error:
+        raise TokenError("the token is not valid here") from error
+    role, sites = claims.get("role"), claims.get("sites")
+    if not isinstance(role, str) or not isinstance(sites, list):
+        raise TokenError("the token names no role or no sites")
+    if not all(isinstance(site, str) for site in sites):
+        raise TokenError("the token's sites are not text")
+    return Claims(
+        subject=claims["sub"],
+        role=role,
+        sites=tuple(sites),
+        expires_at=datetime.fromtimestamp(claims["exp"], UTC),
+    )

@@ -1,0 +1,145 @@
+"""Real servers for the tests, and the fixtures that give each test a clean piece of them.
+
+What a machine lacks is skipped and said aloud; with GEMBA_TEST_FORBID_SKIP=1 (CI) it fails.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+from redis import Redis
+
+from launch.backends.mqtt import BrokerKind, MqttBroker, mosquitto_binary
+from launch.backends.postgres import ROLE, PostgresServer
+from launch.backends.running import RunningBroker, running
+from launch.backends.valkey import ValkeyServer
+from store.migrate import migrate
+
+_FORBID_SKIP = "GEMBA_TEST_FORBID_SKIP"
+_TEMPLATE = "gemba_template"
+_numbers = count(1)
+
+
+def _missing(marker: str) -> str | None:
+    """What the machine lacks for tests with the marker; None when it has it."""
+    present = {
+        "mosquitto": mosquitto_binary() is not None,
+        "redis_server": bool(shutil.which("redis-server") or shutil.which("valkey-server")),
+        "chromium": bool(shutil.which("chromium") or shutil.which("chromium-browser")),
+    }
+    return None if present.get(marker, True) else f"{marker.replace('_', '-')} is not installed"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker in ("mosquitto", "redis_server", "chromium"):
+        if item.get_closest_marker(marker) is None:
+            continue
+        missing = _missing(marker)
+        if missing is not None:
+            if os.environ.get(_FORBID_SKIP) == "1":
+                pytest.fail(f"{missing}, and {_FORBID_SKIP}=1 forbids skipping", pytrace=False)
+            pytest.skip(missing)
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """An empty data directory."""
+    path = tmp_path / "var"
+    path.mkdir()
+    return path
+
+
+# PostgreSQL -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A running PostgreSQL with a migrated template database."""
+    folder = tmp_path_factory.mktemp("postgres")
+    server = PostgresServer(folder, durable=False, shared_buffers_mb=64)
+    with running(server, folder / "postgres.log"):
+        with psycopg.connect(server.superuser_url, autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} OWNER {}").format(
+                    sql.Identifier(_TEMPLATE), sql.Identifier(ROLE)
+                )
+            )
+        migrate(_database(server.url, _TEMPLATE))
+        yield server
+
+
+@pytest.fixture
+def database_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """A migrated database of the test's own, owned by the role in the URL."""
+    yield from _fresh_database(postgres_server, template=_TEMPLATE)
+
+
+@pytest.fixture
+def empty_database_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """A database of the test's own without any tables."""
+    yield from _fresh_database(postgres_server, template="template0")
+
+
+def _fresh_database(server: PostgresServer, *, template: str) -> Iterator[str]:
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(server.superuser_url, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}").format(
+                sql.Identifier(name), sql.Identifier(ROLE), sql.Identifier(template)
+            )
+        )
+        yield _database(server.url, name)
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _database(url: str, name: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+# Valkey -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
+    """A running Valkey or Redis."""
+    folder = tmp_path_factory.mktemp("valkey")
+    server = ValkeyServer(folder)
+    with running(server, folder / "valkey.log"):
+        yield server
+
+
+@pytest.fixture
+def redis_url(valkey_server: ValkeyServer) -> str:
+    """The server's address; everything in it has been deleted."""
+    with Redis.from_url(valkey_server.url) as redis:
+        redis.flushall()
+    return valkey_server.url
+
+
+# MQTT -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(BrokerKind.AMQTT, id="amqtt"),
+        pytest.param(BrokerKind.MOSQUITTO, id="mosquitto", marks=pytest.mark.mosquitto),
+    ]
+)
+def mqtt_broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunningBroker]:
+    """A running broker without messages or sessions of others: once amqtt, once Mosquitto."""
+    folder = tmp_path / "broker"
+    folder.mkdir()
+    broker = MqttBroker(folder, kind=request.param)
+    with running(broker, folder / "broker.log") as process:
+        yield RunningBroker(
+            url=broker.url, machine_url=broker.machine_url, kind=broker.kind, pid=process.pid
+        )
