@@ -138,6 +138,7 @@ class MachineTile(msgspec.Struct, frozen=True, kw_only=True):
     state_since: str | None
     last_seen: str | None
     good_pieces: int
+    """Pieces of the machine on the site's present day, whatever they were made for."""
     scrap_pieces: int
     unassigned_good: int
     unassigned_scrap: int
@@ -205,7 +206,8 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True):
     lateness_minutes: int | None
     """Projected end after the due date; negative is early."""
     waits_for: str | None
-    """A machine reads this: `machine:<path>`, `release`, `material`, ... or null."""
+    """A code: `release`, `hold`, `machine` (none is named), `machine:<path>` (down or busy),
+    `operator:<path>` (free: somebody has to start or resume), or null."""
     received: str
     changed: str
     lines: list[dict[str, Any]]
@@ -215,6 +217,8 @@ class TrackingView(msgspec.Struct, frozen=True, kw_only=True):
     """Key `order` of `tracking:<link>`: only what the customer may see."""
 
     number: str
+    reference: str | None = None
+    """The customer's own name for the order."""
     customer: str
     item: str
     stage: str

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from contracts.telemetry import OperationState
 from domain.orders import LineState
 
 
@@ -149,3 +150,39 @@ def expectation(
         return Expectation(due_ms, None)
     spread = max((projected_ms - now_ms) // _SHARE_OF_REMAINING, _LEAST_RANGE_MS)
     return Expectation(projected_ms, projected_ms + spread)
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """An operation of an order that is not over, in the order in which the work is done."""
+
+    state: OperationState
+    machine: str | None
+    machine_down: bool
+    machine_busy: bool
+    """Another operation is current on its machine."""
+
+
+def waits_for(lines: Iterable[LineShare], steps: Sequence[Step]) -> str | None:
+    """What an order waits for, as a code; None when it is being worked on, or is done.
+
+    `hold`; `release` (nobody has handed it to the floor); `machine` (the next operation has none);
+    `machine:<path>` (the machine is down, or busy with other work); `operator:<path>` (the machine
+    is free: somebody has to start or resume the operation).
+    """
+    states = {line.state for line in lines}
+    open_states = states - {LineState.CANCELLED, LineState.PRODUCED}
+    if not open_states:
+        return None
+    for step in steps:
+        if step.state is OperationState.RUNNING:
+            return f"machine:{step.machine}" if step.machine_down else None
+    if LineState.ON_HOLD in open_states:
+        return "hold"
+    if not steps:
+        held = open_states <= {LineState.RECEIVED, LineState.UNDER_REVIEW, LineState.CONFIRMED}
+        return "release" if held else None
+    first = steps[0]
+    if first.machine is None:
+        return "machine"
+    away = first.machine_down or first.machine_busy
+    return f"{'machine' if away else 'operator'}:{first.machine}"

@@ -1,0 +1,538 @@
+"""Read models of orders, from rows: the staff's view, the operations, the customer's view.
+
+One set-based reading (`read_orders`) serves all three; `order_view` and the others read one order.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from psycopg.rows import class_row
+
+from contracts.live import OperationProgress, OrderView, TrackingView
+from contracts.telemetry import OperationState
+from domain import progress, tracking
+from domain.orders import LineState, operation_state, order_state
+from domain.tracking import Stage
+from store.database import Connection
+from store.live_floor import rfc3339, rfc3339_ms
+
+_MINUTE_MS = 60_000
+_CHANGES = 20
+
+
+class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An order with the names that belong to it."""
+
+    id: int
+    number: str
+    site: str
+    time_zone: str
+    customer: str
+    customer_reference: str | None
+    received_at: datetime
+    changed_at: datetime
+
+
+class LineRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of an order."""
+
+    id: int
+    order_id: int
+    number: int
+    item: str
+    item_name: str
+    quantity: Decimal
+    unit: str
+    due_at: datetime | None
+    stored_state: str
+    good: Decimal
+    scrap: int
+    started_at: datetime | None
+    produced_at: datetime | None
+
+    @property
+    def state(self) -> LineState:
+        """Where the line stands."""
+        return LineState(self.stored_state)
+
+    @property
+    def share(self) -> tracking.LineShare:
+        """What stage and percentage are made from."""
+        return tracking.LineShare(
+            self.state, self.quantity, self.good, started=self.started_at is not None
+        )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is still to be made for it."""
+        return self.state not in (LineState.PRODUCED, LineState.CANCELLED)
+
+
+class OperationRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An operation, as one line of an order is pegged to its work order."""
+
+    order_id: int
+    line_id: int
+    id: int
+    work_order_id: int
+    work_order: str
+    number: int
+    name: str | None
+    machine: str | None
+    machine_state: str | None
+    machine_operation_id: int | None
+    state: str
+    cancelled: bool
+    runs: int
+    quantity: Decimal | None
+    good: Decimal
+    scrap: Decimal
+    cycle_ms: int | None
+    setup_ms: int
+    started_ms: int | None
+    ended_ms: int | None
+
+    def figures(self, slots: Mapping[int, int] | None, now_ms: int) -> progress.OperationFigures:
+        """The figures that projections are made from."""
+        observed = (
+            progress.observed_cycle_ms(slots, started_ms=self.started_ms, now_ms=now_ms)
+            if slots
+            else None
+        )
+        return progress.OperationFigures(
+            number=self.number,
+            state=operation_state(
+                OperationState(self.state), cancelled=self.cancelled, runs=self.runs
+            ),
+            good=self.good,
+            scrap=self.scrap,
+            runs=self.runs,
+            quantity=self.quantity,
+            cycle_ms=self.cycle_ms,
+            setup_ms=self.setup_ms,
+            started_ms=self.started_ms,
+            ended_ms=self.ended_ms,
+            observed_ms=observed,
+        )
+
+
+class AuditRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What was done to an order, as far as a customer's page may tell."""
+
+    order_id: int
+    at: datetime
+    action: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+class OrderPicture:
+    """One order's rows, and the views made of them."""
+
+    def __init__(self, order: OrderRow, now_ms: int) -> None:
+        self.order = order
+        self.lines: list[LineRow] = []
+        self.operations: list[OperationRow] = []
+        self.slots: dict[int, dict[int, int]] = {}
+        self.audit: list[AuditRow] = []
+        self._now_ms = now_ms
+
+    def view(self) -> OrderView:
+        """What staff see of the order."""
+        shares = [line.share for line in self.lines]
+        projected_ms = self._projected_ms()
+        return OrderView(
+            number=self.order.number,
+            site=self.order.site,
+            customer=self.order.customer,
+            item=self._item(),
+            state=order_state(line.state for line in self.lines),
+            stage=tracking.stage_of(shares),
+            quantity_ordered=float(self._sum("quantity")),
+            unit=self._unit(),
+            good_pieces=float(self._sum("good")),
+            scrap_pieces=sum(line.scrap for line in self.lines),
+            percent=tracking.percent(shares),
+            due=rfc3339_ms(self._due_ms()),
+            projected_end=rfc3339_ms(projected_ms),
+            lateness_minutes=self._lateness_minutes(),
+            waits_for=tracking.waits_for(shares, self._steps()),
+            received=_told(self.order.received_at),
+            changed=_told(self.order.changed_at),
+            lines=[self._line(line) for line in self.lines],
+        )
+
+    def operation_views(self) -> dict[str, OperationProgress]:
+        """The operations by their key in the channel, in the order of work orders and numbers."""
+        distinct = {row.id: row for row in self.operations}
+        ordered = sorted(distinct.values(), key=lambda row: (row.work_order, row.number))
+        return {f"operation/{row.work_order}/{row.number}": self._operation(row) for row in ordered}
+
+    def tracking_view(self) -> TrackingView:
+        """What the customer sees: nothing about machines, work orders, prices, or anybody else."""
+        shares = [line.share for line in self.lines]
+        stage = tracking.stage_of(shares)
+        reached = self._reached()
+        expected = tracking.expectation(
+            stage,
+            projected_ms=self._projected_ms(),
+            due_ms=self._due_ms(),
+            produced_ms=reached.get(Stage.PRODUCED),
+            now_ms=self._now_ms,
+        )
+        return TrackingView(
+            number=self.order.number,
+            reference=self.order.customer_reference,
+            customer=self.order.customer,
+            item=self._item(),
+            stage=stage,
+            stages=[
+                {"stage": mark.stage, "state": mark.state, "at": rfc3339_ms(mark.at_ms)}
+                for mark in tracking.timeline(stage, reached)
+            ],
+            quantity_ordered=float(self._sum("quantity")),
+            unit=self._unit(),
+            good_pieces=float(self._sum("good")),
+            percent=tracking.percent(shares),
+            due=rfc3339_ms(self._due_ms()),
+            expected=rfc3339_ms(expected.at_ms),
+            expected_latest=rfc3339_ms(expected.latest_ms),
+            time_zone=self.order.time_zone,
+            changed=_told(self.order.changed_at),
+            changes=self._changes(),
+        )
+
+    def _line(self, line: LineRow) -> dict[str, Any]:
+        return {
+            "number": line.number,
+            "item": line.item,
+            "item_name": line.item_name,
+            "quantity": float(line.quantity),
+            "unit": line.unit,
+            "due": rfc3339(line.due_at),
+            "state": line.state,
+            "good_pieces": float(line.good),
+            "scrap_pieces": line.scrap,
+            "started": rfc3339(line.started_at),
+            "produced": rfc3339(line.produced_at),
+            "projected_end": rfc3339_ms(self._line_end_ms(line)),
+            "work_orders": sorted({o.work_order for o in self.operations if o.line_id == line.id}),
+        }
+
+    def _operation(self, row: OperationRow) -> OperationProgress:
+        figures = row.figures(self.slots.get(row.id), self._now_ms)
+        end_ms = progress.projected_end_ms([figures], self._now_ms) if figures.started else None
+        return OperationProgress(
+            work_order=row.work_order,
+            operation=row.number,
+            name=row.name,
+            machine=row.machine,
+            state=figures.state,
+            quantity_ordered=float(row.quantity) if row.quantity is not None else None,
+            good_pieces=int(row.good),
+            scrap_pieces=int(row.scrap),
+            runs=row.runs,
+            planned_start=None,
+            planned_end=None,
+            started=rfc3339_ms(row.started_ms),
+            ended=rfc3339_ms(row.ended_ms),
+            projected_end=rfc3339_ms(_to_minute(end_ms)),
+        )
+
+    def _steps(self) -> list[tracking.Step]:
+        """Open operations of released lines in working order: by due date, work order, number."""
+        due = {line.id: line.due_at for line in self.lines}
+        released = {line.id for line in self.lines if line.is_open}
+        rows = [row for row in self.operations if row.line_id in released]
+        rows.sort(key=lambda row: (*_due_key(due[row.line_id]), row.work_order_id, row.number))
+        steps = []
+        for row in rows:
+            figures = row.figures(None, self._now_ms)
+            if not figures.over:
+                busy = row.machine_operation_id
+                step = tracking.Step(
+                    state=figures.state,
+                    machine=row.machine,
+                    machine_down=row.machine_state in ("down", "offline"),
+                    machine_busy=busy is not None and busy != row.id,
+                )
+                steps.append(step)
+        return steps
+
+    def _counted(self) -> list[LineRow]:
+        """The lines that count: not cancelled ones, unless there are no others."""
+        return [line for line in self.lines if line.state is not LineState.CANCELLED] or self.lines
+
+    def _sum(self, field: str) -> Decimal:
+        """A figure summed over the lines that have the first one's unit."""
+        lines = self._counted()
+        same = [line for line in lines if line.unit == lines[0].unit]
+        return sum((Decimal(getattr(line, field)) for line in same), Decimal(0))
+
+    def _unit(self) -> str:
+        lines = self._counted()
+        return lines[0].unit if lines else ""
+
+    def _item(self) -> str:
+        lines = self._counted()
+        if not lines:
+            return ""
+        more = len(lines) - 1
+        return f"{lines[0].item_name} +{more}" if more else lines[0].item_name
+
+    def _due_ms(self) -> int | None:
+        """The next due date of what is open; once all is made, the last one that was."""
+        open_dues = [line.due_at for line in self.lines if line.is_open and line.due_at]
+        if open_dues:
+            return _ms(min(open_dues))
+        dues = [line.due_at for line in self._counted() if line.due_at]
+        return _ms(max(dues)) if dues else None
+
+    def _line_end_ms(self, line: LineRow) -> int | None:
+        """When a line's last work order ends; None when one of them has no known end."""
+        if not line.is_open:
+            return None
+        works: dict[int, list[OperationRow]] = defaultdict(list)
+        for row in self.operations:
+            if row.line_id == line.id:
+                works[row.work_order_id].append(row)
+        ends = []
+        for rows in works.values():
+            figures = [row.figures(self.slots.get(row.id), self._now_ms) for row in rows]
+            if all(each.over for each in figures):
+                continue
+            end_ms = progress.projected_end_ms(figures, self._now_ms)
+            if end_ms is None:
+                return None
+            ends.append(end_ms)
+        return _to_minute(max(ends)) if ends else None
+
+    def _projected_ms(self) -> int | None:
+        """When the last open line is made; None when that is unknown of any of them."""
+        ends = [self._line_end_ms(line) for line in self.lines if line.is_open]
+        known = [end for end in ends if end is not None]
+        return max(known) if known and len(known) == len(ends) else None
+
+    def _lateness_minutes(self) -> int | None:
+        """The worst of the lines: projected end, or when it was made, after the due date."""
+        late = []
+        for line in self._counted():
+            made = _ms(line.produced_at) if line.produced_at else self._line_end_ms(line)
+            if line.due_at is not None and made is not None:
+                late.append((made - _ms(line.due_at)) // _MINUTE_MS)
+        return max(late, default=None)
+
+    def _reached(self) -> dict[Stage, int]:
+        """When the order reached each stage, as far as the rows say."""
+        reached = {Stage.RECEIVED: _ms(self.order.received_at)}
+        for row in reversed(self.audit):
+            match row.action:
+                case "OrderConfirmed":
+                    reached.setdefault(Stage.CONFIRMED, _ms(row.at))
+                case "OrderReleased":
+                    reached.setdefault(Stage.CONFIRMED, _ms(row.at))
+                    reached.setdefault(Stage.SCHEDULED, _ms(row.at))
+                case "OrderCancelled":
+                    reached[Stage.CANCELLED] = _ms(row.at)
+        lines = self._counted()
+        if starts := [line.started_at for line in lines if line.started_at]:
+            reached[Stage.IN_PRODUCTION] = _ms(min(starts))
+        ends = [line.produced_at for line in lines if line.produced_at]
+        if ends and len(ends) == len(lines):
+            reached[Stage.PRODUCED] = _ms(max(ends))
+        return reached
+
+    def _changes(self) -> list[dict[str, Any]]:
+        """What changed, newest first: codes and what was changed from and to."""
+        told = []
+        for row in self.audit:
+            what = _WHAT.get(row.action)
+            detail: dict[str, Any] | None = None
+            if row.action == "LineStateChanged":
+                what = (row.after or {}).get("state")
+                detail = {"line": (row.after or {}).get("line")}
+            elif row.action == "OrderChanged":
+                detail = _line_changes(row.before or {}, row.after or {})
+                if not detail["lines"]:
+                    continue
+            if what is not None:
+                told.append({"at": rfc3339(row.at), "what": what, "detail": detail})
+        return told[:_CHANGES]
+
+
+_WHAT = {
+    "OrderReceived": "received",
+    "OrderConfirmed": "confirmed",
+    "OrderReleased": "scheduled",
+    "OrderChanged": "changed",
+    "OrderCancelled": "cancelled",
+}
+
+
+def _line_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """The quantities and due dates that an `OrderChanged` changed; nothing else is told."""
+    old = {line.get("number"): line for line in before.get("lines") or []}
+    changed = []
+    for line in after.get("lines") or []:
+        was = old.get(line.get("number"), {})
+        for field in ("quantity", "due_at"):
+            if field in line and line[field] != was.get(field):
+                change = {"line": line.get("number"), "field": field}
+                changed.append({**change, "from": was.get(field), "to": line[field]})
+    return {"lines": changed}
+
+
+async def order_id_of(connection: Connection, number: str) -> int | None:
+    """The id of an order by its number."""
+    cursor = await connection.execute("SELECT id FROM orders WHERE number = %s", (number,))
+    row = await cursor.fetchone()
+    return row[0] if row else None
+
+
+async def order_view(connection: Connection, number: str, *, now_ms: int) -> OrderView | None:
+    """What staff see of an order."""
+    order_id = await order_id_of(connection, number)
+    picture = await _one(connection, order_id, now_ms) if order_id is not None else None
+    return picture.view() if picture else None
+
+
+async def order_operations(
+    connection: Connection, order_id: int, *, now_ms: int
+) -> list[OperationProgress]:
+    """The operations of an order's work orders, by work order and number."""
+    picture = await _one(connection, order_id, now_ms)
+    return list(picture.operation_views().values()) if picture else []
+
+
+async def tracking_view(
+    connection: Connection, order_id: int, *, now_ms: int
+) -> TrackingView | None:
+    """What the customer sees of an order."""
+    picture = await _one(connection, order_id, now_ms)
+    return picture.tracking_view() if picture else None
+
+
+async def _one(connection: Connection, order_id: int, now_ms: int) -> OrderPicture | None:
+    return (await read_orders(connection, [order_id], now_ms=now_ms)).get(order_id)
+
+
+async def read_orders(
+    connection: Connection, order_ids: Collection[int], *, now_ms: int, audit: bool = True
+) -> dict[int, OrderPicture]:
+    """The pictures of orders by id; ids that do not exist are left out.
+
+    Args:
+        connection: where to read.
+        order_ids: which ones.
+        now_ms: the time of asking; projected ends depend on it.
+        audit: whether customers' views will be asked for.
+    """
+    ids = list(order_ids)
+    pictures: dict[int, OrderPicture] = {}
+    async with connection.cursor(row_factory=class_row(OrderRow)) as orders:
+        await orders.execute(_ORDERS, (ids,))
+        async for order in orders:
+            pictures[order.id] = OrderPicture(order, now_ms)
+    async with connection.cursor(row_factory=class_row(LineRow)) as lines:
+        await lines.execute(_LINES, (ids,))
+        async for line in lines:
+            pictures[line.order_id].lines.append(line)
+    async with connection.cursor(row_factory=class_row(OperationRow)) as operations:
+        await operations.execute(_OPERATIONS, (ids,))
+        async for operation in operations:
+            pictures[operation.order_id].operations.append(operation)
+    await _read_slots(connection, pictures.values(), now_ms)
+    if audit:
+        async with connection.cursor(row_factory=class_row(AuditRow)) as rows:
+            await rows.execute(_AUDIT, (ids,))
+            async for row in rows:
+                pictures[row.order_id].audit.append(row)
+    return pictures
+
+
+async def _read_slots(
+    connection: Connection, pictures: Iterable[OrderPicture], now_ms: int
+) -> None:
+    """Read the last hour's pieces of the machines that the orders' operations are on."""
+    on_machine: dict[int, list[OrderPicture]] = defaultdict(list)
+    for picture in pictures:
+        for operation in picture.operations:
+            if operation.state == OperationState.RUNNING:
+                on_machine[operation.id].append(picture)
+    if not on_machine:
+        return
+    since = now_ms - progress.HOUR_MS
+    cursor = await connection.execute(
+        """
+        SELECT s.operation_id, p.slot_ms, sum(p.good)::bigint
+        FROM machine_states s JOIN piece_slots p ON p.machine_id = s.machine_id
+        WHERE s.operation_id = ANY(%s) AND p.slot_ms >= %s AND p.slot_ms <= %s
+        GROUP BY s.operation_id, p.slot_ms
+        """,
+        (list(on_machine), since - since % progress.SLOT_MS, now_ms),
+    )
+    for operation_id, slot_ms, good in await cursor.fetchall():
+        for picture in on_machine[operation_id]:
+            picture.slots.setdefault(operation_id, {})[slot_ms] = good
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
+
+
+def _told(at: datetime) -> str:
+    return rfc3339(at) or ""
+
+
+def _to_minute(at_ms: int | None) -> int | None:
+    """Projections are told to the minute: finer would only make screens flicker."""
+    return at_ms - at_ms % _MINUTE_MS if at_ms is not None else None
+
+
+def _due_key(due_at: datetime | None) -> tuple[bool, float]:
+    return (due_at is None, due_at.timestamp() if due_at else 0.0)
+
+
+_ORDERS = """
+SELECT o.id, o.number, s.code AS site, s.time_zone, c.name AS customer, o.customer_reference,
+       o.received_at, o.changed_at
+FROM orders o JOIN sites s ON s.id = o.site_id JOIN customers c ON c.id = o.customer_id
+WHERE o.id = ANY(%s)
+"""
+
+_LINES = """
+SELECT l.id, l.order_id, l.number, i.code AS item, i.name AS item_name, l.quantity, l.unit,
+       l.due_at, l.state AS stored_state, l.good_quantity AS good, l.scrap_pieces AS scrap, l.started_at,
+       l.produced_at
+FROM order_lines l JOIN items i ON i.id = l.item_id
+WHERE l.order_id = ANY(%s) ORDER BY l.order_id, l.number
+"""
+
+_OPERATIONS = """
+SELECT l.order_id, l.id AS line_id, o.id, w.id AS work_order_id, w.number AS work_order, o.number,
+       o.name, m.path AS machine, s.state AS machine_state, s.operation_id AS machine_operation_id,
+       o.state, w.cancelled_at IS NOT NULL AS cancelled, o.runs,
+       coalesce(o.quantity, w.quantity_ordered, o.requested) AS quantity,
+       o.good_pieces AS good, o.scrap_pieces AS scrap, o.cycle_ms, o.setup_ms, o.started_ms,
+       o.ended_ms
+FROM order_lines l
+JOIN pegs p ON p.order_line_id = l.id
+JOIN work_orders w ON w.id = p.work_order_id
+JOIN operations o ON o.work_order_id = w.id
+LEFT JOIN machines m ON m.id = o.machine_id
+LEFT JOIN machine_states s ON s.machine_id = m.id
+WHERE l.order_id = ANY(%s)
+"""
+
+_AUDIT = """
+SELECT order_id, at, action, before, after FROM audit_log
+WHERE order_id = ANY(%s) AND action IN ('OrderReceived', 'OrderConfirmed', 'OrderReleased',
+      'OrderChanged', 'OrderCancelled', 'LineStateChanged')
+ORDER BY order_id, id DESC
+"""
