@@ -508,8 +508,8 @@ WHERE o.id = ANY(%s)
 
 _LINES = """
 SELECT l.id, l.order_id, l.number, i.code AS item, i.name AS item_name, l.quantity, l.unit,
-       l.due_at, l.state AS stored_state, l.good_quantity AS good, l.scrap_pieces AS scrap, l.started_at,
-       l.produced_at
+       l.due_at, l.state AS stored_state, l.good_quantity AS good, l.scrap_pieces AS scrap,
+       l.started_at, l.produced_at
 FROM order_lines l JOIN items i ON i.id = l.item_id
 WHERE l.order_id = ANY(%s) ORDER BY l.order_id, l.number
 """
