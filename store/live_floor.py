@@ -494,6 +494,7 @@ def _shown(operation: _Operation, slots: Mapping[int, int] | None, now_ms: int) 
         projected_end=_projected(figures, now_ms) if figures.started else None,
         due=rfc3339(operation.due_at),
         started=rfc3339_ms(operation.started_ms),
+        cycle_ms=operation.cycle_ms,
     )
 
 

@@ -1,0 +1,159 @@
+"""Orders follow the floor: operations' rows are rolled up into their orders' lines.
+
+One agent for two topics: `gemba.progress.v1` (an operation has moved) and `gemba.orders.v1` (an
+order, a work order or a peg was made or changed). An event only says where to look; the figures
+come from the rows (`domain.progress` says how), so repeats and order of arrival have no influence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from contracts.ids import EpochMs, SiteCode
+from contracts.streams import (
+    ORDERS,
+    PARTITIONS,
+    OperationProgressed,
+    OrderEvent,
+    decode_events,
+    encode_events,
+)
+from contracts.topics import partition_of
+from runtime.clock import Clock
+from store import effects
+from store.database import Pool
+from store.log import NewRecord, StreamLog
+from store.roll_up import LINE_STATE_CHANGED, RolledUp, roll_up
+from store.telemetry.writing import DeadLetter, put_dead_letters
+from streams.consumption import Fenced, Message
+
+GROUP: Final = "gemba.progress"
+_log = logging.getLogger(__name__)
+
+
+class RollUpAgent:
+    """Handles batches of the progress and the orders topic.
+
+    Args:
+        pool: where the rows are.
+        log: where the events of changed states go, within the same transaction.
+        clock: for the time at which a line was produced, when the floor does not say.
+        on_changed: told of site and id of every order that was written, after the commit.
+
+    Attributes:
+        metrics: counters since the start, for the health report.
+    """
+
+    def __init__(
+        self, *, pool: Pool, log: StreamLog, clock: Clock, on_changed: Callable[[str, int], None]
+    ) -> None:
+        self._pool = pool
+        self._stream_log = log
+        self._clock = clock
+        self._on_changed = on_changed
+        self._positions: dict[tuple[str, int], effects.Position] = {}
+        self._offsets: dict[tuple[str, int], int] = {}
+        self._locks: dict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self.metrics: dict[str, float] = defaultdict(float)
+
+    async def on_assigned(self, topic: str, partition: int) -> None:
+        """Raise the partition's epoch and learn what was done."""
+        key = (topic, partition)
+        async with self._locks[key], self._pool.connection() as connection:
+            self._positions[key], self._offsets[key] = await effects.take_over(
+                connection, GROUP, topic, partition
+            )
+
+    async def handle(self, batch: Sequence[Message]) -> None:
+        """Roll up what a batch's events name, in one fenced transaction.
+
+        Raises:
+            Fenced: another worker has the partition.
+        """
+        key = (batch[0].topic, batch[0].partition)
+        async with self._locks[key]:
+            records = [record for record in batch if record.offset > self._offsets[key]]
+            if not records:
+                return
+            try:
+                rolled = await self._commit(self._positions[key], records)
+            except effects.FencedError as error:
+                raise Fenced(*key) from error
+            self._offsets[key] = records[-1].offset
+        for order in rolled:
+            self._on_changed(order.site, order.order_id)
+
+    async def _commit(
+        self, position: effects.Position, records: Sequence[Message]
+    ) -> list[RolledUp]:
+        orders, works, letters = _named(records)
+        offset = records[-1].offset
+        async with effects.transaction(self._pool, position, offset) as connection:
+            now_ms = self._clock.now_ms()
+            rolled = await roll_up(
+                connection, order_ids=orders, work_order_ids=works, now_ms=now_ms
+            )
+            if letters:
+                await put_dead_letters(connection, letters)
+            events = [_event(order, now_ms) for order in rolled if order.state_changed]
+            if events:
+                await self._stream_log.append_in(connection, events)
+        self.metrics["orders_rolled_up"] += len(rolled)
+        self.metrics["records_set_aside"] += len(letters)
+        return rolled
+
+
+def _named(records: Sequence[Message]) -> tuple[set[int], set[int], list[DeadLetter]]:
+    """The orders and work orders that records name, and the records that name nothing."""
+    orders: set[int] = set()
+    works: set[int] = set()
+    letters = []
+    for record in records:
+        value = record.value or b""
+        try:
+            events = decode_events(value)
+        except msgspec.DecodeError as error:
+            _log.error("%s[%d]@%d: %s", record.topic, record.partition, record.offset, error)
+            letters.append(_dead_letter(record, value, f"not a list of events: {error}"))
+            continue
+        for event in events:
+            if isinstance(event, OperationProgressed):
+                works.add(event.work_order_id)
+            elif isinstance(event, OrderEvent) and event.name != LINE_STATE_CHANGED:
+                orders.add(event.order_id)
+                works.update(event.work_order_ids)
+    return orders, works, letters
+
+
+def _dead_letter(record: Message, value: bytes, reason: str) -> DeadLetter:
+    return DeadLetter(
+        site="",
+        mqtt_topic=None,
+        origin_topic=record.topic,
+        origin_partition=record.partition,
+        origin_offset=record.offset,
+        received_ms=int(record.timestamp * 1000),
+        payload=value,
+        size=len(value),
+        code="record",
+        reason=reason,
+    )
+
+
+def _event(order: RolledUp, now_ms: int) -> NewRecord:
+    key = str(order.order_id)
+    event = OrderEvent(
+        site=SiteCode(order.site),
+        name=LINE_STATE_CHANGED,
+        order_id=order.order_id,
+        work_order_ids=order.work_order_ids,
+        version=order.version,
+        occurred_ms=EpochMs(now_ms),
+    )
+    return NewRecord(ORDERS, partition_of(key, PARTITIONS), key.encode(), encode_events([event]))
