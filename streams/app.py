@@ -1,0 +1,157 @@
+"""The Faust app for an installation, and the worker that runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from typing import Any, Final
+
+import faust
+from faust.types import TransportT
+from yarl import URL
+
+from contracts.streams import PARTITIONS, TOPICS
+from runtime.settings import StreamsSettings
+from store.database import build_pool
+from store.log import build_log
+from streams.transport import Transport
+from streams.transport.consumer import AWAY, pause_s
+
+logger = logging.getLogger(__name__)
+
+GROUP: Final = "gemba-streams"
+"""The consumer group; also the app's id."""
+SESSION_TIMEOUT_S: Final = 8.0
+"""A killed worker's partitions are given to another one after so long (Kafka)."""
+BUFFER_RECORDS: Final = 256
+"""Records that wait in front of an agent; each may be as large as MAX_RECORD_BYTES."""
+STOP_TIMEOUT_S: Final = 20.0
+
+
+class App(faust.App):  # type: ignore[misc] # Faust is untyped here
+    """A Faust app that knows the embedded log's database and keeps nothing on disk."""
+
+    def __init__(self, id: str, *, embedded_log_url: str, **options: Any) -> None:  # noqa: A002 - Faust's name for it
+        self.embedded_log_url = embedded_log_url
+        super().__init__(id, **options)
+
+    def _new_transport(self) -> TransportT:
+        return self._transport_for(self.conf.broker_consumer) or super()._new_transport()
+
+    def _new_producer_transport(self) -> TransportT:
+        return self._transport_for(self.conf.broker_producer) or super()._new_producer_transport()
+
+    def _transport_for(self, urls: list[URL]) -> TransportT | None:
+        # The entry point says the same, but only to an installation whose metadata is fresh.
+        return Transport(urls, self) if urls[0].scheme == "embedded" else None
+
+    def _create_directories(self) -> None:
+        """No directories: there are no tables."""
+
+
+def build_app(settings: StreamsSettings, *, group: str = GROUP) -> App:
+    """The app for a settings object, without agents. Connects to nothing.
+
+    Args:
+        settings: says which stream and which database.
+        group: the consumer group: one worker per group and partition.
+    """
+    return App(
+        group,
+        embedded_log_url=settings.database_url.get_secret_value(),
+        broker=_broker(settings.stream_url),
+        broker_commit_interval=1.0,
+        broker_session_timeout=SESSION_TIMEOUT_S,
+        broker_heartbeat_interval=2.0,
+        broker_request_timeout=30.0,
+        consumer_auto_offset_reset="earliest",
+        processing_guarantee="at_least_once",
+        stream_buffer_maxsize=BUFFER_RECORDS,
+        stream_wait_empty=False,
+        key_serializer="raw",
+        value_serializer="raw",
+        topic_partitions=PARTITIONS,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        store="memory://",
+        web_enabled=False,
+        worker_redirect_stdouts=False,
+    )
+
+
+def _broker(stream_url: str) -> str:
+    return stream_url if stream_url != "embedded:" else "embedded://"
+
+
+async def create_topics(settings: StreamsSettings) -> None:
+    """Make the stream's topics; waits for a backend that is not there yet.
+
+    Raises:
+        store.log.LogError: a topic exists with another number of partitions.
+    """
+    attempt = 0
+    while True:
+        try:
+            async with (
+                build_pool(
+                    settings.database_url.get_secret_value(), name="topics", min_size=0, max_size=1
+                ) as pool,
+                build_log(settings.stream_url, pool) as log,
+            ):
+                await log.create_topics(TOPICS, PARTITIONS)
+        except AWAY as error:
+            logger.warning("the stream's backend is not there yet: %s", error)
+            await asyncio.sleep(pause_s(attempt))
+            attempt += 1
+        else:
+            return
+
+
+async def serve(app: App, stop: asyncio.Event) -> int:
+    """Run an app until `stop` is set or it crashes; returns the process's exit code."""
+    started = asyncio.create_task(app.start())
+    ended = asyncio.create_task(app.wait_until_stopped())
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        # While another worker has the lease, `start` does not return.
+        await asyncio.wait({started, ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if started.done() and started.exception() is None:
+            await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        crashed = not stop.is_set()
+        if crashed:
+            logger.critical("the stream worker crashed: %r", app.crash_reason or started)
+    finally:
+        for task in (started, ended, stopping):
+            task.cancel()
+        await asyncio.gather(started, ended, stopping, return_exceptions=True)
+        async with asyncio.timeout(STOP_TIMEOUT_S):
+            await app.stop()
+    return 1 if crashed else 0
+
+
+async def run_worker(app: App, settings: StreamsSettings) -> int:
+    """Create the topics and run an app's worker until SIGTERM or SIGINT.
+
+    Logging is left as it is, and nothing listens on a port.
+
+    Returns:
+        0 after a signal, 1 when the engine crashed.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        topics = asyncio.create_task(create_topics(settings))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({topics, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not topics.done():
+            topics.cancel()
+            return 0
+        await topics
+        return await serve(app, stop)
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
