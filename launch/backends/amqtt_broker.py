@@ -12,6 +12,7 @@ import logging
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter
@@ -22,6 +23,7 @@ from launch.ports import LOOPBACK
 
 _LISTENER = "default"
 _HEADER_ALLOWANCE_BYTES = 70_000  # the longest topic and the packet's other fields
+_DRAIN_POLL_S = 0.001
 _log = logging.getLogger("gemba.amqtt")
 
 
@@ -41,8 +43,29 @@ class _BoundedReader(StreamReaderAdapter):  # type: ignore[misc]  # amqtt's type
         return data
 
 
+class _PatientBroker(Broker):  # type: ignore[misc]  # amqtt's types are not read
+    """Delivers everything a client published before it lets the client go.
+
+    amqtt 0.12 acknowledges a message when it is queued for delivery, and forgets the queue when
+    the client disconnects: who publishes and leaves (as `mosquitto_pub`) loses acknowledged
+    messages. The version is pinned exactly, as this leans on a private method.
+    """
+
+    async def _client_message_loop(self, client_session: Any, handler: Any) -> None:
+        wait_disconnect = handler.wait_disconnect
+
+        async def wait_disconnect_and_delivery() -> Any:
+            result = await wait_disconnect()
+            while not client_session.delivered_message_queue.empty():  # noqa: ASYNC110 - no event
+                await asyncio.sleep(_DRAIN_POLL_S)
+            return result
+
+        handler.wait_disconnect = wait_disconnect_and_delivery
+        await super()._client_message_loop(client_session, handler)
+
+
 def _build(configuration: AmqttConfiguration) -> Broker:
-    return Broker(
+    return _PatientBroker(
         {
             "listeners": {_LISTENER: {"type": "external"}},
             "plugins": {

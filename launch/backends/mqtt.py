@@ -19,9 +19,9 @@ import aiomqtt
 import msgspec
 
 from launch.backends import BackendError
-from launch.identity import Identity, backend_identity, own
+from launch.identity import backend_identity, own
 from launch.ports import LOOPBACK, PortBook
-from launch.programs import Program, plain_environment
+from launch.programs import Identity, Program, plain_environment
 from runtime.secrets import create_once, replace_private, secrets_dir
 
 GATEWAY = "gateway"
@@ -102,7 +102,7 @@ class MqttBroker:
             configuration = self._write("mosquitto.conf", self._mosquitto_configuration())
             self._write("passwords", self._mosquitto_passwords())
             self._write("acl", _MOSQUITTO_ACL)
-            argv = (str(self._mosquitto), "-c", str(configuration))
+            argv: tuple[str, ...] = (str(self._mosquitto), "-c", str(configuration))
         else:
             configuration = self._write("amqtt.json", self._amqtt_configuration())
             self._write("amqtt-passwords", self._amqtt_passwords())

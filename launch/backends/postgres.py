@@ -15,9 +15,9 @@ import psycopg
 from psycopg import sql
 
 from launch.backends import BackendError
-from launch.identity import Identity, backend_identity, own
+from launch.identity import backend_identity, own
 from launch.ports import LOOPBACK, PortBook
-from launch.programs import Program, plain_environment
+from launch.programs import Identity, Program, plain_environment
 from runtime.secrets import create_once, secrets_dir
 
 ROLE = "gemba"
