@@ -14,10 +14,17 @@ WINDOW_FACTS = 4_096
 
 
 class Received(NamedTuple):
-    """An accepted object with the gateway's time of receipt."""
+    """An accepted object with where it came from: what its dead letter would say.
+
+    `received_ms` is the gateway's clock, `offset` its record's in the stream, `size` the whole
+    MQTT payload's.
+    """
 
     object: Accepted
     received_ms: int
+    mqtt_topic: str
+    offset: int
+    size: int
 
 
 class Publisher:

@@ -12,7 +12,9 @@ class Result:
     unassigned: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
-def solve(accepted: list[tuple[str, str, dict[str, Any]]]) -> Result:
+def solve(  # noqa: C901, PLR0912, PLR0915 - the rules from top to bottom, in one place
+    accepted: list[tuple[str, str, dict[str, Any]]],
+) -> Result:
     """Accepted objects as (machine path, kind, object with integer `t` and with `source`)."""
     result = Result()
     changes: dict[tuple[str, int], tuple[Any, str]] = {}
