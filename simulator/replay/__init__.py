@@ -1,0 +1,1 @@
+"""Replayers: recorded or scripted messages, published as a real machine would."""
