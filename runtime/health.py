@@ -7,6 +7,7 @@ nothing is known to be gone.
 from __future__ import annotations
 
 import enum
+from collections.abc import Awaitable
 from typing import Protocol
 
 import msgspec
@@ -39,7 +40,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 class KeyValue(Protocol):
     """The one command of Redis that reporting needs."""
 
-    async def set(self, name: str, value: bytes, *, ex: int) -> object:
+    def set(self, name: str, value: bytes, *, ex: int) -> Awaitable[object]:
         """Set a key with an expiry in seconds."""
         ...
 

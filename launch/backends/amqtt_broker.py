@@ -18,6 +18,7 @@ import msgspec
 from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter
 from amqtt.broker import Broker
 
+from launch.backends import amqtt_delivery
 from launch.backends.mqtt import AmqttConfiguration
 from launch.ports import LOOPBACK
 
@@ -82,6 +83,7 @@ def _build(configuration: AmqttConfiguration) -> Broker:
 
 
 async def _serve(configuration: AmqttConfiguration) -> None:
+    amqtt_delivery.install()
     broker = _build(configuration)
     await broker.start()
     limit_bytes = configuration.message_limit_bytes + _HEADER_ALLOWANCE_BYTES

@@ -1,0 +1,279 @@
+"""The gateway's connection to the broker: the one place that knows the MQTT library.
+
+aiomqtt (on paho) signs in, subscribes, keeps the connection alive, publishes and writes. Two things
+are taken over from it, because they cost most of the time at thousands of messages a second:
+
+* Reading. paho reads each packet's header byte by byte from the socket and locks and queues every
+  message. Here a read takes all that has come, PUBLISH packets are cut out by `edge.packets`, and
+  only the other packets are given to paho, through its own reading function.
+* PUBACKs. They follow the outbox's commit (paho's manual acknowledgement) and are many at once, so
+  one write carries them all.
+
+Both rest on names that paho keeps to itself; aiomqtt and paho are pinned by hash, and
+`tests/edge/test_edge_mqtt.py` runs this module against both brokers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import aiomqtt
+from paho.mqtt.client import Client as PahoClient
+from paho.mqtt.client import ConnectFlags, DisconnectFlags
+from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from contracts.topics import SUBSCRIPTION
+from edge.packets import MalformedPacketError, PacketReader, Publish, pubacks
+from runtime.mqtt_url import MqttAddress
+
+_LOG = logging.getLogger(__name__)
+
+_READ_BYTES: Final = 256 * 1024
+_PUBACK: Final = 0x40
+_TIMEOUT_S: Final = 10.0
+_SUBSCRIBE_TIMEOUT_S: Final = 300.0
+"""A broker may first deliver all that it queued for the session."""
+
+_KEEPALIVE_S: Final = 20
+
+Receive = Callable[["Connection", list[Publish]], None]
+
+
+class ConnectionLostError(Exception):
+    """The broker cannot be reached, refused us, or the connection ended."""
+
+
+class Connection:
+    """One connection to the broker, from CONNACK to its end. Made by `connect`."""
+
+    def __init__(self, client: aiomqtt.Client, receive: Receive) -> None:
+        self._client = client
+        self._paho: PahoClient = client._client  # noqa: SLF001 - the library below, see above
+        self._receive = receive
+        self._loop = asyncio.get_running_loop()
+        self._reader = PacketReader()
+        self._unread = bytearray()
+        self._connected = False
+        self._early: list[Publish] = []
+        self._ended = False
+        self._paused = False
+        self.session_present = False
+        """Whether the broker goes on with an earlier session (known once connected)."""
+        self._take_over()
+
+    def _take_over(self) -> None:
+        paho = self._paho
+        paho.manual_ack_set(on=True)
+        paho._sock_recv = self._recv  # type: ignore[method-assign, assignment]  # noqa: SLF001
+        connected = paho.on_connect
+        opened = paho.on_socket_open
+        disconnected = paho.on_disconnect
+
+        def on_connect(
+            client: PahoClient,
+            userdata: Any,
+            flags: ConnectFlags,
+            reason: ReasonCode,
+            properties: Properties | None,
+        ) -> None:
+            self.session_present = flags.session_present
+            self._connected = True
+            if connected is not None:
+                connected(client, userdata, flags, reason, properties)  # type: ignore[call-arg, arg-type]
+
+        def on_disconnect(
+            client: PahoClient,
+            userdata: Any,
+            flags: DisconnectFlags,
+            reason: ReasonCode,
+            properties: Properties | None,
+        ) -> None:
+            self._ended = True
+            if disconnected is not None:
+                disconnected(client, userdata, flags, reason, properties)  # type: ignore[call-arg, arg-type]
+
+        def on_socket_open(client: PahoClient, userdata: Any, sock: Any) -> None:
+            if opened is not None:
+                opened(client, userdata, sock)
+            # In place of aiomqtt's reader, which it has just registered for the same socket.
+            self._loop.call_soon_threadsafe(self._loop.add_reader, sock.fileno(), self._readable)
+
+        paho.on_connect = on_connect
+        paho.on_disconnect = on_disconnect
+        paho.on_socket_open = on_socket_open
+
+    def _recv(self, size: int) -> bytes:
+        """Give paho's reading function: the packets left for it."""
+        if not self._unread:
+            if self._ended:
+                return b""
+            raise BlockingIOError
+        taken = bytes(self._unread[:size])
+        del self._unread[:size]
+        return taken
+
+    def _readable(self) -> None:
+        try:
+            data = self._read_socket()
+            messages, others = self._reader.feed(data)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return
+        except OSError as error:
+            _LOG.debug("reading from the broker: %s", error)
+            self.drop()
+            return
+        except MalformedPacketError as error:
+            _LOG.warning("the broker sent what is not MQTT (%s); disconnecting", error)
+            self.drop()
+            return
+        for packet in others:
+            self._unread += packet
+            while self._unread and not self._ended:
+                self._paho.loop_read()
+        if self._early and self._connected:
+            messages = self._early + messages
+            self._early = []
+        if messages and self._connected:
+            self._receive(self, messages)
+        else:  # a broker may hurry ahead of its own CONNACK
+            self._early += messages
+
+    def _read_socket(self) -> bytes:
+        """What has come, at least a byte.
+
+        Raises:
+            OSError: nothing has come yet, or the connection ended.
+        """
+        sock = self._paho.socket()
+        if sock is None:
+            raise ConnectionResetError("closed")
+        data: bytes = sock.recv(_READ_BYTES)
+        while isinstance(sock, ssl.SSLSocket) and sock.pending():
+            data += sock.recv(sock.pending())
+        if not data:
+            raise ConnectionResetError("closed by the broker")
+        return data
+
+    def drop(self) -> None:
+        """End the connection without a farewell; the broker keeps what was not acknowledged."""
+        self._ended = True
+        self._unread.clear()
+        self._paho.loop_read()  # paho reads the end, closes, and says so to aiomqtt
+
+    @property
+    def ended(self) -> bool:
+        """Whether the connection is over."""
+        return self._ended
+
+    async def subscribe(self) -> None:
+        """Subscribe to everything gemba, at QoS 1.
+
+        Raises:
+            ConnectionLostError: the broker refused or the connection ended.
+        """
+        subscribing = asyncio.ensure_future(
+            self._client.subscribe(SUBSCRIPTION, qos=1, timeout=_SUBSCRIBE_TIMEOUT_S)
+        )
+        ending = asyncio.ensure_future(self.wait_ended())
+        try:
+            await asyncio.wait((subscribing, ending), return_when=asyncio.FIRST_COMPLETED)
+            if not subscribing.done():
+                raise ConnectionLostError("the connection ended while subscribing")
+            granted = subscribing.result()
+        except aiomqtt.MqttError as error:
+            raise ConnectionLostError(str(error)) from error
+        finally:
+            subscribing.cancel()
+            ending.cancel()
+            await asyncio.gather(subscribing, ending, return_exceptions=True)
+        if any(
+            (code.value if isinstance(code, ReasonCode) else code) not in (0, 1, 2)
+            for code in granted
+        ):
+            raise ConnectionLostError(f"the broker refused the subscription to {SUBSCRIPTION}")
+
+    async def wait_ended(self) -> None:
+        """Wait until the connection is over."""
+        await asyncio.wait((self._client._disconnected,))  # noqa: SLF001 - as its own iterator does
+
+    def abandon(self) -> None:
+        """Let go of the socket and of aiomqtt's housekeeping, whatever state they are in."""
+        self._ended = True
+        self._paho._sock_close()  # noqa: SLF001
+        misc = self._client._misc_task  # noqa: SLF001
+        if misc is not None:
+            misc.cancel()
+        if self._client._disconnected.done():  # noqa: SLF001
+            self._client._disconnected.exception()  # noqa: SLF001 - seen, so asyncio need not warn
+
+    def acknowledge(self, packet_ids: list[int]) -> None:
+        """Send the PUBACKs of these deliveries; nothing when the connection is over."""
+        if not self._ended and packet_ids:
+            self._paho._packet_queue(_PUBACK, pubacks(packet_ids), 0, 0)  # noqa: SLF001
+
+    def publish_retained(self, topic: str, payload: bytes) -> bool:
+        """Publish a retained message (QoS 0); whether it was taken for sending."""
+        if self._ended:
+            return False
+        return (
+            self._paho.publish(topic, payload, 0, retain=True).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
+        )
+
+    def pause(self) -> None:
+        """Read no more for now: the broker's messages wait in the connection."""
+        sock = self._paho.socket()
+        if not self._paused and not self._ended and sock is not None:
+            self._paused = True
+            self._loop.remove_reader(sock.fileno())
+
+    def resume(self) -> None:
+        """Read on."""
+        sock = self._paho.socket()
+        if self._paused and not self._ended and sock is not None:
+            self._loop.add_reader(sock.fileno(), self._readable)
+        self._paused = False
+
+
+@asynccontextmanager
+async def connect(
+    address: MqttAddress, *, client_id: str, receive: Receive
+) -> AsyncIterator[Connection]:
+    """A connection with a persistent session; on leaving it says farewell, when it still can.
+
+    `receive` is called in the event loop with the messages of each read, in order.
+
+    Raises:
+        ConnectionLostError: the broker cannot be reached or refuses us.
+    """
+    client = aiomqtt.Client(
+        address.host,
+        address.port,
+        username=address.username,
+        password=address.password,
+        identifier=client_id,
+        clean_session=False,
+        timeout=_TIMEOUT_S,
+        keepalive=_KEEPALIVE_S,
+        tls_params=aiomqtt.TLSParameters() if address.tls else None,
+    )
+    connection = Connection(client, receive)
+    try:
+        await client.__aenter__()
+        yield connection
+    except aiomqtt.MqttError as error:
+        raise ConnectionLostError(str(error)) from error
+    finally:
+        try:
+            if not connection.ended:
+                await client.__aexit__(None, None, None)
+        except aiomqtt.MqttError as error:
+            _LOG.debug("no farewell from the broker: %s", error)
+        finally:
+            connection.abandon()

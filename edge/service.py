@@ -1,0 +1,130 @@
+"""The gateway as a service: settings in, a process that ends cleanly on SIGTERM and SIGINT."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from edge.gateway import Gateway, GatewayOptions
+from edge.outbox import Outbox
+from edge.worker import OutboxThread
+from runtime import health
+from runtime.clock import Clock, SystemClock
+from runtime.mqtt_url import parse_mqtt_url
+from runtime.settings import EdgeSettings
+from store.database import build_pool
+from store.log import build_log
+
+_LOG = logging.getLogger(__name__)
+
+_REDIS_TIMEOUT_S: Final = 1.0
+
+
+def outbox_file(settings: EdgeSettings) -> Path:
+    """Where the gateway keeps its outbox: one file per gateway name."""
+    return settings.data_dir / "outbox" / f"{quote(settings.gateway, safe='')}.sqlite"
+
+
+class EdgeService:
+    """The gateway with what it stands on. Nothing is opened before `run`."""
+
+    def __init__(self, settings: EdgeSettings, *, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._options = GatewayOptions(
+            name=settings.gateway,
+            broker=parse_mqtt_url(settings.mqtt_url.get_secret_value()),
+            linger_s=settings.linger_ms / 1_000,
+            frame_samples=settings.frame_samples,
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set.
+
+        Raises:
+            edge.outbox.OutboxError: the outbox file cannot be used.
+        """
+        settings = self._settings
+        thread = OutboxThread()
+        try:
+            outbox = await thread.call(
+                Outbox, outbox_file(settings), max_bytes=settings.outbox_max_bytes
+            )
+            try:
+                await self._run(stop, thread, outbox)
+            finally:
+                await thread.call(outbox.close)
+        finally:
+            thread.close()
+
+    async def _run(self, stop: asyncio.Event, thread: OutboxThread, outbox: Outbox) -> None:
+        pool = build_pool(self._settings.database_url.get_secret_value(), name="edge", max_size=2)
+        log = build_log(self._settings.stream_url, pool)
+        redis = Redis.from_url(
+            self._settings.redis_url.get_secret_value() or "redis://127.0.0.1:6379",
+            socket_timeout=_REDIS_TIMEOUT_S,
+            socket_connect_timeout=_REDIS_TIMEOUT_S,
+        )
+        await pool.open(wait=False)
+        try:
+            gateway = Gateway(
+                self._options, thread=thread, outbox=outbox, log=log, clock=self._clock
+            )
+            working = asyncio.gather(gateway.run(), self._report(gateway, redis))
+            stopping = asyncio.ensure_future(stop.wait())
+            try:
+                await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                stopping.cancel()
+                working.cancel()
+                await asyncio.gather(working, stopping, return_exceptions=True)
+            if working.done() and not working.cancelled():
+                working.result()
+        finally:
+            await log.close()
+            await redis.aclose()
+            await pool.close()
+
+    async def _report(self, gateway: Gateway, redis: Redis) -> None:
+        """Say how the gateway is, every now and then. Redis away: nobody hears it, no harm."""
+        said: str | None = None
+        while True:
+            word = gateway.health()
+            if word.reason != said and word.reason is not None and said is None:
+                _LOG.warning("%s: %s", word.state, word.reason)
+            said = word.reason
+            try:
+                await health.report(redis, word)
+            except (RedisError, OSError) as error:
+                _LOG.debug("health is not reported: %s", error)
+            await asyncio.sleep(health.INTERVAL_S)
+
+
+def build(settings: EdgeSettings) -> EdgeService:
+    """The service these settings mean; nothing is connected yet.
+
+    Raises:
+        runtime.mqtt_url.MqttUrlError: the broker's URL is missing or wrong.
+    """
+    return EdgeService(settings, clock=SystemClock())
+
+
+def run(settings: EdgeSettings) -> None:
+    """Run the gateway until SIGTERM or SIGINT."""
+    service = build(settings)
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await service.run(stop)
+
+    asyncio.run(main())
