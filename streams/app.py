@@ -46,6 +46,12 @@ class App(faust.App):  # type: ignore[misc] # Faust is untyped here
         # The entry point says the same, but only to an installation whose metadata is fresh.
         return Transport(urls, self) if urls[0].scheme == "embedded" else None
 
+    def assigned_partitions(self) -> list[tuple[str, int]]:
+        """What this worker consumes now, as (topic, partition); may be asked from any thread."""
+        if self._consumer is None:
+            return []
+        return [(tp.topic, tp.partition) for tp in tuple(self._consumer.assignment())]
+
     def _create_directories(self) -> None:
         """No directories: there are no tables."""
 
@@ -60,7 +66,7 @@ def build_app(settings: StreamsSettings, *, group: str = GROUP) -> App:
     return App(
         group,
         embedded_log_url=settings.database_url.get_secret_value(),
-        broker=_broker(settings.stream_url),
+        broker=settings.stream_url,
         broker_commit_interval=1.0,
         broker_session_timeout=SESSION_TIMEOUT_S,
         broker_heartbeat_interval=2.0,
@@ -78,10 +84,6 @@ def build_app(settings: StreamsSettings, *, group: str = GROUP) -> App:
         web_enabled=False,
         worker_redirect_stdouts=False,
     )
-
-
-def _broker(stream_url: str) -> str:
-    return stream_url if stream_url != "embedded:" else "embedded://"
 
 
 async def create_topics(settings: StreamsSettings) -> None:

@@ -7,11 +7,20 @@ the service's health. A group that will not come back is forgotten with `forget_
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
+import psycopg
+from psycopg_pool import PoolTimeout
 
 from store.database import Pool
+
+logger = logging.getLogger(__name__)
+
+INTERVAL_S: Final = 30.0
 
 DELETE_RECORDS: Final = 1_000
 """Rows of one delete: small, so that it is soon done with the disk."""
@@ -134,6 +143,29 @@ async def _delete(pool: Pool, topic: str, partition: int, below: int) -> int:
         await connection.execute(_TAIL, arguments)
         cursor = await connection.execute(_DELETE, arguments)
         return cursor.rowcount
+
+
+async def keep_trimmed(
+    pool: Pool,
+    retention: Retention,
+    *,
+    interval_s: float = INTERVAL_S,
+    on_round: Callable[[Trimmed], None] = lambda _: None,
+) -> None:
+    """Trim again and again until cancelled; a database that is away is tried again.
+
+    Args:
+        pool: the database of the log.
+        retention: how long records are kept.
+        interval_s: between two rounds.
+        on_round: is told of each round, so that the service can say who holds records back.
+    """
+    while True:
+        try:
+            on_round(await trim(pool, retention))
+        except (psycopg.OperationalError, PoolTimeout) as error:
+            logger.warning("the log cannot be trimmed now: %s", error)
+        await asyncio.sleep(interval_s)
 
 
 async def forget_group(pool: Pool, group: str) -> int:
