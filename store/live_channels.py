@@ -15,13 +15,15 @@ state, so they are evicted, lost and restored together. Writing is one Lua scrip
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final, TypeAlias
 
 import msgspec
-from redis.asyncio import Redis
+from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialBackoff
+from redis.backoff import ExponentialBackoff, NoBackoff
 
 from contracts.live import ChannelKind, Position
 
@@ -30,7 +32,8 @@ WAKE: Final = "gemba:live:wake"
 WANTS: Final = "gemba:live:wants"
 """Pub/sub: a JSON list of channels that somebody watches."""
 PROJECTOR: Final = "gemba:live:projector"
-"""Who may write: the projector that started last."""
+"""Who may write: the projector that started last, for as long as it says that it is there."""
+OWNER_LIFETIME_S: Final = 30
 
 WANT_LIFETIME_S: Final = 90
 WANT_INTERVAL_S: Final = 30.0
@@ -40,6 +43,7 @@ MAX_DELTA_BYTES: Final = 4 * 1024 * 1024
 LIFETIME_S: Final = 600
 """A channel that nobody keeps alive goes by itself, also when no projector is left to drop it."""
 
+_LISTEN_S: Final = 10.0
 _STATE: Final = "gemba:live:state:"
 _DELTAS: Final = "gemba:live:deltas:"
 _WANT: Final = "gemba:live:want:"
@@ -48,9 +52,7 @@ _WANT: Final = "gemba:live:want:"
 # full (1) or changes (0), largest number of deltas, largest bytes of deltas, lifetime, where to
 # wake, name of the channel, then pairs of key and JSON ('' deletes).
 _APPLY: Final = """
-local owner = redis.call('GET', KEYS[3])
-if owner and owner ~= ARGV[1] then return {'fenced', '', 0} end
-if not owner then redis.call('SET', KEYS[3], ARGV[1]) end
+if redis.call('GET', KEYS[3]) ~= ARGV[1] then return {'fenced', '', 0} end
 local here = redis.call('HMGET', KEYS[1], '@epoch', '@offset', '@bytes')
 local epoch, offset = here[1], tonumber(here[2] or '0')
 local full = ARGV[5] == '1'
@@ -111,6 +113,14 @@ redis.call('PUBLISH', ARGV[9], ARGV[10])
 return {'ok', epoch, offset}
 """
 
+# KEYS: projector. ARGV: owner, lifetime.
+_CLAIM: Final = """
+local owner = redis.call('GET', KEYS[1])
+if owner and owner ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+return 1
+"""
+
 # KEYS: state, deltas. ARGV: epoch ('' for a snapshot), offset.
 _READ: Final = """
 local here = redis.call('HMGET', KEYS[1], '@epoch', '@offset')
@@ -147,7 +157,7 @@ class ChannelNameError(ValueError):
 
 
 class FencedProjectorError(Exception):
-    """Another projector has started since: this one must not write any more."""
+    """This is not the projector (any more): it must not write before it has claimed to be."""
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -221,19 +231,49 @@ def connect_redis(url: str) -> Redis:
     )
 
 
+async def _messages(pubsub: PubSub) -> AsyncIterator[bytes]:
+    while True:
+        # The time-out lets the client ping a connection on which nothing is heard.
+        message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=_LISTEN_S)
+        if message is not None:
+            yield message["data"]
+
+
 class LiveChannels:
     """The channels of one Redis. Raises `redis.exceptions.RedisError` when it is away."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._apply = redis.register_script(_APPLY)
+        self._claim = redis.register_script(_CLAIM)
         self._read = redis.register_script(_READ)
+
+    @asynccontextmanager
+    async def listen(self, name: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The messages of a pub/sub channel from here on, until the connection breaks.
+
+        It is not mended silently: whoever listens has to know that messages were missed. Ends with
+        `RedisError` or `OSError`.
+        """
+        pool = self._redis.connection_pool
+        once = {**pool.connection_kwargs, "retry": Retry(NoBackoff(), 0)}
+        async with (
+            Redis(connection_pool=ConnectionPool(pool.connection_class, **once)) as client,
+            client.pubsub() as pubsub,
+        ):
+            await pubsub.subscribe(name)
+            yield _messages(pubsub)
 
     # The projector's side ---------------------------------------------------------------------
 
     async def take_over(self, owner: str) -> None:
         """Become the projector; whoever was it finds itself fenced."""
-        await self._redis.set(PROJECTOR, owner)
+        await self._redis.set(PROJECTOR, owner, ex=OWNER_LIFETIME_S)
+
+    async def claim(self, owner: str) -> bool:
+        """Stay the projector, or become it if there is none; false when another one is."""
+        answer: int = await self._claim(keys=[PROJECTOR], args=[owner, OWNER_LIFETIME_S])
+        return answer == 1
 
     async def write(
         self,
@@ -262,7 +302,7 @@ class LiveChannels:
             `Lost` when the channel is not where it was expected and `full` is not set.
 
         Raises:
-            FencedProjectorError: another projector has taken over.
+            FencedProjectorError: `owner` is not the projector; also when Redis forgot who is.
         """
         arguments: list[str | bytes | int] = [
             owner,

@@ -1,0 +1,405 @@
+"""The live projector: committed rows become the state and the deltas of watched channels.
+
+It is told what may have changed (`machine_changed`, `order_changed`, `work_changed`, or by events
+through `handle`), reads the rows and writes what differs to Redis. Nothing is projected that was
+not read from committed rows, and nothing is read for a channel that nobody watches. What it was
+told lives in memory only: whoever starts reads every watched channel in full.
+
+PostgreSQL or Redis may be away: what was to be told is then read again in full when they are back,
+and `health` says so meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+import psycopg
+import psycopg_pool
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from contracts.live import ChannelKind
+from contracts.streams import (
+    DeadLettered,
+    Event,
+    MachineChanged,
+    OperationProgressed,
+    OrderEvent,
+    decode_events,
+)
+from runtime.clock import Clock
+from runtime.health import HealthState
+from store.database import Connection, Pool
+from store.live_channels import (
+    WANT_LIFETIME_S,
+    WANTS,
+    ChannelNameError,
+    FencedProjectorError,
+    LiveChannels,
+    Lost,
+    parse_channel,
+)
+from store.live_floor import read_site
+from streams.consumption import Message
+from streams.projections import (
+    REFRESH_S,
+    WORK_INTERVAL_S,
+    Changes,
+    Due,
+    Projection,
+    Reading,
+    SiteCache,
+    resolve,
+)
+
+_GAP_S: Final = 0.02
+"""Rounds of reading begin at least this far apart, so that channels share a round."""
+_SWEEP_S: Final = 10.0
+_BACK_OFF_S: Final = (0.2, 0.5, 1.0, 2.0)
+_AWAY: Final = (RedisError, OSError, psycopg.OperationalError, psycopg_pool.PoolTimeout)
+_ORDER_KINDS: Final = (ChannelKind.ORDER, ChannelKind.TRACKING)
+_log = logging.getLogger(__name__)
+
+
+class LiveProjector:
+    """Writes the watched channels. One per installation writes; a second one stands by.
+
+    Args:
+        pool: where the rows are.
+        redis: where the channels are; see `store.live_channels.connect_redis`.
+        clock: the time.
+
+    Attributes:
+        metrics: counters since the start, for the health report.
+    """
+
+    def __init__(self, *, pool: Pool, redis: Redis, clock: Clock) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._channels = LiveChannels(redis)
+        self._owner = uuid.uuid4().hex
+        self._owned = False
+        self._projections: dict[str, Projection] = {}
+        self._expires: dict[str, float] = {}
+        self._new: set[str] = set()
+        self._by_machine: dict[int, Projection] = {}
+        self._by_order: dict[int, set[Projection]] = defaultdict(set)
+        self._by_site: dict[str, set[Projection]] = defaultdict(set)
+        self._sites: dict[str, SiteCache] = {}
+        self._refreshed = -math.inf
+        self._wake = asyncio.Event()
+        self._troubles: dict[str, str] = {}
+        self.metrics: dict[str, float] = defaultdict(float)
+
+    # What others tell it --------------------------------------------------------------------
+
+    def machine_changed(self, site: str, machine_id: int) -> None:
+        """A machine's committed rows changed."""
+        projection = self._by_machine.get(machine_id)
+        if projection is not None:
+            projection.mark(machine_id)
+            self._wake.set()
+        for floor in self._by_site.get(site, ()):
+            if floor.kind is ChannelKind.FLOOR:
+                floor.mark(machine_id)
+                self._wake.set()
+
+    def order_changed(self, site: str, order_id: int) -> None:
+        """An order's committed rows (or those of its operations) changed."""
+        for projection in self._by_order.get(order_id, ()):
+            projection.mark(order_id)
+            self._wake.set()
+        cache = self._sites.get(site)
+        if cache is not None:
+            cache.counts_changed()
+
+    def work_changed(self, site: str) -> None:
+        """Work was planned, released, changed or cancelled: tiles, queues and counts may differ."""
+        cache = self._sites.get(site)
+        if cache is not None:
+            cache.work_changed()
+        for projection in self._by_site.get(site, ()):
+            if projection.kind not in _ORDER_KINDS:
+                projection.mark_all(gap_s=WORK_INTERVAL_S)
+                self._wake.set()
+
+    def dead_letters_changed(self, site: str) -> None:
+        """Dead letters were stored or replayed."""
+        cache = self._sites.get(site)
+        if cache is not None:
+            cache.counts_changed()
+        for projection in self._by_site.get(site, ()):
+            if projection.kind is ChannelKind.FLOOR:
+                projection.mark_extra()
+                self._wake.set()
+
+    async def handle(self, batch: Sequence[Message]) -> None:
+        """Mark what a batch of events names (topics FLOOR, PROGRESS, ORDERS, DEAD_LETTERS).
+
+        It may be acknowledged at once: after a restart everything watched is read in full.
+        """
+        for record in batch:
+            try:
+                events = decode_events(record.value or b"")
+            except msgspec.DecodeError as error:
+                # The agent whose topic it is sets the record aside; here it names nothing.
+                _log.warning("%s[%d]@%d: %s", record.topic, record.partition, record.offset, error)
+                continue
+            for event in events:
+                self._mark(event)
+
+    def _mark(self, event: Event) -> None:
+        match event:
+            case MachineChanged():
+                self.machine_changed(event.site, event.machine_id)
+            case OperationProgressed():
+                for order_id in event.order_ids:
+                    self.order_changed(event.site, order_id)
+            case OrderEvent():
+                self.order_changed(event.site, event.order_id)
+                self.work_changed(event.site)
+            case DeadLettered():
+                self.dead_letters_changed(event.site)
+
+    @property
+    def health(self) -> tuple[HealthState, str | None]:
+        """How it is, and what is wrong."""
+        if self._troubles:
+            return HealthState.DEGRADED, "; ".join(self._troubles.values())
+        return HealthState.OK, None
+
+    # Running --------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Project until cancelled."""
+        tasks = [
+            asyncio.create_task(self._listen(), name="live-wants"),
+            asyncio.create_task(self._sweep(), name="live-sweep"),
+            asyncio.create_task(self._project(), name="live-project"),
+        ]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _listen(self) -> None:
+        """Take over, learn what is watched, and hear of what else is; again after every outage."""
+        failures = 0
+        while True:
+            try:
+                async with self._channels.listen(WANTS) as messages:
+                    await self._channels.take_over(self._owner)
+                    self._owned = True
+                    self._want(await self._channels.wanted())
+                    for projection in self._projections.values():
+                        projection.mark_all()
+                    self._well("wants")
+                    failures = 0
+                    self._wake.set()
+                    async for message in messages:
+                        self._want(msgspec.json.decode(message, type=list[str]))
+            except (RedisError, OSError, msgspec.DecodeError) as error:
+                await self._trouble("wants", error, failures)
+                failures += 1
+
+    def _want(self, names: Iterable[str]) -> None:
+        """Note that channels are watched."""
+        until = self._clock.monotonic() + WANT_LIFETIME_S
+        for name in names:
+            self._expires[name] = until
+            if name not in self._projections:
+                self._new.add(name)
+                self._wake.set()
+
+    async def _sweep(self) -> None:
+        """Stay the projector, keep what is watched, forget what is not, refresh by the minute."""
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            try:
+                await self._sweep_once()
+            except (RedisError, OSError) as error:
+                await self._trouble("sweep", error, 0)
+            else:
+                self._well("sweep")
+
+    async def _sweep_once(self) -> None:
+        owned, self._owned = self._owned, await self._channels.claim(self._owner)
+        if not self._owned:
+            self._troubles["owner"] = "another live projector writes; this one stands by"
+            return
+        self._well("owner")
+        now = self._clock.monotonic()
+        again = not owned or now - self._refreshed >= REFRESH_S
+        for projection in self._projections.values() if again else ():
+            projection.mark_all()
+        if again:
+            self._refreshed = now
+        gone = [name for name, until in self._expires.items() if until <= now]
+        if gone:
+            still = await self._channels.wanted()
+            self._want(name for name in gone if name in still)
+            dropped = [name for name in gone if name not in still]
+            for name in dropped:
+                self._forget(name)
+            await self._channels.drop(dropped)
+        await self._channels.keep(self._projections)
+        self._wake.set()
+
+    def _add(self, projection: Projection) -> None:
+        self._projections[projection.name] = projection
+        self._by_site[projection.site].add(projection)
+        if projection.kind is ChannelKind.MACHINE:
+            self._by_machine[projection.subject] = projection
+        elif projection.kind in _ORDER_KINDS:
+            self._by_order[projection.subject].add(projection)
+
+    def _forget(self, name: str) -> None:
+        self._expires.pop(name, None)
+        self._new.discard(name)
+        projection = self._projections.pop(name, None)
+        if projection is None:
+            return
+        self._by_site[projection.site].discard(projection)
+        if projection.kind is ChannelKind.MACHINE:
+            self._by_machine.pop(projection.subject, None)
+        elif projection.kind in _ORDER_KINDS:
+            self._by_order[projection.subject].discard(projection)
+            if not self._by_order[projection.subject]:
+                del self._by_order[projection.subject]
+
+    async def _project(self) -> None:
+        """Read and write what is due, round by round."""
+        failures = 0
+        while True:
+            await self._until_due()
+            began = self._clock.monotonic()
+            try:
+                await self._round(began)
+                self._well("projection")
+                failures = 0
+            except FencedProjectorError:
+                self._owned = False
+                await self._reclaim()
+            except Exception as error:  # noqa: BLE001 - a view that fails must not stop the effects
+                if not isinstance(error, _AWAY):
+                    _log.exception("live projector: a view failed")
+                for projection in self._projections.values():
+                    projection.mark_all()
+                await self._trouble("projection", error, failures)
+                failures += 1
+            took = self._clock.monotonic() - began
+            self.metrics["rounds"] += 1
+            self.metrics["seconds"] += took
+            await asyncio.sleep(max(_GAP_S - took, 0.0))
+
+    async def _until_due(self) -> None:
+        while True:
+            self._wake.clear()
+            wait_s = math.inf
+            if self._owned:
+                due = min((p.due_at() for p in self._projections.values()), default=math.inf)
+                wait_s = -math.inf if self._new else due - self._clock.monotonic()
+            if wait_s <= 0:
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), None if wait_s == math.inf else wait_s)
+
+    async def _reclaim(self) -> None:
+        """Redis forgot who the projector is, or another one has taken over."""
+        try:
+            self._owned = await self._channels.claim(self._owner)
+        except (RedisError, OSError) as error:
+            await self._trouble("projection", error, 0)
+        for projection in self._projections.values():
+            projection.mark_all()
+        if not self._owned:
+            self._troubles["owner"] = "another live projector writes; this one stands by"
+
+    async def _round(self, now: float) -> None:
+        async with self._pool.connection() as connection:
+            if self._new:
+                # Names that fail here are said again by whoever watches.
+                names, self._new = self._new, set()
+                for found in await resolve(connection, _parsed(names)):
+                    self._add(found)
+            due = [
+                (projection, projection.take(now))
+                for projection in self._projections.values()
+                if projection.due_at() <= now
+            ]
+            reading = Reading(connection, now_ms=self._clock.now_ms(), clock=self._clock)
+            orders = [(each, what) for each, what in due if each.kind in _ORDER_KINDS]
+            floors = [(each, what) for each, what in due if each.kind is ChannelKind.FLOOR]
+            machines = [(each, what) for each, what in due if each.kind is ChannelKind.MACHINE]
+            changes: dict[str, Changes] = {}
+            for floor, what in floors:
+                cache = await self._site(connection, floor.site)
+                changes[floor.name] = await reading.floor(floor, what, cache)
+            for code in {machine.site for machine, _ in machines}:
+                cache = await self._site(connection, code)
+                here = [(each, what) for each, what in machines if each.site == code]
+                changes |= await reading.machines(here, cache)
+            if orders:
+                changes |= await reading.orders([order for order, _ in orders])
+        for projection, what in due:
+            await self._write(projection, what, changes[projection.name])
+
+    async def _site(self, connection: Connection, code: str) -> SiteCache:
+        site = await read_site(connection, code)
+        if site is None:
+            raise psycopg.DataError(f"site {code!r} is gone")
+        cache = self._sites.get(code)
+        if cache is None or cache.site != site:
+            cache = self._sites[code] = SiteCache(site)
+        return cache
+
+    async def _write(self, projection: Projection, due: Due, changes: Changes) -> None:
+        # An order's changes are always its whole state, so that what left it is taken away.
+        written = await self._channels.write(
+            projection.name,
+            changes,
+            owner=self._owner,
+            expected=projection.position,
+            full=due.full or projection.kind in _ORDER_KINDS,
+            fresh_epoch=uuid.uuid4().hex,
+        )
+        self.metrics["writes"] += 1
+        if isinstance(written, Lost):
+            projection.lost()
+            return
+        if projection.position != written.position:
+            self.metrics["deltas"] += 1
+        projection.position = written.position
+
+    async def _trouble(self, part: str, error: Exception, failures: int) -> None:
+        """Say what is wrong and wait a little longer each time."""
+        reason = f"{part}: {type(error).__name__}: {error}".strip().splitlines()[0]
+        if self._troubles.get(part) != reason:
+            _log.warning("live projector: %s", reason)
+        self._troubles[part] = reason
+        self.metrics["failures"] += 1
+        await asyncio.sleep(_BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)])
+
+    def _well(self, part: str) -> None:
+        if self._troubles.pop(part, None) is not None:
+            _log.info("live projector: %s works again", part)
+
+
+def _parsed(names: Iterable[str]) -> list[tuple[ChannelKind, str]]:
+    parsed = []
+    for name in names:
+        try:
+            parsed.append(parse_channel(name))
+        except ChannelNameError as error:
+            _log.warning("%s", error)
+    return parsed
