@@ -211,6 +211,14 @@ class Consumer(FaustConsumer):  # type: ignore[misc] # Faust is untyped here
                 return
             readable &= self._readable()
 
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109 - Faust decides the parameters
+        """What Faust's own `getmany` would ask; ours asks the reader.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError(f"{active_partitions} for {timeout} s: getmany does not ask")
+
     def _readable(self) -> set[TopicPartition]:
         return {_at(tp) for tp in self._active_partitions - self._buffered_partitions}
 
