@@ -1,18 +1,26 @@
 """A day's logs as native messages.
 
-Every file's story is one `boot` of the source `komax565`, named by the date and the words of the
-file's first record, so that the same file gives the same identities wherever it lies and whatever
-other days are replayed; a log that grows keeps what it had and goes on from there:
+Every file's story is one `boot`, named by the date and the words of the file's first record (its
+mark), so that the same file gives the same identities wherever it lies and whatever other days are
+replayed; a log that grows keeps what it had and goes on from there:
 
-==================  ============================================================================
-`<mark>/job`        one `job` object per record of Job.sdc, in the file's order
-`<mark>/pieces`     `count` objects (never naming an operation), run by run in the order of the
-                    runs' ends: a run is told when its end is logged, never before
-`<mark>/production` samples, learning, measurements (`reading`) and what the machine does (`state`)
-`<mark>/material`   consumption of wire and terminals, from the Counter blocks of both files
-`<mark>/error`      machine messages
-`<mark>/user`       operators
-==================  ============================================================================
+=====================  ===================  ======================================================
+source                 boot
+=====================  ===================  ======================================================
+`komax565`             `<mark>/job`         one `job` object per record of Job.sdc, in its order
+`komax565`             `<mark>/pieces`      `count` objects (never naming an operation), run by run
+                                            in the order of the runs' ends: a run is told when its
+                                            end is logged, never before
+`komax565-production`  `<mark>/production`  samples, learning, measurements (`reading`) and what
+                                            the machine does (`state`)
+`komax565-material`    `<mark>/material`    consumption of wire and terminals, from the Counter
+                                            blocks of both files
+`komax565-error`       `<mark>/error`       machine messages
+`komax565-user`        `<mark>/user`        operators
+=====================  ===================  ======================================================
+
+What decides where a piece goes speaks as `komax565`. The rest has sources of its own because a
+gateway's receipt names only the newest few boots of a source.
 
 `job` sorts before `pieces`, and both keep rising times, so the as-of join sees them in the order in
 which things happened, also when the machine's clock was set back (then `logged` holds the log's own
@@ -74,9 +82,9 @@ class Item(NamedTuple):
         return int(self.body["t"])
 
     @property
-    def boot(self) -> str:
-        """The run of the publisher that it belongs to."""
-        return str(self.body["boot"])
+    def publisher(self) -> tuple[str, str]:
+        """Source and boot."""
+        return str(self.body["source"]), str(self.body["boot"])
 
     @property
     def seq(self) -> int:
@@ -101,14 +109,15 @@ class DayMessages(NamedTuple):
 class _Boot:
     """Objects of one boot, numbered as they come."""
 
-    def __init__(self, mark: str, kind: str) -> None:
+    def __init__(self, mark: str, kind: str, source: str | None = None) -> None:
+        self._source = source or f"{SOURCE}-{kind}"
         self._boot = f"{mark}/{kind}"
         self.items: list[Item] = []
 
     def add(self, kind: Kind, t_ms: EpochMs, /, **fields: Any) -> None:
         body = {
             "t": int(t_ms),
-            "source": SOURCE,
+            "source": self._source,
             "boot": self._boot,
             "seq": len(self.items),
             **{name: value for name, value in fields.items() if value is not None},
@@ -136,7 +145,7 @@ def _creates(entry: Entry) -> bool:
 
 
 def _jobs(day: Day, entries: list[Entry], runs: list[Run]) -> _Boot:
-    boot = _Boot(day.job.mark, "job")
+    boot = _Boot(day.job.mark, "job", SOURCE)
     beginnings = {run.end.t_ms: run for run in runs if run.inferred and run.end is not None}
     current: str | None = None
     for entry in entries:
@@ -180,7 +189,7 @@ def _job(boot: _Boot, t_ms: EpochMs, event: JobEvent, job: str, **fields: Any) -
 
 def _pieces(day: Day, jobs: list[Item], runs: list[Run]) -> _Boot:
     """Counts, each where the join finds its run's job current."""
-    boot = _Boot(day.job.mark, "pieces")
+    boot = _Boot(day.job.mark, "pieces", SOURCE)
     ended = sorted(
         (run for run in runs if run.end is not None),
         key=lambda run: run.end.t_ms if run.end is not None else 0,
