@@ -168,7 +168,7 @@ def _matches(hashed: str | None, password: str) -> bool:
             _hasher.hash(password)
             return False
         return _hasher.verify(hashed, password)
-    except (VerificationError, InvalidHashError):
+    except (VerificationError, InvalidHashError, UnicodeEncodeError):
         return False
 
 

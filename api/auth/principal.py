@@ -1,0 +1,188 @@
+"""The one who asks, and the dependencies by which a route says what it needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
+
+from api.context import Context, RequestContext
+from api.errors import ProblemError
+from contracts.ids import SiteCode
+from domain.access import Permission, Role, allows, sees
+from runtime.tokens import TokenError, verify_token
+from store import access
+from store.audit import Actor
+from store.errors import NotFoundError
+
+COOKIE: Final = "gemba_session"
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+cookie_scheme = APIKeyCookie(
+    name=COOKIE, scheme_name="session", auto_error=False, description="Set by `POST /v1/session`."
+)
+bearer_scheme = HTTPBearer(
+    scheme_name="bearer", auto_error=False, description="A token of `gemba token --role …`."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Principal:
+    """Somebody who is signed in, or a program with a token.
+
+    Attributes:
+        kind: `user` has a session, `token` a bearer token.
+        name: the user's name, or the token's subject.
+        display_name: how people call them.
+        role: what they are here for.
+        sites: what they are limited to; empty: every site.
+        origin: from where they ask, for the audit log.
+    """
+
+    kind: Literal["user", "token"]
+    name: str
+    display_name: str
+    role: Role
+    sites: frozenset[SiteCode]
+    origin: str
+
+    @property
+    def actor(self) -> Actor:
+        """Who and from where, for the audit log."""
+        return Actor(self.name if self.kind == "user" else f"token {self.name}", self.origin)
+
+    def may(self, permission: Permission) -> bool:
+        """Whether they have a permission."""
+        return allows(self.role, permission)
+
+    def sees(self, site: str) -> bool:
+        """Whether they may know of a site."""
+        return sees(self.sites, SiteCode(site))
+
+    def require_site(self, site: str, *, kind: str = "site", name: str | None = None) -> None:
+        """Deny that something of a site exists to somebody who may not know of the site.
+
+        Raises:
+            NotFoundError: they may not; it reads as if there were no such thing.
+        """
+        if not self.sees(site):
+            raise NotFoundError(kind, site if name is None else name)
+
+
+def own_origin(request: Request) -> str:
+    """The origin under which the request reached this service."""
+    return f"{request.url.scheme}://{request.headers.get('host', '')}"
+
+
+def origin_allowed(request: Request, context: Context) -> bool:
+    """Whether the page a browser says it comes from is ours or an allowed one."""
+    origin = request.headers.get("origin")
+    if origin is None:
+        return False
+    allowed = {own_origin(request), *context.settings.allowed_origins}
+    if context.settings.public_url:
+        public = urlsplit(context.settings.public_url)
+        allowed.add(f"{public.scheme}://{public.netloc}")
+    return origin in allowed
+
+
+def forbidden(detail: str) -> ProblemError:
+    """Signed in, but not allowed."""
+    return ProblemError(HTTPStatus.FORBIDDEN, "forbidden", detail)
+
+
+def unauthenticated(detail: str) -> ProblemError:
+    """Not signed in."""
+    return ProblemError(
+        HTTPStatus.UNAUTHORIZED,
+        "unauthenticated",
+        detail,
+        headers={"WWW-Authenticate": 'Bearer realm="gemba"'},
+    )
+
+
+async def signed_in(
+    request: Request,
+    context: RequestContext,
+    cookie: Annotated[str | None, Security(cookie_scheme)] = None,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(bearer_scheme)] = None,
+) -> Principal:
+    """Whoever asks.
+
+    A bearer token stands for itself. A cookie is sent by any page's doing, so it changes nothing
+    unless the browser says that the page is ours.
+
+    Raises:
+        ProblemError: nobody is signed in (401), or a foreign page asks (403).
+    """
+    if bearer is not None:
+        return _of_token(request, context, bearer.credentials)
+    if cookie is None:
+        raise unauthenticated("Sign in, or send a bearer token.")
+    if request.method not in _SAFE_METHODS and not origin_allowed(request, context):
+        raise forbidden("The request does not come from a page of this installation.")
+    async with context.connection() as connection:
+        user = await access.session_user(connection, cookie)
+    if user is None:
+        raise unauthenticated("The session has ended; sign in again.")
+    return Principal(
+        kind="user",
+        name=user.name,
+        display_name=user.display_name,
+        role=Role(user.role),
+        sites=frozenset(SiteCode(site) for site in user.sites),
+        origin=f"session {address_of(request)}",
+    )
+
+
+def address_of(request: Request) -> str:
+    """The address that asks."""
+    return request.client.host if request.client is not None else "unknown"
+
+
+def _of_token(request: Request, context: Context, token: str) -> Principal:
+    try:
+        claims = verify_token(context.signing_key, token)
+        role = Role(claims.role)
+    except (TokenError, ValueError) as error:
+        raise unauthenticated("The bearer token is not valid here, or has expired.") from error
+    return Principal(
+        kind="token",
+        name=claims.subject,
+        display_name=claims.subject,
+        role=role,
+        sites=frozenset(SiteCode(site) for site in claims.sites),
+        origin=f"token {address_of(request)}",
+    )
+
+
+class Needs:
+    """A dependency: whoever asks is signed in and has the permission."""
+
+    def __init__(self, permission: Permission) -> None:
+        self.permission = permission
+
+    async def __call__(self, principal: Annotated[Principal, Depends(signed_in)]) -> Principal:
+        """The one who asks.
+
+        Raises:
+            ProblemError: they lack the permission.
+        """
+        if not principal.may(self.permission):
+            raise forbidden(
+                f"The role {principal.role.value!r} lacks the permission {self.permission.value!r}."
+            )
+        return principal
+
+
+SignedIn = Annotated[Principal, Depends(signed_in)]
+Reader = Annotated[Principal, Depends(Needs(Permission.READ))]
+Configurer = Annotated[Principal, Depends(Needs(Permission.CONFIGURE))]
+Orderer = Annotated[Principal, Depends(Needs(Permission.ORDER))]
+Operating = Annotated[Principal, Depends(Needs(Permission.OPERATE))]
+DeadLetterKeeper = Annotated[Principal, Depends(Needs(Permission.DEAD_LETTERS))]
+MetricsReader = Annotated[Principal, Depends(Needs(Permission.METRICS))]

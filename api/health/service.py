@@ -1,0 +1,130 @@
+"""Looking after the parts of the installation, and saying how the API itself is."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+import psycopg
+from redis.exceptions import RedisError
+
+from api.context import Context
+from api.health.schemas import Component
+from contracts.streams import PARTITIONS, TOPICS
+from runtime.health import INTERVAL_S, KEY_PREFIX, Health, HealthState, report
+from store.log import LogError
+from store.migrate import known_versions, schema_version
+
+SERVICE: Final = "api"
+EXPECTED: Final = ("edge", "streams")
+"""Services without which a counted piece does not reach a screen."""
+
+_DATABASE_TIMEOUT_S: Final = 2.0
+
+logger = logging.getLogger("gemba.api")
+
+
+async def components(context: Context) -> list[Component]:
+    """Every part with its state, and the reason where something is wrong."""
+    database, (redis, services) = await asyncio.gather(
+        _database(context), _redis_and_services(context)
+    )
+    return [database, redis, *services]
+
+
+async def service_healths(context: Context) -> list[Health]:
+    """What the services say of themselves; RedisError when nobody can be asked."""
+    names = [name async for name in context.redis.scan_iter(match=f"{KEY_PREFIX}*", count=100)]
+    values = await context.redis.mget(names) if names else []
+    healths = []
+    for value in values:
+        if value is not None:
+            try:
+                healths.append(msgspec.json.decode(value, type=Health))
+            except msgspec.DecodeError as error:
+                logger.warning("a service's health makes no sense: %s", error)
+    return sorted(healths, key=lambda health: health.service)
+
+
+async def keep_reporting(context: Context) -> None:
+    """Say every two seconds how the API is, until cancelled."""
+    while True:
+        database = await _database(context)
+        stats = context.pool.get_stats()
+        health = Health(
+            service=SERVICE,
+            state=HealthState.OK if database.state == "ok" else HealthState.DEGRADED,
+            reason=database.reason,
+            at_ms=context.clock.now_ms(),
+            pid=os.getpid(),
+            metrics={
+                "database_connections": float(stats.get("pool_size", 0)),
+                "database_waiting": float(stats.get("requests_waiting", 0)),
+            },
+        )
+        try:
+            await report(context.redis, health)
+        except (RedisError, OSError) as error:
+            logger.warning("could not report health: %s", error)
+        await asyncio.sleep(INTERVAL_S)
+
+
+async def prepare_topics(context: Context) -> None:
+    """Make the stream's topics, as soon as the database lets us."""
+    while True:
+        try:
+            await context.log.create_topics(TOPICS, PARTITIONS)
+        except (psycopg.Error, LogError, OSError) as error:
+            logger.warning("the stream's topics cannot be made yet: %s", error)
+            await asyncio.sleep(1.0)
+        else:
+            return
+
+
+async def _database(context: Context) -> Component:
+    try:
+        async with asyncio.timeout(2 * _DATABASE_TIMEOUT_S):
+            async with context.pool.connection(timeout=_DATABASE_TIMEOUT_S) as connection:
+                version = await schema_version(connection)
+    except (psycopg.Error, TimeoutError) as error:
+        return Component(
+            name="database",
+            state="failed",
+            reason=f"does not answer ({type(error).__name__})",
+        )
+    newest = known_versions()[-1]
+    if version != newest:
+        return Component(
+            name="database",
+            state="failed",
+            reason=f"its schema is at {version}, this program needs {newest}: run gemba migrate",
+        )
+    return Component(name="database", state="ok")
+
+
+async def _redis_and_services(context: Context) -> tuple[Component, list[Component]]:
+    try:
+        async with asyncio.timeout(2 * _DATABASE_TIMEOUT_S):
+            healths = await service_healths(context)
+    except (RedisError, OSError, TimeoutError) as error:
+        reason = f"does not answer ({type(error).__name__})"
+        return Component(name="redis", state="failed", reason=reason), []
+    return Component(name="redis", state="ok"), _services(healths)
+
+
+def _services(healths: Sequence[Health]) -> list[Component]:
+    told = {health.service: health for health in healths if health.service != SERVICE}
+    missing = [
+        Component(name=name, state="missing", reason="says nothing: it is not running, or stuck")
+        for name in EXPECTED
+        if name not in told
+    ]
+    known = [
+        Component(name=health.service, state=health.state.value, reason=health.reason)
+        for health in told.values()
+    ]
+    return sorted([*known, *missing], key=lambda component: component.name)

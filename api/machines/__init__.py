@@ -1,0 +1,1 @@
+"""Machines, and the terminal's words to them."""

@@ -1,0 +1,80 @@
+"""Shapes of machines."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, Field
+
+from api.fields import AnyWhole, Body, Listing, Name, Small, Wanted, Whole
+from contracts.telemetry import JobEvent, MachineState, OperationState
+
+
+class MachineChange(Body):
+    """How a machine is called, and where it stands among those of its line."""
+
+    name: Name
+    position: Small = 0
+
+
+class Unassigned(BaseModel):
+    """Pieces that were counted while no operation was on the machine."""
+
+    good: int
+    scrap: int
+
+
+class MachineOperation(BaseModel):
+    """What a machine is working on."""
+
+    work_order: str
+    operation: int
+    name: str | None
+    state: OperationState
+
+
+class Machine(BaseModel):
+    """A machine and what it is doing now."""
+
+    machine: str = Field(description="Its path: `<site>/<area>/<line>/<machine>`.")
+    site: str
+    name: str
+    area: str
+    line: str
+    position: int
+    configured: bool = Field(description="False: telemetry made it known, nobody named it yet.")
+    state: MachineState
+    reason: str | None
+    state_since: datetime | None
+    last_seen: datetime | None
+    operator: str | None
+    operation: MachineOperation | None
+    unassigned: Unassigned
+
+
+class MachineList(Listing[Machine]):
+    """Machines by path."""
+
+
+class JobReport(Body):
+    """What an operator says at a terminal."""
+
+    event: JobEvent
+    work_order: Wanted = Field(min_length=1)
+    operation: AnyWhole
+    requested: Whole | None = Field(default=None, description="Pieces asked for; with `started`.")
+    operator: Name | None = None
+
+
+class JobObject(BaseModel):
+    """The native `job` object that was appended to the stream (see the message format)."""
+
+    t: int = Field(description="Event time, epoch ms.")
+    source: str
+    boot: str
+    seq: int
+    event: JobEvent
+    work_order: str
+    operation: int
+    requested: int | None = None
+    operator: str | None = None

@@ -1,0 +1,103 @@
+"""What is counted of requests, and how `/metrics` tells it."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Sequence
+
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from runtime.health import Health, HealthState
+
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_]")
+_UP = {HealthState.OK: 1.0, HealthState.DEGRADED: 0.5, HealthState.FAILED: 0.0}
+
+
+class RequestMetrics:
+    """The duration of requests by route. Routes, not paths: a path may hold a secret."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._duration = Histogram(
+            "gemba_api_request_seconds",
+            "Duration of requests",
+            ("method", "route", "status"),
+            registry=self._registry,
+            buckets=_BUCKETS,
+        )
+
+    def observe(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request."""
+        self._duration.labels(method, route, str(status)).observe(seconds)
+
+    def text(self, services: Sequence[Health]) -> bytes:
+        """The exposition: the API's own figures and what the other services say of themselves."""
+        reported = CollectorRegistry()
+        reported.register(_Reported(services))
+        return generate_latest(self._registry) + generate_latest(reported)
+
+
+class _Reported(Collector):
+    """The services' health and figures, each as `gemba_<service>_<name>`."""
+
+    def __init__(self, services: Sequence[Health]) -> None:
+        self._services = services
+
+    def collect(self) -> Iterable[Metric]:
+        up = GaugeMetricFamily(
+            "gemba_service_up",
+            "1: works, 0.5: works with something wrong, 0: failed",
+            labels=["service"],
+        )
+        for health in self._services:
+            up.add_metric([health.service], _UP[health.state])
+        yield up
+        families: dict[str, GaugeMetricFamily] = {}
+        for health in self._services:
+            for name, value in health.metrics.items():
+                metric = _NOT_IN_NAMES.sub("_", f"gemba_{health.service}_{name}")
+                if metric not in families:
+                    families[metric] = GaugeMetricFamily(
+                        metric, f"{name} as {health.service} tells it"
+                    )
+                    families[metric].add_metric([], value)
+        yield from families.values()
+
+
+class MeasureRequests:
+    """ASGI middleware that times every request by its route."""
+
+    def __init__(self, app: ASGIApp, metrics: RequestMetrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, and note how long it took."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = 500
+        started = time.perf_counter()
+
+        async def note(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note)
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            seconds = time.perf_counter() - started
+            self._metrics.observe(_known(scope["method"]), route, status, seconds)
+
+
+def _known(method: str) -> str:
+    """The method, unless somebody made one up: labels must stay few."""
+    return method if method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} else "other"

@@ -1,0 +1,36 @@
+"""Shapes of operations."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, Field
+
+from api.fields import Listing, Number
+from contracts.telemetry import OperationState
+
+
+class Operation(BaseModel):
+    """An operation and what has been made at it."""
+
+    site: str
+    work_order: str
+    operation: int
+    name: str | None
+    machine: str | None = Field(description="Where it is planned, or where it ran.")
+    good_pieces: int
+    scrap_pieces: int
+    runs: int = Field(description="How often it was started.")
+    state: OperationState
+    quantity: Number | None = Field(description="What is to be made here.")
+    planned: bool = Field(description="False: the floor named it, nobody planned it.")
+    released: bool = Field(description="Planned and handed to the floor.")
+    cycle_ms: int | None
+    setup_ms: int
+    started_at: datetime | None
+    ended_at: datetime | None
+    work_order_id: int
+
+
+class OperationList(Listing[Operation]):
+    """Operations by work order and number."""

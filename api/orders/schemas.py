@@ -1,0 +1,235 @@
+"""Shapes of orders. What an order looks like is `contracts.live`'s OrderView, as on `/v1/live`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
+from pydantic_core import PydanticCustomError
+
+from api.fields import (
+    Body,
+    Code,
+    Listing,
+    Moment,
+    Name,
+    Number,
+    Quantity,
+    Reason,
+    Small,
+    Wanted,
+    Whole,
+)
+from contracts.telemetry import OperationState
+from domain.orders import LineState
+from domain.tracking import Stage
+
+
+class NewLine(Body):
+    """A line to be ordered. Lines are numbered from 1 in the order given."""
+
+    item: Wanted
+    quantity: Quantity
+    unit: Name | None = Field(default=None, description="Must be the item's, which is the default.")
+    due_at: Moment | None = None
+
+
+class NewOrder(Body):
+    """An order as it comes in."""
+
+    number: Code | None = Field(default=None, description="Drawn (`SO-000123`) when absent.")
+    site: Wanted
+    customer: Wanted = Field(description="The customer's code.")
+    customer_reference: Name | None = Field(default=None, description="Their name for the order.")
+    external_source: Code | None = Field(default=None, description="The system it comes from.")
+    external_id: Code | None = Field(default=None, description="Its id there.")
+    priority: Small = 0
+    release: Annotated[bool, Strict()] = Field(
+        default=False, description="Hand it to the floor at once."
+    )
+    lines: list[NewLine] = Field(min_length=1, max_length=1_000)
+
+    @model_validator(mode="after")
+    def _external_is_a_pair(self) -> Self:
+        if (self.external_source is None) != (self.external_id is None):
+            raise PydanticCustomError("pair", "external_source and external_id go together")
+        return self
+
+
+class LineChange(Body):
+    """What is to change of a line; absent: nothing, `due_at` null: no due date."""
+
+    number: Small
+    quantity: Quantity | None = None
+    due_at: Moment | None = None
+
+
+def _distinct_lines(lines: list[LineChange]) -> list[LineChange]:
+    if len({line.number for line in lines}) < len(lines):
+        raise PydanticCustomError("lines", "a line is named twice")
+    return lines
+
+
+class OrderChange(Body):
+    """What is to change of an order, as one knew it at `version`."""
+
+    version: Whole
+    priority: Small | None = None
+    lines: Annotated[list[LineChange], AfterValidator(_distinct_lines)] = Field(
+        default=[], max_length=1_000
+    )
+    reason: Reason | None = None
+
+
+class Cancellation(Body):
+    """Why an order is given up."""
+
+    reason: Reason
+    version: Whole | None = Field(default=None, description="Refused (409) when it is not this.")
+
+
+class OrderLine(BaseModel):
+    """A line and how far it is."""
+
+    number: int
+    item: str
+    item_name: str
+    quantity: Number
+    unit: str
+    due: datetime | None
+    state: LineState
+    good_pieces: Number
+    scrap_pieces: int
+    started: datetime | None
+    produced: datetime | None
+    projected_end: datetime | None
+    work_orders: list[str]
+
+
+class OrderSummary(BaseModel):
+    """Where an order is, when it will be there, what it waits for."""
+
+    number: str
+    site: str
+    customer: str = Field(description="Their name.")
+    customer_code: str
+    customer_reference: str | None
+    external_source: str | None
+    external_id: str | None
+    version: int
+    priority: int
+    item: str = Field(description="The first line's item, and how many more there are.")
+    state: LineState = Field(description="Derived from the lines.")
+    stage: Stage = Field(description="In the customer's terms.")
+    quantity_ordered: Number
+    unit: str
+    good_pieces: Number
+    scrap_pieces: int
+    percent: int
+    due: datetime | None
+    projected_end: datetime | None
+    lateness_minutes: int | None = Field(description="Negative is early.")
+    waits_for: str | None = Field(
+        description="`release`, `hold`, `machine`, `machine:<path>`, `operator:<path>` or null."
+    )
+    received: datetime
+    changed: datetime
+    lines: list[OrderLine]
+
+
+class OrderOperation(BaseModel):
+    """An operation of an order's work orders."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    work_order: str
+    operation: int
+    name: str | None
+    machine: str | None
+    state: OperationState
+    quantity_ordered: Number | None
+    good_pieces: int
+    scrap_pieces: int
+    runs: int
+    planned_start: datetime | None
+    planned_end: datetime | None
+    started: datetime | None
+    ended: datetime | None
+    projected_end: datetime | None
+
+
+class Peg(BaseModel):
+    """A quantity of a work order that is meant for a line."""
+
+    line: int
+    work_order_id: int
+    work_order: str
+    quantity: Number
+
+
+class Order(OrderSummary):
+    """An order with its operations and pegs."""
+
+    operations: list[OrderOperation]
+    pegs: list[Peg]
+
+
+class OrderList(Listing[OrderSummary]):
+    """Orders, newest first."""
+
+
+class CancelledOrder(BaseModel):
+    """A cancelled order, and what the floor still works on for it."""
+
+    order: Order
+    still_running: list[OrderOperation] = Field(
+        description="Left to the floor: on a machine, or interrupted there."
+    )
+
+
+class AuditEntry(BaseModel):
+    """Who changed what, when, from where and why."""
+
+    id: int
+    at: datetime
+    actor: str
+    origin: str
+    action: str
+    work_order: str | None
+    reason: str | None
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+class AuditList(Listing[AuditEntry]):
+    """Entries, newest first."""
+
+
+class NewLink(Body):
+    """How long a tracking link leads somewhere."""
+
+    days: Annotated[int, Strict(), Field(ge=1, le=366)] = 90
+
+
+class TrackingLink(BaseModel):
+    """A tracking link, without its token, which nobody keeps."""
+
+    id: int
+    created_at: datetime
+    created_by: str
+    expires_at: datetime
+    revoked_at: datetime | None
+
+
+class CreatedLink(BaseModel):
+    """A new tracking link. The token is shown here and never again."""
+
+    id: int
+    url: str
+    token: str
+    expires_at: datetime
+
+
+class LinkList(Listing[TrackingLink]):
+    """An order's links, newest first."""

@@ -1,0 +1,180 @@
+"""The API as a service: `build` puts its parts together, `run` serves until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Generator
+
+import uvicorn
+from fastapi import FastAPI
+from redis.asyncio import Redis
+
+from api import errors
+from api.auth import endpoints as auth
+from api.auth.rate_limit import RateLimit
+from api.context import Context, Limits
+from api.customers import endpoints as customers
+from api.dead_letters import endpoints as dead_letters
+from api.health import endpoints as health
+from api.health.service import keep_reporting, prepare_topics
+from api.http import ProtectAnswers
+from api.ingest import endpoints as ingest
+from api.items import endpoints as items
+from api.machines import endpoints as machines
+from api.metrics import MeasureRequests, RequestMetrics
+from api.operations import endpoints as operations
+from api.orders import endpoints as orders
+from api.sites import endpoints as sites
+from api.tracking import endpoints as tracking
+from api.ui import endpoints as ui
+from api.work_orders import endpoints as work_orders
+from runtime.clock import Clock, SystemClock
+from runtime.logging import configure_logging
+from runtime.secrets import installation_key
+from runtime.settings import ApiSettings
+from store.database import build_pool
+from store.log import build_log
+
+_MAX_BODY_BYTES = 4 * 1024 * 1024
+_MAX_CONNECTIONS = 16
+_POOL_TIMEOUT_S = 4.0
+_RECONNECT_S = 2.0
+_ROUTERS = (
+    auth.router,
+    sites.router,
+    machines.router,
+    customers.router,
+    items.router,
+    orders.router,
+    orders.links_router,
+    work_orders.router,
+    operations.router,
+    dead_letters.router,
+    ingest.router,
+    tracking.router,
+    health.router,
+)
+
+
+class MissingAddressError(ValueError):
+    """A backend's address is not set."""
+
+    def __init__(self, variable: str) -> None:
+        super().__init__(f"{variable} is not set; `gemba up` sets it for the embedded backends")
+        self.variable = variable
+
+
+def build(settings: ApiSettings, *, clock: Clock | None = None) -> FastAPI:
+    """The app, with everything it needs; nothing connects before it is served.
+
+    Raises:
+        MissingAddressError: the address of the database or of Redis is not set.
+    """
+    context = _context(settings, clock or SystemClock())
+    app = FastAPI(
+        title="gemba",
+        version="1",
+        summary="Orders, the floor, and what becomes of a counted piece.",
+        description=(
+            "Errors are RFC 9457 problem details. Lists answer `{items, total}` and take `limit`"
+            " and `offset`. People sign in with a session, programs with a bearer token."
+        ),
+        lifespan=_lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        max_body_size=_MAX_BODY_BYTES,
+        redirect_slashes=False,
+        responses={"default": {"model": errors.Problem, "description": "A problem (RFC 9457)."}},
+    )
+    app.state.context = context
+    errors.install(app)
+    app.add_middleware(errors.ErrorBoundary)
+    app.add_middleware(MeasureRequests, metrics=context.metrics)
+    app.add_middleware(ProtectAnswers)
+    for router in _ROUTERS:
+        app.include_router(router)
+    ui.mount(app, settings.ui_dir)
+    return app
+
+
+def run(settings: ApiSettings) -> None:
+    """Serve until SIGTERM or SIGINT, then let requests end and return."""
+    configure_logging("api", settings.log_level)
+    server = _Server(
+        uvicorn.Config(
+            build(settings),
+            host=settings.http_host,
+            port=settings.http_port,
+            loop="uvloop",
+            http="httptools",
+            ws="websockets-sansio",
+            ws_max_size=64 * 1024,
+            ws_ping_interval=20.0,
+            ws_ping_timeout=20.0,
+            proxy_headers=False,
+            server_header=False,
+            access_log=False,
+            log_config=None,
+            timeout_graceful_shutdown=5,
+        )
+    )
+    server.run()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, but a signal that ended it is not raised again: the exit code is 0."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Let SIGTERM and SIGINT ask the server to end."""
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()
+
+
+def _context(settings: ApiSettings, clock: Clock) -> Context:
+    database_url = settings.database_url.get_secret_value()
+    redis_url = settings.redis_url.get_secret_value()
+    for variable, url in (("GEMBA_DATABASE_URL", database_url), ("GEMBA_REDIS_URL", redis_url)):
+        if not url:
+            raise MissingAddressError(variable)
+    pool = build_pool(database_url, name="api", max_size=_MAX_CONNECTIONS)
+    pool.timeout = _POOL_TIMEOUT_S
+    pool.reconnect_timeout = _RECONNECT_S  # give up soon, so that the next request tries anew
+    return Context(
+        settings=settings,
+        pool=pool,
+        redis=Redis.from_url(redis_url, socket_timeout=2.0, socket_connect_timeout=2.0),
+        log=build_log(settings.stream_url, pool),
+        signing_key=installation_key(settings.data_dir),
+        clock=clock,
+        limits=Limits(
+            sign_in_by_name=RateLimit(clock, tries=10, seconds=300.0),
+            sign_in_by_address=RateLimit(clock, tries=50, seconds=300.0),
+            tracking=RateLimit(clock, tries=600, seconds=60.0),
+            tracking_failures=RateLimit(clock, tries=20, seconds=60.0),
+        ),
+        metrics=RequestMetrics(),
+    )
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    context = app.state.context
+    await context.pool.open(wait=False)
+    await context.log.open()
+    tasks = [
+        asyncio.create_task(prepare_topics(context), name="topics"),
+        asyncio.create_task(keep_reporting(context), name="health"),
+    ]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await context.log.close()
+        await context.pool.close()
+        await context.redis.aclose()

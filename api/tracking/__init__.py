@@ -1,0 +1,1 @@
+"""A customer's link to an order."""
