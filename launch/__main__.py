@@ -1,0 +1,5 @@
+"""`python -m launch` is `gemba`."""
+
+from launch.cli import main
+
+main()

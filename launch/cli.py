@@ -1,0 +1,194 @@
+"""The command `gemba`. Everything heavy is imported by the command that needs it."""
+
+# ruff: noqa: PLC0415, FBT002 - commands import what they need when called; flags are booleans
+
+from __future__ import annotations
+
+import asyncio
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from launch import cli_replay, cli_user
+from launch.cli_common import (
+    Json,
+    RoleOption,
+    SiteOption,
+    fail,
+    find_installation,
+    load_settings,
+    print_json,
+)
+
+app = typer.Typer(
+    name="gemba",
+    help="Industrial order management and live tracking.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    epilog="Settings come from `GEMBA_*` variables (see `.env.example`). "
+    "The data directory is `GEMBA_DATA_DIR`, by default `var` here.",
+)
+contracts_app = typer.Typer(help="The contracts that cross process boundaries.")
+app.add_typer(cli_replay.app, name="replay", no_args_is_help=True)
+app.add_typer(cli_user.app, name="user", no_args_is_help=True)
+app.add_typer(contracts_app, name="contracts", no_args_is_help=True)
+
+
+class Service(StrEnum):
+    """What `gemba run` can become."""
+
+    EDGE = "edge"
+    STREAMS = "streams"
+    API = "api"
+    SIMULATOR = "simulator"
+
+
+@app.command(epilog="Example: `GEMBA_HTTP_PORT=8080 gemba up`")
+def up() -> None:
+    """Start everything in the foreground: embedded backends, then the services. Ctrl-C ends all."""
+    _run_installation(demo=False)
+
+
+@app.command(epilog="Example: `gemba demo`, then open the board's address that it prints")
+def demo() -> None:
+    """As `up`, with a small factory, people who can sign in, and simulated machines."""
+    _run_installation(demo=True)
+
+
+@app.command(epilog="Example: `GEMBA_DATABASE_URL=postgresql://… gemba run api`")
+def run(service: Annotated[Service, typer.Argument(help="Which one.")]) -> None:
+    """Be one service, until SIGTERM or SIGINT. All addresses come from `GEMBA_*` variables."""
+    from launch.services import run_service
+
+    run_service(service.value)
+
+
+@app.command(epilog="Example: `GEMBA_DATABASE_URL=postgresql://… gemba migrate`")
+def migrate(json_output: Json = False) -> None:
+    """Bring the database's schema to this program's version. Running twice does no harm."""
+    import psycopg
+
+    from launch.installation import InstallationError
+    from launch.reach import addresses_of
+    from runtime.logging import without_credentials
+    from store.migrate import MigrationError, known_versions
+    from store.migrate import migrate as bring_up_to_date
+
+    settings = load_settings()
+    url = settings.database_url.get_secret_value()
+    try:
+        applied = bring_up_to_date(url or addresses_of(settings).database_url)
+    except (InstallationError, MigrationError) as error:
+        fail(str(error))
+    except psycopg.Error as error:
+        fail(without_credentials(str(error).strip()))
+    if json_output:
+        print_json({"applied": applied, "version": known_versions()[-1]})
+    else:
+        for name in applied:
+            typer.echo(f"applied {name}")
+        typer.echo(f"the schema is at {known_versions()[-1]}")
+
+
+@app.command(epilog="Example: `gemba doctor --json`")
+def doctor(json_output: Json = False) -> None:
+    """Look at everything an installation needs; exit code 1 if something is wrong."""
+    import msgspec
+
+    from launch.doctor import examine
+
+    findings = asyncio.run(examine(load_settings()))
+    if json_output:
+        typer.echo(msgspec.json.encode(findings).decode())
+    else:
+        width = max(len(finding.name) for finding in findings)
+        for finding in findings:
+            mark = "ok   " if finding.ok else "WRONG"
+            typer.echo(f"{mark}  {finding.name:<{width}}  {finding.detail}")
+            if not finding.ok and finding.advice:
+                typer.echo(f"{'':<{width + 9}}-> {finding.advice}")
+    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+@app.command(epilog="Example: `kill -9 $(gemba ps --json | jq .edge.pid)`")
+def ps(json_output: Json = False) -> None:
+    """The processes of the running installation."""
+    import time
+
+    import msgspec
+    from rich.console import Console
+
+    from launch.display import table
+    from launch.installation import InstallationError, read_installation
+
+    try:
+        installation = read_installation(load_settings().data_dir)
+    except InstallationError as error:
+        fail(str(error))
+    if json_output:
+        statuses = {status.name: status for status in installation.processes}
+        typer.echo(msgspec.json.encode(statuses).decode())
+    else:
+        now_ms = time.time_ns() // 1_000_000
+        Console().print(table(installation.processes, lambda _name: None, now_ms))
+
+
+@app.command(epilog='Example: `curl -H "Authorization: Bearer $(gemba token --role viewer)" …`')
+def token(
+    role: RoleOption,
+    site: SiteOption = None,
+    days: Annotated[float, typer.Option(min=0.001, help="How long it opens doors.")] = 1,
+) -> None:
+    """Print a bearer token of the installation in the data directory, for programs."""
+    from launch.installation import InstallationError
+    from launch.reach import token_of
+
+    try:
+        text = token_of(
+            load_settings().data_dir, role=role.value, sites=tuple(site or ()), days=days
+        )
+    except InstallationError as error:
+        fail(str(error))
+    typer.echo(text)
+
+
+@app.command(epilog="Example: `gemba simulate` beside a running `gemba up`")
+def simulate() -> None:
+    """Be the simulated machines of the running installation, until Ctrl-C."""
+    import os
+
+    from launch.services import run_service
+
+    found = find_installation()
+    os.environ |= {
+        "GEMBA_DATA_DIR": str(load_settings().data_dir.resolve()),
+        "GEMBA_MQTT_URL": found.addresses.machine_mqtt_url,
+        "GEMBA_DATABASE_URL": found.addresses.database_url,
+        "GEMBA_REDIS_URL": found.addresses.redis_url,
+        "GEMBA_HTTP_PORT": found.addresses.http_url.rsplit(":", 1)[1],
+    }
+    run_service(Service.SIMULATOR.value)
+
+
+@contracts_app.command("export", epilog="Example: `gemba contracts export docs/contracts`")
+def contracts_export(directory: Path) -> None:
+    """Write JSON Schemas of all messages and an AsyncAPI document."""
+    from contracts.export import export
+
+    for path in export(directory):
+        typer.echo(str(path))
+
+
+def main() -> None:
+    """Entry point of `gemba` and of `python -m launch`."""
+    app()
+
+
+def _run_installation(*, demo: bool) -> NoReturn:
+    from launch.up import run_installation
+
+    raise typer.Exit(run_installation(load_settings(), demo=demo))

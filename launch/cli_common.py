@@ -1,0 +1,87 @@
+"""What the commands share: options, settings, and the way to the running installation."""
+
+# ruff: noqa: PLC0415 - commands import what they need when called
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from launch.reach import Reach
+    from runtime.settings import Installation as Settings
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+class RoleName(StrEnum):
+    """Roles, as in `domain.access` (a test compares them; importing it would cost start-up)."""
+
+    ADMIN = "admin"
+    SUPERVISOR = "supervisor"
+    PLANNER = "planner"
+    SALES = "sales"
+    CUSTOMER_SERVICE = "customer_service"
+    OPERATOR = "operator"
+    VIEWER = "viewer"
+    GATEWAY = "gateway"
+
+
+RoleOption = Annotated[RoleName, typer.Option("--role", help="What it is for.")]
+SiteOption = Annotated[
+    list[str] | None, typer.Option("--site", help="Limit it to this site; may be repeated.")
+]
+
+
+def load_settings() -> Settings:
+    """Settings from the environment; ends the command when one is wrong."""
+    from pydantic import ValidationError
+
+    from runtime.settings import Installation as Settings
+
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = (
+            f"GEMBA_{str(problem['loc'][0]).upper()}: {problem['msg']}"
+            for problem in error.errors(include_input=False)
+        )
+        fail("; ".join(problems))
+
+
+def find_installation() -> Reach:
+    """The running installation; ends the command when there is none."""
+    from launch.installation import InstallationError
+    from launch.reach import reach
+
+    try:
+        return reach(load_settings())
+    except InstallationError as error:
+        fail(str(error))
+
+
+def find_database_url() -> str:
+    """The address of the database, set or of the running installation; else ends the command."""
+    from launch.installation import InstallationError
+    from launch.reach import addresses_of
+
+    settings = load_settings()
+    url = settings.database_url.get_secret_value()
+    try:
+        return url or addresses_of(settings).database_url
+    except InstallationError as error:
+        fail(str(error))
+
+
+def print_json(value: object) -> None:
+    """Print for programs."""
+    typer.echo(json.dumps(value))
+
+
+def fail(message: str) -> NoReturn:
+    """End the command with exit code 1 and say why."""
+    typer.secho(f"gemba: {message}", fg="red", err=True)
+    raise typer.Exit(1)

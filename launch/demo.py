@@ -1,0 +1,86 @@
+"""`gemba demo`: an installation with a small factory in it, and the simulator at work."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol, cast
+
+import psycopg
+
+from domain.access import Role
+from launch.display import Display
+from launch.reach import token_of
+from launch.services import SIMULATOR
+from launch.supervisor import Supervisor
+from runtime.secrets import replace_private, secrets_dir
+from store.access import create_user, find_user, set_password
+
+_PEOPLE = {
+    "admin": Role.ADMIN,
+    "supervisor": Role.SUPERVISOR,
+    "planner": Role.PLANNER,
+    "operator": Role.OPERATOR,
+    "viewer": Role.VIEWER,
+}
+_PASSWORD_BYTES = 9
+
+
+class DemoInfo(Protocol):
+    """What loading the demo's factory gives (`simulator.demo.load`)."""
+
+    @property
+    def site(self) -> str:
+        """Code of the site."""
+        ...
+
+    @property
+    def tracking_url(self) -> str:
+        """A customer's page."""
+        ...
+
+
+async def bring_up_demo(supervisor: Supervisor, display: Display) -> None:
+    """Everything that `up` starts, the demo's factory and people, then the simulator."""
+    await supervisor.start_backends()
+    await supervisor.start_services()
+    supervisor.phase = "loading the demo's factory"
+    addresses = supervisor.addresses
+    passwords = await ensure_people(addresses.database_url, supervisor.data_dir)
+    token = token_of(supervisor.data_dir, role=Role.ADMIN, subject="demo")
+    load = cast("Callable[[str, str], DemoInfo]", import_module("simulator.demo").load)
+    info = await asyncio.to_thread(load, addresses.http_url, token)
+    await supervisor.start_services([SIMULATOR])
+    display.keep_showing(
+        [
+            f"Board:    {addresses.http_url}/  (site {info.site})",
+            "Sign in:  " + "   ".join(f"{name} / {word}" for name, word in passwords.items()),
+            f"Customer: {info.tracking_url}",
+        ]
+    )
+
+
+async def ensure_people(database_url: str, data_dir: Path) -> dict[str, str]:
+    """The demo's accounts with their passwords, which are kept in `secrets/demo-users.json`.
+
+    An account is given a new password only when the file with the old one is gone.
+    """
+    path = secrets_dir(data_dir) / "demo-users.json"
+    try:
+        passwords: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        passwords = {}
+    missing = [name for name in _PEOPLE if name not in passwords]
+    passwords |= {name: secrets.token_urlsafe(_PASSWORD_BYTES) for name in missing}
+    replace_private(path, json.dumps(passwords, indent=2) + "\n")
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+        for name, role in _PEOPLE.items():
+            if await find_user(connection, name) is None:
+                await create_user(connection, name=name, password=passwords[name], role=role)
+            elif name in missing:
+                await set_password(connection, name=name, password=passwords[name])
+    return {name: passwords[name] for name in _PEOPLE}

@@ -1,0 +1,59 @@
+"""The services as programs: `python -m launch run <service>` with the addresses in force."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+from launch.installation import Addresses
+from launch.programs import Program
+
+SERVICES: Final = ("edge", "streams", "api")
+"""What every installation runs, in the order of the way of a message."""
+SIMULATOR: Final = "simulator"
+
+_CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+def service_program(
+    name: str, *, data_dir: Path, addresses: Addresses, http_host: str, http_port: int
+) -> Program:
+    """A service's process. Addresses go by environment only: command lines are public."""
+    environment = dict(os.environ) | {
+        "PYTHONUNBUFFERED": "1",
+        "GEMBA_DATA_DIR": str(data_dir),
+        "GEMBA_DATABASE_URL": addresses.database_url,
+        "GEMBA_STREAM_URL": addresses.stream_url,
+        "GEMBA_REDIS_URL": addresses.redis_url,
+        "GEMBA_MQTT_URL": addresses.machine_mqtt_url if name == SIMULATOR else addresses.mqtt_url,
+        "GEMBA_HTTP_HOST": http_host,
+        "GEMBA_HTTP_PORT": str(http_port),
+    }
+    # Started from anywhere, the API finds the built pages of its checkout.
+    environment.setdefault("GEMBA_UI_DIR", str(_CHECKOUT / "realtime_ui" / "dist"))
+    return Program(
+        name=name,
+        argv=(sys.executable, "-m", "launch", "run", name),
+        environment=environment,
+        cwd=Path.cwd(),
+        stop_signal=signal.SIGTERM,
+    )
+
+
+def run_service(name: str) -> None:
+    """Become the service: blocks until it is told to end.
+
+    Raises:
+        ValueError: there is no such service.
+    """
+    if name not in (*SERVICES, SIMULATOR):
+        raise ValueError(f"unknown service {name!r}")
+    settings_module = import_module("runtime.settings")
+    kinds = {"edge": "EdgeSettings", "streams": "StreamsSettings", "api": "ApiSettings"}
+    settings = getattr(settings_module, kinds.get(name, "Installation"))()
+    import_module("runtime.logging").configure_logging(name, settings.log_level)
+    import_module(f"{name}.service").run(settings)

@@ -1,0 +1,98 @@
+"""The services' words about their health, read from Redis, and the watchdog over them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+
+import msgspec
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from launch.child import Child
+from launch.watchdog import Watch
+from runtime.health import KEY_PREFIX, Health
+
+_log = logging.getLogger(__name__)
+
+_WATCH_EVERY_S = 2.0
+
+
+class SilentError(Exception):
+    """A service has not said how it is."""
+
+
+class Vitals:
+    """Reads what services say of themselves, and restarts who lives but does nothing."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._children: dict[str, Child] = {}
+        self._watches: dict[str, Watch] = {}
+        self._healths: dict[str, Health | None] = {}
+
+    def add(self, child: Child) -> None:
+        """Watch a service from now on."""
+        self._children[child.name] = child
+        self._watches[child.name] = Watch()
+
+    def last_word_of(self, name: str) -> Health | None:
+        """What the living process of the service last said of itself."""
+        health = self._healths.get(name)
+        child = self._children.get(name)
+        if health is None or child is None or health.pid != child.status.pid:
+            return None
+        return health
+
+    async def ask(self, name: str) -> None:
+        """Whether the living process of the service has reported.
+
+        Raises:
+            SilentError: it has not (yet).
+            redis.exceptions.RedisError: Redis does not answer.
+        """
+        (self._healths[name],) = await self._read([name])
+        if self.last_word_of(name) is None:
+            raise SilentError(f"{name} has not reported its health")
+
+    async def watch(self) -> None:
+        """Look at every service again and again; never ends."""
+        while True:
+            await asyncio.sleep(_WATCH_EVERY_S)
+            names = list(self._children)
+            if not names:
+                continue
+            try:
+                healths = await self._read(names)
+            except (RedisError, OSError) as error:
+                _log.debug("Redis does not answer the watchdog: %s", error)
+                for watch in self._watches.values():
+                    watch.unknown()
+                continue
+            self._healths.update(zip(names, healths, strict=True))
+            self._judge(time.monotonic())
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._redis.aclose()
+
+    def _judge(self, now_s: float) -> None:
+        for name, child in self._children.items():
+            problem = self._watches[name].judge(now_s, child.status.pid, self._healths.get(name))
+            if problem is not None:
+                child.restart(problem)
+
+    async def _read(self, names: Sequence[str]) -> list[Health | None]:
+        values = await self._redis.mget([KEY_PREFIX + name for name in names])
+        return [_decoded(value) for value in values]
+
+
+def _decoded(value: bytes | str | None) -> Health | None:
+    if value is None:
+        return None
+    try:
+        return msgspec.json.decode(value, type=Health)
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return None
