@@ -42,6 +42,7 @@ class StreamsSettings(Installation):
     """The stream worker."""
 
     commit_linger_ms: int = Field(default=8, ge=0, le=1_000)
+    roll_up_linger_ms: int = Field(default=50, ge=0, le=1_000)
     batch_records: int = Field(default=200, ge=1, le=10_000)
     unknown_machine: str = Field(default="adopt", pattern="^(adopt|quarantine)$")
     unplanned: str = Field(default="create", pattern="^(create|quarantine)$")

@@ -146,7 +146,8 @@ class TelemetryAgent:
 
     Attributes:
         metrics: counters since the start, for the health report.
-        stopped: why a partition stands still, if one does.
+        stopped: which partitions stand still for poison, and why.
+        trouble: why the last batch failed; None once one went well.
     """
 
     def __init__(self, *, pool: Pool, log: StreamLog, settings: StreamsSettings) -> None:
@@ -162,7 +163,8 @@ class TelemetryAgent:
         self._locks = [asyncio.Lock() for _ in range(PARTITIONS)]
         self._samples = adoption.SamplePartitions()
         self.metrics: dict[str, float] = defaultdict(float)
-        self.stopped: str | None = None
+        self.stopped: dict[tuple[str, int], str] = {}
+        self.trouble: str | None = None
 
     async def on_assigned(self, topic: str, partition: int) -> None:
         """Raise the partition's epoch, and forget what was in memory of its machines."""
@@ -191,9 +193,11 @@ class TelemetryAgent:
                 await self._isolate(records)
             except effects.FencedError as error:
                 raise Fenced(topic, partition) from error
-            except BaseException:
+            except BaseException as error:
                 self._forget(partition)
+                self.trouble = f"{topic}[{partition}]: {type(error).__name__}: {error}"
                 raise
+            self.trouble = None
 
     async def _isolate(self, records: Sequence[Message]) -> None:
         """Take the batch; if its content is poison, record by record, setting aside which it is."""
@@ -214,7 +218,7 @@ class TelemetryAgent:
         self._poison[key] += 1
         if self._poison[key] > self._settings.poison_limit:
             stop = PoisonedError(*key, record.offset, self._poison[key])
-            self.stopped = str(stop)
+            self.stopped[key] = str(stop)
             raise stop
         _log.error("%s[%d]@%d is poison: %s", *key, record.offset, error)
         intake = Intake(record.topic, record.partition, record.offset)

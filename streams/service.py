@@ -1,0 +1,210 @@
+"""The stream worker: a Faust app with the agents for telemetry, progress and live status."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Collection
+from typing import Any, Final
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from contracts.streams import (
+    DEAD_LETTERS,
+    FLOOR,
+    OPERATIONS,
+    ORDERS,
+    PROGRESS,
+    TELEMETRY,
+    WAREHOUSE,
+)
+from runtime import health
+from runtime.clock import Clock, SystemClock
+from runtime.settings import StreamsSettings
+from store.database import Pool, build_pool
+from store.live_channels import connect_redis
+from store.log import StreamLog, build_log
+from store.log.retention import Retention, keep_trimmed
+from streams.app import App, build_app, run_worker
+from streams.consumption import consume
+from streams.live import LiveProjector
+from streams.progress import RollUpAgent
+from streams.telemetry import TelemetryAgent
+from streams.watchdog import Watchdog
+
+_log = logging.getLogger(__name__)
+
+SERVICE: Final = "streams"
+POOL_CONNECTIONS: Final = 8
+
+
+class StreamsService:
+    """The worker's parts, wired. `run` connects them."""
+
+    def __init__(self, settings: StreamsSettings, *, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self.app: App = build_app(settings)
+
+    async def run(self) -> int:
+        """Work until SIGTERM or SIGINT; answers the process's exit code."""
+        settings = self._settings
+        url = settings.database_url.get_secret_value()
+        pool = build_pool(url, name=SERVICE, max_size=POOL_CONNECTIONS)
+        redis = connect_redis(settings.redis_url.get_secret_value())
+        await pool.open(wait=False)
+        log = build_log(settings.stream_url, pool)
+        try:
+            await log.open()
+            return await self._work(pool, log, redis)
+        finally:
+            await log.close()
+            await redis.aclose()
+            await pool.close()
+
+    async def _work(self, pool: Pool, log: StreamLog, redis: Redis) -> int:
+        telemetry = TelemetryAgent(pool=pool, log=log, settings=self._settings)
+        projector = LiveProjector(pool=pool, redis=redis, clock=self._clock)
+        roll_up = RollUpAgent(
+            pool=pool, log=log, clock=self._clock, on_changed=projector.order_changed
+        )
+        self._declare_agents(telemetry, roll_up, projector)
+
+        def excused() -> Collection[tuple[str, int]]:
+            return list(telemetry.stopped)
+
+        watchdog = Watchdog(
+            database_url=self._settings.database_url.get_secret_value(),
+            group=self.app.conf.id,
+            assigned=self.app.assigned_partitions,
+            clock=self._clock,
+            excused=excused,
+        )
+        report = Report(
+            self._clock,
+            redis,
+            telemetry=telemetry,
+            roll_up=roll_up,
+            projector=projector,
+            watchdog=watchdog,
+        )
+        helpers = [
+            asyncio.create_task(projector.run(), name="live"),
+            asyncio.create_task(report.run(), name="health"),
+            asyncio.create_task(keep_trimmed(pool, Retention()), name="retention"),
+        ]
+        watchdog.start()
+        try:
+            return await run_worker(self.app, self._settings)
+        finally:
+            watchdog.stop()
+            for task in helpers:
+                task.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
+
+    def _declare_agents(
+        self, telemetry: TelemetryAgent, roll_up: RollUpAgent, projector: LiveProjector
+    ) -> None:
+        """An agent per concern; a topic read by two of them is acknowledged when both are done."""
+        app, settings = self.app, self._settings
+
+        def topic(*names: str) -> Any:
+            return app.topic(*names, key_type=bytes, value_type=bytes, internal=False)
+
+        @app.agent(topic(TELEMETRY, OPERATIONS, WAREHOUSE), name="telemetry")  # type: ignore[untyped-decorator] # Faust is untyped here
+        async def telemetry_agent(stream: Any) -> None:
+            await consume(
+                stream,
+                telemetry.handle,
+                on_assigned=telemetry.on_assigned,
+                linger_s=settings.commit_linger_ms / 1_000,
+                max_records=settings.batch_records,
+            )
+
+        @app.agent(topic(PROGRESS, ORDERS), name="progress")  # type: ignore[untyped-decorator] # as above
+        async def progress_agent(stream: Any) -> None:
+            await consume(
+                stream,
+                roll_up.handle,
+                on_assigned=roll_up.on_assigned,
+                linger_s=settings.roll_up_linger_ms / 1_000,
+            )
+
+        @app.agent(topic(FLOOR, PROGRESS, ORDERS, DEAD_LETTERS), name="live")  # type: ignore[untyped-decorator] # as above
+        async def live_agent(stream: Any) -> None:
+            await consume(stream, projector.handle, linger_s=0.0)
+
+
+class Report:
+    """What the worker says of itself, in Redis."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        redis: Redis,
+        *,
+        telemetry: TelemetryAgent,
+        roll_up: RollUpAgent,
+        projector: LiveProjector,
+        watchdog: Watchdog,
+    ) -> None:
+        self._clock = clock
+        self._redis = redis
+        self._telemetry = telemetry
+        self._roll_up = roll_up
+        self._projector = projector
+        self._watchdog = watchdog
+
+    async def run(self) -> None:
+        """Report until cancelled. Redis away: nobody hears it, no harm."""
+        while True:
+            try:
+                await health.report(self._redis, self.word())
+            except (RedisError, OSError) as error:
+                _log.debug("health is not reported: %s", error)
+            await asyncio.sleep(health.INTERVAL_S)
+
+    def word(self) -> health.Health:
+        """How the worker is now."""
+        state, reason = self._projector.health
+        trouble = self._telemetry.trouble
+        if trouble is not None:
+            state, reason = health.HealthState.DEGRADED, trouble
+        if self._telemetry.stopped:
+            stopped = "; ".join(self._telemetry.stopped.values())
+            state, reason = health.HealthState.FAILED, stopped
+        if self._watchdog.stalled is not None:
+            state, reason = health.HealthState.FAILED, self._watchdog.stalled
+        metrics = dict(self._telemetry.metrics)
+        for part, values in (
+            ("progress", self._roll_up.metrics),
+            ("live", self._projector.metrics),
+        ):
+            metrics |= {f"{part}_{name}": value for name, value in values.items()}
+        return health.Health(
+            service=SERVICE,
+            state=state,
+            reason=reason,
+            at_ms=self._clock.now_ms(),
+            pid=os.getpid(),
+            metrics=metrics,
+        )
+
+
+def build(settings: StreamsSettings) -> StreamsService:
+    """The worker these settings mean; nothing is connected yet."""
+    return StreamsService(settings, clock=SystemClock())
+
+
+def run(settings: StreamsSettings) -> None:
+    """Run the worker until SIGTERM or SIGINT.
+
+    Raises:
+        SystemExit: the engine crashed; the supervisor starts the worker anew.
+    """
+    service = build(settings)
+    code = asyncio.run(service.run())
+    if code:
+        raise SystemExit(code)
