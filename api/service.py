@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Generator
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -21,6 +23,8 @@ from api.health.service import keep_reporting, prepare_topics
 from api.http import ProtectAnswers
 from api.ingest import endpoints as ingest
 from api.items import endpoints as items
+from api.live import endpoint as live
+from api.live.hub import LiveHub
 from api.machines import endpoints as machines
 from api.metrics import MeasureRequests, RequestMetrics
 from api.operations import endpoints as operations
@@ -35,6 +39,8 @@ from runtime.secrets import installation_key
 from runtime.settings import ApiSettings
 from store.database import build_pool
 from store.log import build_log
+
+logger = logging.getLogger("gemba.api")
 
 _MAX_BODY_BYTES = 4 * 1024 * 1024
 _MAX_CONNECTIONS = 16
@@ -54,6 +60,7 @@ _ROUTERS = (
     ingest.router,
     tracking.router,
     health.router,
+    live.router,
 )
 
 
@@ -93,6 +100,7 @@ def build(settings: ApiSettings, *, clock: Clock | None = None) -> FastAPI:
     app.add_middleware(errors.ErrorBoundary)
     app.add_middleware(MeasureRequests, metrics=context.metrics)
     app.add_middleware(ProtectAnswers)
+    app.state.live_hub = LiveHub(pool=context.pool, redis=context.redis, clock=context.clock)
     for router in _ROUTERS:
         app.include_router(router)
     ui.mount(app, settings.ui_dir)
@@ -162,12 +170,15 @@ def _context(settings: ApiSettings, clock: Clock) -> Context:
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    context = app.state.context
+    context, hub = app.state.context, app.state.live_hub
     await context.pool.open(wait=False)
     await context.log.open()
     tasks = [
         asyncio.create_task(prepare_topics(context), name="topics"),
-        asyncio.create_task(keep_reporting(context), name="health"),
+        asyncio.create_task(
+            _keep(lambda: keep_reporting(context, lambda: _figures(hub))), name="health"
+        ),
+        asyncio.create_task(_keep(hub.run), name="live"),
     ]
     try:
         yield
@@ -178,3 +189,18 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await context.log.close()
         await context.pool.close()
         await context.redis.aclose()
+
+
+def _figures(hub: LiveHub) -> dict[str, float]:
+    figures = {f"live_{name}": value for name, value in hub.metrics.items()}
+    return {**figures, "live_sockets": float(hub.sockets), "live_listening": float(hub.listening)}
+
+
+async def _keep(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Do background work until cancelled; what breaks it is logged, and it begins again."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            logger.exception("background work broke off; it begins again")
+        await asyncio.sleep(1.0)

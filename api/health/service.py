@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -50,8 +50,8 @@ async def service_healths(context: Context) -> list[Health]:
     return sorted(healths, key=lambda health: health.service)
 
 
-async def keep_reporting(context: Context) -> None:
-    """Say every two seconds how the API is, until cancelled."""
+async def keep_reporting(context: Context, figures: Callable[[], Mapping[str, float]]) -> None:
+    """Say every two seconds how the API is, with further figures of it, until cancelled."""
     while True:
         database = await _database(context)
         stats = context.pool.get_stats()
@@ -62,6 +62,7 @@ async def keep_reporting(context: Context) -> None:
             at_ms=context.clock.now_ms(),
             pid=os.getpid(),
             metrics={
+                **figures(),
                 "database_connections": float(stats.get("pool_size", 0)),
                 "database_waiting": float(stats.get("requests_waiting", 0)),
             },
