@@ -26,9 +26,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Protocol, TypeAlias
+from weakref import WeakKeyDictionary
 
 logger = logging.getLogger(__name__)
 
@@ -131,6 +132,30 @@ def _size(event: Any) -> int:
     return len(event.message.value or b"")
 
 
+class _Holds:
+    """Which partitions an app should not read on for now, and on whose account.
+
+    Agents share the app's consumer: a partition flows again when none of them holds it.
+    """
+
+    def __init__(self) -> None:
+        self._holders: defaultdict[Any, set[_Lane]] = defaultdict(set)
+
+    def hold(self, consumer: Any, tp: Any, lane: _Lane) -> None:
+        self._holders[tp].add(lane)
+        consumer.on_buffer_full(tp)
+
+    def release(self, consumer: Any, tp: Any, lane: _Lane) -> None:
+        holders = self._holders[tp]
+        if lane in holders:
+            holders.discard(lane)
+            if not holders:
+                consumer.on_buffer_drop(tp)
+
+
+_holds_of: WeakKeyDictionary[Any, _Holds] = WeakKeyDictionary()
+
+
 class _Consumption:
     """One agent's lanes and what works on them."""
 
@@ -153,6 +178,7 @@ class _Consumption:
         self._max_bytes = max_bytes
         self._slots = asyncio.Semaphore(concurrency)
         self._lanes: dict[Any, _Lane] = {}
+        self._holds = _holds_of.setdefault(app, _Holds())
 
     async def run(self, stream: Any) -> None:
         async with asyncio.TaskGroup() as workers:
@@ -169,7 +195,7 @@ class _Consumption:
                     workers.create_task(self._work(tp, lane))
                 lane.put(event)
                 if lane.overfull:
-                    self._app.consumer.on_buffer_full(tp)
+                    self._holds.hold(self._app.consumer, tp, lane)
 
     async def _work(self, tp: Any, lane: _Lane) -> None:
         while True:
@@ -178,7 +204,7 @@ class _Consumption:
                 generation = self._app.consumer_generation_id
                 batch = lane.take(generation)
                 if not lane.overfull:
-                    self._app.consumer.on_buffer_drop(tp)
+                    self._holds.release(self._app.consumer, tp, lane)
                 if not batch:
                     continue
                 lane.started_s = time.monotonic()

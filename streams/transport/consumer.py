@@ -281,6 +281,14 @@ class Consumer(FaustConsumer):  # type: ignore[misc] # Faust is untyped here
         self._uncommitted.update({_at(tp): offset for tp, offset in offsets.items()})
         return self._log is not None and await self._flush_commits(self._log)
 
+    @Service.task  # type: ignore[untyped-decorator]
+    async def _commit_later(self) -> None:
+        """Say again what could not be committed: no further record may come to carry it."""
+        while not self.should_stop:
+            await self.sleep(self.commit_interval)
+            if self._uncommitted and self._log is not None:
+                await self._flush_commits(self._log)
+
     async def _flush_commits(self, log: EmbeddedLog) -> bool:
         """Commit what is acknowledged; what fails is kept for the next time."""
         pending = dict(self._uncommitted)

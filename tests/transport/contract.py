@@ -11,13 +11,14 @@ import time
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from faust.types import TP
 from workers import Backend, Worker, WorkerProcess, until
 
 from contracts.streams import OPERATIONS, PARTITIONS, TELEMETRY
 from store.log import NewRecord
-from streams.consumption import Fenced, Message
+from streams.consumption import Fenced, Message, consume
 
 GROUP = "test-group"
 
@@ -209,6 +210,34 @@ class CommitContract:
             released.set()
             await worker.has(2 * many)
         assert worker.offsets() == {0: list(range(many)), 1: list(range(many))}
+
+    async def test_what_one_of_two_agents_has_not_handled_is_not_committed(
+        self, backend: Backend
+    ) -> None:
+        other: list[Message] = []
+        released = asyncio.Event()
+
+        async def slow(messages: Sequence[Message]) -> None:
+            if messages[0].partition == 1:
+                await released.wait()
+            other.extend(messages)
+
+        await backend.log.append(records(8_000, size=100))
+        worker = Worker(backend, GROUP)
+
+        @worker.app.agent(worker.app.topic(TELEMETRY, key_type=bytes, value_type=bytes))  # type: ignore[untyped-decorator]
+        async def second(stream: Any) -> None:
+            await consume(stream, slow)
+
+        async with worker:
+            await until(lambda: len(other) >= 6_000)
+            await has_committed(backend, {**await _known(backend), 0: 2_000, 2: 2_000, 3: 2_000})
+            assert len(worker.offsets()[1]) < 2_000  # it is not read for the other one alone
+            released.set()
+            await worker.has(8_000)
+            await until(lambda: len(other) == 8_000)
+            await has_committed(backend, dict.fromkeys(range(PARTITIONS), 2_000))
+        assert worker.offsets() == all_of(8_000)
 
     async def test_a_fenced_partition_is_dropped_unacknowledged(self, backend: Backend) -> None:
         async def fence(messages: Sequence[Message]) -> None:
