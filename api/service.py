@@ -44,7 +44,7 @@ logger = logging.getLogger("gemba.api")
 
 _MAX_BODY_BYTES = 4 * 1024 * 1024
 _MAX_CONNECTIONS = 16
-_POOL_TIMEOUT_S = 4.0
+_POOL_TIMEOUT_S = 2.5
 _RECONNECT_S = 2.0
 _ROUTERS = (
     auth.router,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Final
 
 import msgspec
 from psycopg import sql
@@ -34,14 +35,28 @@ class DeadLetterRow(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     replayed_at: datetime | None
     replayed_by: str | None
+    cut: bool
+    """Whether only the beginning of the payload was read."""
 
 
-_SELECT = sql.SQL(
+PREVIEW_BYTES: Final = 4_096
+"""What a list shows of a payload: a thousand of them may have 256 KiB each."""
+
+_SELECT: Final = sql.SQL(
     """
     SELECT d.id, d.site, d.mqtt_topic, d.origin_topic, d.origin_partition, d.received_ms,
-           d.payload, d.size, d.code, d.reason, d.replayed_at, d.replayed_by
+           {payload}, d.size, d.code, d.reason, d.replayed_at, d.replayed_by
     FROM dead_letters d
     """
+)
+_WHOLE: Final = _SELECT.format(payload=sql.SQL("d.payload, false AS cut"))
+_PREVIEW: Final = _SELECT.format(
+    payload=sql.SQL(
+        """
+        substring(d.payload FROM 1 FOR %(preview)s) AS payload,
+        octet_length(d.payload) > %(preview)s AS cut
+        """
+    )
 )
 
 
@@ -53,15 +68,15 @@ async def page_of(
     replayed: bool | None = None,
     limited_to: Collection[str] = (),
 ) -> tuple[list[DeadLetterRow], int]:
-    """Dead letters, newest first, and how many there are."""
+    """Dead letters, newest first, each with the beginning of its payload; and how many in all."""
     filters = Filters()
     filters.add("d.site = %(site)s", site=site)
     filters.add("(d.replayed_at IS NOT NULL) = %(replayed)s", replayed=replayed)
     filters.add("d.site = ANY(%(limited_to)s)", limited_to=list(limited_to) or None)
     cursor = connection.cursor(row_factory=class_row(DeadLetterRow))
     await cursor.execute(
-        _SELECT + filters.where + sql.SQL(" ORDER BY d.id DESC LIMIT %(limit)s OFFSET %(offset)s"),
-        {**filters.parameters, **page.parameters},
+        _PREVIEW + filters.where + sql.SQL(" ORDER BY d.id DESC LIMIT %(limit)s OFFSET %(offset)s"),
+        {**filters.parameters, **page.parameters, "preview": PREVIEW_BYTES},
     )
     rows = await cursor.fetchall()
     counted = await connection.execute(
@@ -77,7 +92,7 @@ async def find(
     """One dead letter, locked for the transaction if asked."""
     cursor = connection.cursor(row_factory=class_row(DeadLetterRow))
     lock = sql.SQL(" FOR UPDATE" if for_update else "")
-    await cursor.execute(_SELECT + sql.SQL(" WHERE d.id = %s") + lock, (dead_letter_id,))
+    await cursor.execute(_WHOLE + sql.SQL(" WHERE d.id = %s") + lock, (dead_letter_id,))
     return await cursor.fetchone()
 
 

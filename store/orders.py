@@ -378,6 +378,19 @@ async def work_orders_only_for(connection: Connection, line_ids: Sequence[int]) 
     return [row[0] for row in await cursor.fetchall()]
 
 
+async def pegged_to(connection: Connection, work_order_id: int) -> list[tuple[int, int]]:
+    """The orders that a work order is meant for: their ids and versions."""
+    cursor = await connection.execute(
+        """
+        SELECT DISTINCT o.id, o.version
+        FROM pegs p JOIN order_lines l ON l.id = p.order_line_id JOIN orders o ON o.id = l.order_id
+        WHERE p.work_order_id = %s ORDER BY o.id
+        """,
+        (work_order_id,),
+    )
+    return [(row[0], row[1]) for row in await cursor.fetchall()]
+
+
 async def _draw_number(connection: Connection) -> str:
     cursor = await connection.execute("SELECT nextval('order_numbers')")
     row = await cursor.fetchone()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from codecs import getincrementaldecoder
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -30,7 +31,7 @@ async def list_dead_letters(
     site: Wanted | None = None,
     replayed: Annotated[bool | None, Query(description="Only (not) replayed ones.")] = None,
 ) -> DeadLetterList:
-    """Dead letters, newest first."""
+    """Dead letters, newest first, each with the beginning of its payload."""
     if site is not None:
         principal.require_site(site)
     async with context.connection() as connection:
@@ -82,10 +83,7 @@ async def replay_dead_letter(
 
 
 def _dead_letter(row: DeadLetterRow) -> DeadLetter:
-    try:
-        payload, is_text = row.payload.decode(), True
-    except UnicodeDecodeError:
-        payload, is_text = b64encode(row.payload).decode(), False
+    text = _text(row.payload, cut=row.cut)
     return DeadLetter(
         id=row.id,
         site=row.site,
@@ -95,8 +93,18 @@ def _dead_letter(row: DeadLetterRow) -> DeadLetter:
         code=row.code,
         reason=row.reason,
         size=row.size,
-        payload=payload,
-        encoding="text" if is_text else "base64",
+        payload=text if text is not None else b64encode(row.payload).decode(),
+        encoding="text" if text is not None else "base64",
+        payload_cut=row.cut,
         replayed_at=row.replayed_at,
         replayed_by=row.replayed_by,
     )
+
+
+def _text(payload: bytes, *, cut: bool) -> str | None:
+    """The payload as text, less a character that the cut divided; None when it is no text."""
+    decoder = getincrementaldecoder("utf-8")()
+    try:
+        return decoder.decode(payload, final=not cut)
+    except UnicodeDecodeError:
+        return None

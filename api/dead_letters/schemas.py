@@ -25,6 +25,7 @@ class DeadLetter(BaseModel):
     encoding: Literal["text", "base64"] = Field(
         description="Of `payload`: UTF-8 text, or base64 when it is none."
     )
+    payload_cut: bool = Field(description="Lists show 4 KiB of a payload; ask for the one.")
     replayed_at: datetime | None
     replayed_by: str | None
 

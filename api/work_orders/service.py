@@ -128,25 +128,30 @@ async def cancel(
         if before.state is WorkOrderState.COMPLETED:
             raise ConflictError(f"the work order {stored.number!r} is completed")
         await work_orders.cancel(connection, [work_order_id])
+        pegged = await orders.pegged_to(connection, work_order_id)
         await audit.write(
             connection,
             actor=principal.actor,
             action="WorkOrderCancelled",
             site_id=stored.site_id,
+            order_id=pegged[0][0] if len(pegged) == 1 else None,
             work_order_id=work_order_id,
             reason=reason,
             before={"state": before.state},
         )
         after = await read(connection, work_order_id)
-        record = order_event(
-            context,
-            "WorkOrderCancelled",
-            site=before.site,
-            order_id=0,
-            version=after.version,
-            work_order_ids=[work_order_id],
-        )
-        await context.log.append_in(connection, [record])
+        records = [
+            order_event(
+                context,
+                "WorkOrderCancelled",
+                site=before.site,
+                order_id=order_id,
+                version=version,
+                work_order_ids=[work_order_id],
+            )
+            for order_id, version in pegged or [(0, after.version)]
+        ]
+        await context.log.append_in(connection, records)
     return CancelledWorkOrder(
         work_order=after,
         still_running=still_running(after.operations),
