@@ -16,6 +16,7 @@ from launch import leftovers
 from launch.installation import ProcessState, ProcessStatus
 from launch.logfile import LogFile
 from launch.programs import Program
+from runtime.logging import without_credentials
 
 _log = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ class Child:
         self._stopping = asyncio.Event()
         self._last_line = b""
         self._exit_code = 0
+        self._reason: str | None = None
 
     @property
     def name(self) -> str:
@@ -135,7 +137,7 @@ class Child:
     def restart(self, reason: str) -> None:
         """End a process that lives but does nothing."""
         _log.error("%s: %s: ending it", self.name, reason)
-        self._last_line = reason.encode()
+        self._reason = reason
         self.kill()
 
     async def _run_once(self) -> str:
@@ -143,14 +145,14 @@ class Child:
         setup = self._plan.setup_program()
         if setup is not None:
             self._became(ProcessState.STARTING, pid=None)
-            problem = await self._run(setup, check=None)
+            problem = await self._run(setup, serves=False)
             if self._stopping.is_set():
                 return problem
             if self._exit_code != 0:
                 return f"{setup.name}: {problem}"
-        return await self._run(self._plan.program(), check=self._plan.check)
+        return await self._run(self._plan.program(), serves=True)
 
-    async def _run(self, program: Program, *, check: Callable[[], Awaitable[None]] | None) -> str:
+    async def _run(self, program: Program, *, serves: bool) -> str:
         self._last_line = b""
         self._program = program
         self._process = process = await asyncio.create_subprocess_exec(
@@ -165,13 +167,14 @@ class Child:
         self.status.started_at_ms = time.time_ns() // 1_000_000
         self._became(ProcessState.STARTING, pid=process.pid)
         reading = asyncio.create_task(self._read_output(process))
-        checking = asyncio.create_task(self._wait_ready(check))
+        checking = asyncio.create_task(self._wait_ready()) if serves else None
         if self._stopping.is_set():
             self._signal(program.stop_signal)
         try:
             code = await process.wait()
         finally:
-            checking.cancel()
+            if checking is not None:
+                checking.cancel()
             self.ready.clear()
             self._process = self._program = None
         # What it printed last may still be in the pipe; a grandchild may hold that open for ever.
@@ -180,12 +183,13 @@ class Child:
                 await reading
         leftovers.forget(self._run_dir, program.name)
         self._exit_code = code
-        return _ending(code, self._last_line)
+        reason, self._reason = self._reason, None
+        return reason or _ending(code, self._last_line)
 
-    async def _wait_ready(self, check: Callable[[], Awaitable[None]] | None) -> None:
-        while check is not None:
+    async def _wait_ready(self) -> None:
+        while self._plan.check is not None:
             try:
-                await check()
+                await self._plan.check()
             except Exception as error:  # noqa: BLE001 - any failure means: not yet
                 _log.debug("%s: not ready: %s", self.name, error)
                 await asyncio.sleep(_READY_POLL_S)
@@ -232,6 +236,8 @@ class Child:
 
 
 def _ending(code: int, last_line: bytes) -> str:
-    how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-    words = last_line.decode("utf-8", "replace").strip()
-    return f"{how}: {words}" if words else how
+    """How a process ended, and what it said last where that may be the reason."""
+    if code < 0:
+        return f"killed by {signal.Signals(-code).name}"
+    words = without_credentials(last_line.decode("utf-8", "replace").strip())
+    return f"ended with code {code}: {words}" if words else f"ended with code {code}"

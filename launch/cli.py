@@ -38,6 +38,10 @@ app.add_typer(cli_user.app, name="user", no_args_is_help=True)
 app.add_typer(contracts_app, name="contracts", no_args_is_help=True)
 
 
+_WIDE = 200
+"""Columns where no terminal limits them."""
+
+
 class Service(StrEnum):
     """What `gemba run` can become."""
 
@@ -134,7 +138,10 @@ def ps(json_output: Json = False) -> None:
         typer.echo(msgspec.json.encode(statuses).decode())
     else:
         now_ms = time.time_ns() // 1_000_000
-        Console().print(table(installation.processes, lambda _name: None, now_ms))
+        console = Console()
+        width = console.width if console.is_terminal else _WIDE
+        lines = table(installation.processes, lambda _name: None, now_ms=now_ms, width=width)
+        console.print(lines, width=width)
 
 
 @app.command(epilog='Example: `curl -H "Authorization: Bearer $(gemba token --role viewer)" …`')

@@ -23,6 +23,8 @@ _COLOURS = {
     ProcessState.STOPPED: "dim",
 }
 _MIB = 1024 * 1024
+_OTHER_COLUMNS = 72
+_LEAST_PROBLEM_COLUMNS = 8
 
 
 def state_text(status: ProcessStatus, health: Health | None) -> tuple[str, str]:
@@ -38,18 +40,19 @@ def state_text(status: ProcessStatus, health: Health | None) -> tuple[str, str]:
 
 
 def table(
-    statuses: Sequence[ProcessStatus], health_of: Callable[[str], Health | None], now_ms: int
+    statuses: Sequence[ProcessStatus],
+    health_of: Callable[[str], Health | None],
+    *,
+    now_ms: int,
+    width: int,
 ) -> Table:
-    """One line per process."""
+    """One line per process, in a terminal so many columns wide."""
+    room = max(_LEAST_PROBLEM_COLUMNS, width - _OTHER_COLUMNS)
     result = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("", "state", "pid", "restarts", "memory", "uptime", "last problem"):
         right = heading in {"pid", "restarts", "memory", "uptime"}
         result.add_column(
-            heading,
-            justify="right" if right else "left",
-            header_style="dim",
-            no_wrap=True,
-            overflow="ellipsis",
+            heading, justify="right" if right else "left", header_style="dim", no_wrap=True
         )
     for status in statuses:
         state, problem = state_text(status, health_of(status.name))
@@ -61,13 +64,17 @@ def table(
             str(status.restarts),
             memory_text(status.pid),
             "" if status.pid is None else uptime_text(status.started_at_ms, now_ms),
-            Text(problem, "dim"),
+            Text(_cut(problem, room), "dim"),
         )
     return result
 
 
+def _cut(text: str, columns: int) -> str:
+    return text if len(text) <= columns else text[: columns - 1] + "…"
+
+
 def memory_text(pid: int | None) -> str:
-    """Resident memory of a process and its children, or nothing when it is gone."""
+    """Resident memory of a process, or nothing when it is gone."""
     if pid is None:
         return ""
     try:
@@ -132,7 +139,10 @@ class Display:
         if self._live is None:
             self._tell_changes(statuses, health_of)
             return
-        parts: list[RenderableType] = [table(statuses, health_of, time.time_ns() // 1_000_000)]
+        now_ms = time.time_ns() // 1_000_000
+        parts: list[RenderableType] = [
+            table(statuses, health_of, now_ms=now_ms, width=self._console.width)
+        ]
         parts.append(Text(f"gemba: {phase} · Ctrl-C ends everything", "bold"))
         parts.extend(Text(note) for note in self._notes)
         self._live.update(Group(*parts), refresh=True)
@@ -145,7 +155,7 @@ class Display:
             line = f"{status.name}: {state}"
             if status.pid is not None:
                 line += f" (pid {status.pid})"
-            if problem and state != ProcessState.RUNNING:
+            if problem and state not in {ProcessState.RUNNING, ProcessState.STARTING}:
                 line += f": {problem}"
             if self._told.get(status.name) != line:
                 self._told[status.name] = line

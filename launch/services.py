@@ -52,6 +52,8 @@ def run_service(name: str) -> None:
     """
     if name not in (*SERVICES, SIMULATOR):
         raise ValueError(f"unknown service {name!r}")
+    # What a service writes (the gateway's outbox) is its own business.
+    os.umask(0o077)
     settings_module = import_module("runtime.settings")
     kinds = {"edge": "EdgeSettings", "streams": "StreamsSettings", "api": "ApiSettings"}
     settings = getattr(settings_module, kinds.get(name, "Installation"))()

@@ -190,7 +190,7 @@ class Supervisor:
             try:
                 applied = await asyncio.to_thread(migrate, self.addresses.database_url)
             except psycopg.OperationalError as error:
-                problem = without_credentials(str(error).strip())
+                problem = without_credentials(" ".join(str(error).split()))
                 if problem != told:
                     _log.warning("the database does not answer: %s", problem)
                 told = problem

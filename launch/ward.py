@@ -21,9 +21,10 @@ import os
 import sys
 
 _PR_SET_PDEATHSIG = 1
-_PR_SET_KEEPCAPS = 8
+_PR_SET_SECUREBITS = 28
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_RAISE = 2
+_SECBIT_NO_SETUID_FIXUP = 4
 _CAPABILITY_VERSION_3 = 0x20080522
 _FAILED = 125
 
@@ -63,7 +64,9 @@ def main(arguments: list[str]) -> None:
 def _become(libc: ctypes.CDLL, uid: int, gid: int, capability: int) -> None:
     """Give up root for the user, keeping at most the one capability (also over exec: ambient)."""
     if capability >= 0:
-        _call(libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0), "PR_SET_KEEPCAPS")
+        # The change of user then leaves the capabilities alone; and so does access(2), which else
+        # asks as if there were none, and by which initdb looks for its neighbour `postgres`.
+        _call(libc.prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP, 0, 0, 0), "PR_SET_SECUREBITS")
     try:
         os.setgroups([])
         os.setgid(gid)
