@@ -9,6 +9,8 @@ from typing import Any
 from store.database import Connection, Pool
 
 SLOT_MS = 300_000
+M1 = "plant-1/cutting/line1/m01"
+M2 = "plant-1/cutting/line1/m02"
 
 
 class Rows:
@@ -217,3 +219,29 @@ async def _one(connection: Connection, query: str, *values: Any) -> Any:
     row = await cursor.fetchone()
     assert row is not None
     return row[0]
+
+
+class Factory:
+    """One site, two machines, an order with one work order on the first machine."""
+
+    site: int
+    m1: int
+    m2: int
+    order: int
+    line: int
+    work: int
+    operation: int
+
+
+async def small_factory(rows: Rows) -> Factory:
+    made = Factory()
+    made.site = await rows.site("plant-1")
+    made.m1 = await rows.machine(made.site, M1)
+    made.m2 = await rows.machine(made.site, M2, position=1)
+    made.order = await rows.order(made.site, "SO-1")
+    made.line = await rows.line(made.order, 1, 480)
+    made.work = await rows.work_order(made.site, "WO-1", 480)
+    await rows.peg(made.line, made.work, 480)
+    made.operation = await rows.operation(made.work, 10, made.m1)
+    await rows.machine_state(made.m1, state="running", operation_id=made.operation)
+    return made
