@@ -93,6 +93,7 @@ def build(settings: ApiSettings, *, clock: Clock | None = None) -> FastAPI:
         openapi_url=None,
         max_body_size=_MAX_BODY_BYTES,
         redirect_slashes=False,
+        separate_input_output_schemas=False,
         responses={"default": {"model": errors.Problem, "description": "A problem (RFC 9457)."}},
     )
     app.state.context = context
