@@ -184,9 +184,9 @@ def simulate() -> None:
 @contracts_app.command("export", epilog="Example: `gemba contracts export docs/contracts`")
 def contracts_export(directory: Path) -> None:
     """Write JSON Schemas of all messages and an AsyncAPI document."""
-    from contracts.export import export
+    from contracts.export import write
 
-    for path in export(directory):
+    for path in write(directory):
         typer.echo(str(path))
 
 

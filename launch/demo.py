@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
-from typing import Protocol, cast
 
 import psycopg
 
@@ -16,8 +13,9 @@ from domain.access import Role
 from launch.display import Display
 from launch.reach import token_of
 from launch.services import SIMULATOR
-from launch.supervisor import Supervisor
+from launch.supervisor import Supervisor, SupervisorError
 from runtime.secrets import replace_private, secrets_dir
+from simulator.demo import DemoError, load
 from store.access import create_user, find_user, set_password
 
 _PEOPLE = {
@@ -30,36 +28,28 @@ _PEOPLE = {
 _PASSWORD_BYTES = 9
 
 
-class DemoInfo(Protocol):
-    """What loading the demo's factory gives (`simulator.demo.load`)."""
-
-    @property
-    def site(self) -> str:
-        """Code of the site."""
-        ...
-
-    @property
-    def tracking_url(self) -> str:
-        """A customer's page."""
-        ...
-
-
 async def bring_up_demo(supervisor: Supervisor, display: Display) -> None:
-    """Everything that `up` starts, the demo's factory and people, then the simulator."""
+    """Everything that `up` starts, the demo's factory and people, then the simulator.
+
+    Raises:
+        SupervisorError: the API refuses a part of the factory.
+    """
     await supervisor.start_backends()
     await supervisor.start_services()
     supervisor.phase = "loading the demo's factory"
     addresses = supervisor.addresses
     passwords = await ensure_people(addresses.database_url, supervisor.data_dir)
     token = token_of(supervisor.data_dir, role=Role.ADMIN, subject="demo")
-    load = cast("Callable[[str, str], DemoInfo]", import_module("simulator.demo").load)
-    info = await asyncio.to_thread(load, addresses.http_url, token)
+    try:
+        info = await asyncio.to_thread(load, addresses.http_url, token)
+    except DemoError as error:
+        raise SupervisorError(f"the demo's factory cannot be loaded: {error}") from error
     await supervisor.start_services([SIMULATOR])
     display.keep_showing(
         [
             f"Board:    {addresses.http_url}/  (site {info.site})",
             "Sign in:  " + "   ".join(f"{name} / {word}" for name, word in passwords.items()),
-            f"Customer: {info.tracking_url}",
+            f"Customer: {info.tracking_url}  (order {info.tracked_order})",
         ]
     )
 

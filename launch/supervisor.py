@@ -34,6 +34,7 @@ from launch.services import SERVICES, service_program
 from launch.vitals import Vitals
 from runtime.health import Health
 from runtime.logging import without_credentials
+from runtime.secrets import installation_key
 from runtime.settings import Installation as Settings
 from store.migrate import migrate
 
@@ -127,6 +128,7 @@ class Supervisor:
             choose_backends, self._settings, self.data_dir, http_port=self.http_port
         )
         self._addresses = choice.addresses
+        installation_key(self.data_dir)
         for backend in choice.backends:
             plan = Plan(
                 name=backend.name,
@@ -144,7 +146,7 @@ class Supervisor:
         self._keeping.append(asyncio.create_task(self._vitals.watch()))
 
     async def start_services(self, names: Iterable[str] = SERVICES) -> None:
-        """Start services and wait until each has reported its health."""
+        """Start services and wait until each has reported its health (the simulator has none)."""
         self.phase = "starting the services"
         started = [self._keep_service(name) for name in names]
         await self._wait_ready(started)
@@ -164,8 +166,11 @@ class Supervisor:
                 http_port=self.http_port,
             )
 
-        child = self._keep(Plan(name=name, program=program, check=lambda: vitals.ask(name)))
-        vitals.add(child)
+        reports = name in SERVICES
+        check = (lambda: vitals.ask(name)) if reports else None
+        child = self._keep(Plan(name=name, program=program, check=check))
+        if reports:
+            vitals.add(child)
         self._services.append(child)
         return child
 

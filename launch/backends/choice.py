@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from launch.backends import Backend
-from launch.backends.mqtt import MqttBroker
+from launch.backends.mqtt import BrokerKind, MqttBroker
 from launch.backends.postgres import PostgresServer
 from launch.backends.valkey import ValkeyServer
 from launch.installation import Addresses
@@ -41,7 +41,8 @@ def choose_backends(settings: Settings, data_dir: Path, *, http_port: int) -> Ch
         redis_url = valkey.url
     mqtt_url = machine_mqtt_url = settings.mqtt_url.get_secret_value()
     if not mqtt_url:
-        broker = MqttBroker(data_dir)
+        kind = BrokerKind(settings.mqtt_broker) if settings.mqtt_broker else None
+        broker = MqttBroker(data_dir, kind=kind)
         backends.append(broker)
         mqtt_url, machine_mqtt_url = broker.url, broker.machine_url
     host = f"[{settings.http_host}]" if ":" in settings.http_host else settings.http_host
