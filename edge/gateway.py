@@ -133,6 +133,11 @@ class Gateway:
             _LOG.warning("lost %s: %s", self._options.broker, reason)
         self._away_reason = reason
 
+    @property
+    def condition(self) -> tuple[HealthState, bool]:
+        """How the gateway is, in short: worth telling at once when it changes."""
+        return self._state()[0], self._away_since is None
+
     def health(self) -> Health:
         """How the gateway is, with its figures."""
         state, reason = self._state()
@@ -161,10 +166,10 @@ class Gateway:
         waiting = f"{self._outbox.waiting:,} messages waiting"
         if self._intake.blocked is not None:
             return HealthState.FAILED, f"{self._intake.blocked}; not receiving, {waiting}"
-        failing_s = self._sender.failing_s
-        if failing_s is not None and failing_s >= _GRACE_S:
-            reason = f"stream unreachable for {failing_s:.0f} s, {waiting}"
-            return HealthState.DEGRADED, f"{reason} ({self._sender.error})"
+        trying_s = self._sender.trying_s
+        if trying_s >= _GRACE_S:
+            reason = f"stream unreachable for {trying_s:.0f} s, {waiting}"
+            return HealthState.DEGRADED, f"{reason} ({self._sender.error or 'no answer'})"
         if self._away_since is not None:
             away_s = self._clock.monotonic() - self._away_since
             if away_s >= _GRACE_S:

@@ -58,7 +58,7 @@ class Sender:
         self._enough = asyncio.Event()
         self._sent_id = 0
         self._untidy = False
-        self._failing_since: float | None = None
+        self._trying_since: float | None = None
         self.sent = 0
         self.records = 0
         self.error: str | None = None
@@ -72,10 +72,10 @@ class Sender:
             self._enough.set()
 
     @property
-    def failing_s(self) -> float | None:
-        """For how long the stream has taken nothing; None when it takes what it gets."""
-        since = self._failing_since
-        return None if since is None else self._clock.monotonic() - since
+    def trying_s(self) -> float:
+        """For how long the stream has not taken what it is to take; 0 when nothing is under way."""
+        since = self._trying_since
+        return 0.0 if since is None else self._clock.monotonic() - since
 
     @property
     def linger_s(self) -> float:
@@ -155,6 +155,7 @@ class Sender:
 
     async def _until_done(self, step: Callable[[], Awaitable[None]]) -> None:
         pause_s = _FIRST_RETRY_S
+        self._trying_since = self._clock.monotonic()
         while True:
             try:
                 async with asyncio.timeout(_APPEND_TIMEOUT_S):
@@ -165,12 +166,11 @@ class Sender:
                 break
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, _LAST_RETRY_S)
-        if self._failing_since is not None:
-            _LOG.info("the stream takes records again after %.0f s", self.failing_s or 0.0)
-        self._failing_since = self.error = None
+        if self.error is not None:
+            _LOG.info("the stream takes records again after %.0f s", self.trying_s)
+        self._trying_since = self.error = None
 
     def _failed(self, error: Exception) -> None:
+        if self.error is None:
+            _LOG.warning("the stream takes no records; the outbox keeps them: %s", error)
         self.error = f"{type(error).__name__}: {error}".strip()
-        if self._failing_since is None:
-            self._failing_since = self._clock.monotonic()
-            _LOG.warning("the stream takes no records; the outbox keeps them: %s", self.error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from asyncio import FIRST_COMPLETED
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -17,6 +18,7 @@ from edge.outbox import Outbox
 from edge.worker import OutboxThread
 from runtime import health
 from runtime.clock import Clock, SystemClock
+from runtime.health import HealthState
 from runtime.mqtt_url import parse_mqtt_url
 from runtime.settings import EdgeSettings
 from store.database import build_pool
@@ -25,6 +27,8 @@ from store.log import build_log
 _LOG = logging.getLogger(__name__)
 
 _REDIS_TIMEOUT_S: Final = 1.0
+_LOOKS: Final = 10
+"""How often between two reports a change is looked for."""
 
 
 def outbox_file(settings: EdgeSettings) -> Path:
@@ -59,6 +63,7 @@ class EdgeService:
             )
             try:
                 await self._run(stop, thread, outbox)
+                await thread.call(outbox.tidy)
             finally:
                 await thread.call(outbox.close)
         finally:
@@ -77,34 +82,44 @@ class EdgeService:
             gateway = Gateway(
                 self._options, thread=thread, outbox=outbox, log=log, clock=self._clock
             )
-            working = asyncio.gather(gateway.run(), self._report(gateway, redis))
-            stopping = asyncio.ensure_future(stop.wait())
+            work = [
+                asyncio.create_task(gateway.run()),
+                asyncio.create_task(self._report(gateway, redis)),
+            ]
+            stopping = asyncio.create_task(stop.wait())
             try:
-                await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait((*work, stopping), return_when=FIRST_COMPLETED)
             finally:
-                stopping.cancel()
-                working.cancel()
-                await asyncio.gather(working, stopping, return_exceptions=True)
-            if working.done() and not working.cancelled():
-                working.result()
+                for task in (*work, stopping):
+                    task.cancel()
+                await asyncio.gather(*work, stopping, return_exceptions=True)
+            for task in done:
+                task.result()  # work never ends by itself: what ended it is raised here
         finally:
             await log.close()
             await redis.aclose()
             await pool.close()
 
     async def _report(self, gateway: Gateway, redis: Redis) -> None:
-        """Say how the gateway is, every now and then. Redis away: nobody hears it, no harm."""
-        said: str | None = None
+        """Say how the gateway is, every now and then and when it changes.
+
+        When Redis is away nobody hears it, and no harm is done.
+        """
+        said: HealthState | None = None
         while True:
-            word = gateway.health()
-            if word.reason != said and word.reason is not None and said is None:
-                _LOG.warning("%s: %s", word.state, word.reason)
-            said = word.reason
+            word, condition = gateway.health(), gateway.condition
+            if word.state is not said:
+                level = logging.INFO if word.state is HealthState.OK else logging.WARNING
+                _LOG.log(level, "%s: %s", word.state, word.reason or "all is well")
+                said = word.state
             try:
                 await health.report(redis, word)
             except (RedisError, OSError) as error:
                 _LOG.debug("health is not reported: %s", error)
-            await asyncio.sleep(health.INTERVAL_S)
+            for _ in range(_LOOKS):
+                await asyncio.sleep(health.INTERVAL_S / _LOOKS)
+                if gateway.condition != condition:
+                    break
 
 
 def build(settings: EdgeSettings) -> EdgeService:

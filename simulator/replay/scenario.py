@@ -188,7 +188,8 @@ def ordered(scenario: Scenario) -> list[Ordered]:
         brings = objects_of(message)
         differs = any(met.get(named, whole) != whole for named, whole in brings.items())
         messages.append(Ordered(message.topic, message.content, differs))
-        met = {**brings, **met}
+        for named, whole in brings.items():
+            met.setdefault(named, whole)
     return messages
 
 

@@ -18,7 +18,14 @@ from redis import Redis
 from contracts.streams import Arrival, decode_bundle
 from runtime.health import KEY_PREFIX, Health
 
-_MAIN = (
+_MAIN = """
+from edge.service import run
+from runtime.logging import configure_logging
+from runtime.settings import EdgeSettings
+
+configure_logging("edge")
+run(EdgeSettings())
+"""
     "from edge.service import run; from runtime.settings import EdgeSettings; run(EdgeSettings())"
 )
 _STOP_S = 15
