@@ -26,8 +26,6 @@ from runtime.settings import EdgeSettings
 configure_logging("edge")
 run(EdgeSettings())
 """
-    "from edge.service import run; from runtime.settings import EdgeSettings; run(EdgeSettings())"
-)
 _STOP_S = 15
 
 
