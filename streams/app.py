@@ -8,6 +8,7 @@ import signal
 from typing import Any, Final
 
 import faust
+from faust.tables import TableManager
 from faust.types import TransportT
 from yarl import URL
 
@@ -27,6 +28,15 @@ SESSION_TIMEOUT_S: Final = 8.0
 BUFFER_RECORDS: Final = 256
 """Records that wait in front of an agent; each may be as large as MAX_RECORD_BYTES."""
 STOP_TIMEOUT_S: Final = 20.0
+
+
+class NoTables(TableManager):  # type: ignore[misc] # Faust is untyped here
+    """Faust's table manager without its second of waiting for tables to be declared."""
+
+    async def on_start(self) -> None:
+        """Start what resumes the streams after an assignment."""
+        await self._update_channels()
+        await self.recovery.start()
 
 
 class App(faust.App):  # type: ignore[misc] # Faust is untyped here
@@ -81,6 +91,7 @@ def build_app(settings: StreamsSettings, *, group: str = GROUP) -> App:
         topic_disable_leader=True,
         topic_allow_declare=False,
         store="memory://",
+        TableManager=NoTables,
         web_enabled=False,
         worker_redirect_stdouts=False,
     )
@@ -112,24 +123,35 @@ async def create_topics(settings: StreamsSettings) -> None:
 
 async def serve(app: App, stop: asyncio.Event) -> int:
     """Run an app until `stop` is set or it crashes; returns the process's exit code."""
+    # While another worker has the lease, `start` does not return.
     started = asyncio.create_task(app.start())
     ended = asyncio.create_task(app.wait_until_stopped())
     stopping = asyncio.create_task(stop.wait())
+    tasks = (started, ended, stopping)
     try:
-        # While another worker has the lease, `start` does not return.
-        await asyncio.wait({started, ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if started.done() and started.exception() is None:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if started.done() and not started.cancelled() and started.exception() is None:
             await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
         crashed = not stop.is_set()
-        if crashed:
-            logger.critical("the stream worker crashed: %r", app.crash_reason or started)
     finally:
-        for task in (started, ended, stopping):
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(started, ended, stopping, return_exceptions=True)
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        stopped = await _stop(app)
+    if crashed:
+        errors = [outcome for outcome in outcomes[:2] if isinstance(outcome, Exception)]
+        logger.critical("the stream worker crashed: %r", app.crash_reason or errors)
+    return 0 if stopped and not crashed else 1
+
+
+async def _stop(app: App) -> bool:
+    try:
         async with asyncio.timeout(STOP_TIMEOUT_S):
             await app.stop()
-    return 1 if crashed else 0
+    except TimeoutError:
+        logger.error("the stream worker did not stop in %.0f s", STOP_TIMEOUT_S)  # noqa: TRY400 - where it hung is not in the traceback
+        return False
+    return True
 
 
 async def run_worker(app: App, settings: StreamsSettings) -> int:

@@ -91,12 +91,20 @@ ORDER BY p.topic, p.partition
 # own, so appenders, who want the same row, do not wait for the delete. What an interrupted round
 # left below the tail goes with the next one.
 _TAIL = """
-UPDATE log_partitions SET tail = %(below)s
-WHERE topic = %(topic)s AND partition = %(partition)s AND tail < %(below)s AND head >= %(below)s
+UPDATE log_partitions p SET tail = %(below)s
+WHERE p.topic = %(topic)s AND p.partition = %(partition)s
+    AND p.tail < %(below)s AND p.head >= %(below)s
+    AND NOT EXISTS (
+        SELECT FROM log_commits c
+        WHERE c.topic = p.topic AND c.partition = p.partition AND c."offset" < %(below)s
+    )
 """
 _DELETE = """
 DELETE FROM log_records
-WHERE topic = %(topic)s AND partition = %(partition)s AND "offset" < %(below)s
+WHERE topic = %(topic)s AND partition = %(partition)s AND "offset" < (
+    SELECT least(tail, %(below)s) FROM log_partitions
+    WHERE topic = %(topic)s AND partition = %(partition)s
+)
 """
 
 
@@ -160,12 +168,32 @@ async def keep_trimmed(
         interval_s: between two rounds.
         on_round: is told of each round, so that the service can say who holds records back.
     """
+    told: set[tuple[str, str, int]] = set()
     while True:
         try:
-            on_round(await trim(pool, retention))
+            trimmed = await trim(pool, retention)
+            told = _tell(trimmed.blocked, told)
+            on_round(trimmed)
         except (psycopg.OperationalError, PoolTimeout) as error:
             logger.warning("the log cannot be trimmed now: %s", error)
         await asyncio.sleep(interval_s)
+
+
+def _tell(
+    blocked: tuple[Blocked, ...], told: set[tuple[str, str, int]]
+) -> set[tuple[str, str, int]]:
+    """Warn of who has begun to hold records back; returns who does so now."""
+    now = {(block.consumer_group, block.topic, block.partition) for block in blocked}
+    for block in blocked:
+        if (block.consumer_group, block.topic, block.partition) not in told:
+            logger.warning(
+                "group %s is %d records behind in %s/%d: nothing beyond that is trimmed",
+                block.consumer_group,
+                block.records,
+                block.topic,
+                block.partition,
+            )
+    return now
 
 
 async def forget_group(pool: Pool, group: str) -> int:

@@ -82,7 +82,8 @@ class Consumer(FaustConsumer):  # type: ignore[misc] # Faust is untyped here
                     attempt = 0
                     await self._consume_while(held)
             except (*AWAY, LeaseLostError) as error:
-                logger.warning("stream group %s: lost its lease: %s", self._group, error)
+                level = logging.WARNING if attempt == 0 else logging.DEBUG
+                logger.log(level, "stream group %s: no lease, trying again: %s", self._group, error)
                 await self.sleep(pause_s(attempt))
                 attempt += 1
 
@@ -150,7 +151,9 @@ class Consumer(FaustConsumer):  # type: ignore[misc] # Faust is untyped here
         extents = await log.extents(topics)
         positions: dict[TopicPartition, int] = {}
         for at, offset in committed.items():
-            extent = extents[at]
+            extent = extents.get(at)
+            if extent is None:
+                continue  # somebody has dropped the partition
             if not extent.tail <= offset <= extent.head:
                 # Only hands at the tables or a restored backup bring this about.
                 logger.error(
@@ -199,7 +202,7 @@ class Consumer(FaustConsumer):  # type: ignore[misc] # Faust is untyped here
             await self._reader.fetch(readable)
             self._failures = 0
         except AWAY as error:
-            if self._failures == 0:
+            if self._failures == 0 and self._log is not None:
                 logger.warning("stream group %s: cannot read the log: %s", self._group, error)
             await self.sleep(pause_s(self._failures))
             self._failures += 1
@@ -209,7 +212,8 @@ class Consumer(FaustConsumer):  # type: ignore[misc] # Faust is untyped here
             yield TP(record.topic, record.partition), self._to_message(None, record)
             if not self.flow_active or generation != self.app.consumer_generation_id:
                 return
-            readable &= self._readable()
+            if self._buffered_partitions:
+                readable &= self._readable()
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109 - Faust decides the parameters
         """What Faust's own `getmany` would ask; ours asks the reader.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
@@ -32,6 +33,7 @@ class Reader:
         self._heads: dict[TopicPartition, int] = {}
         self._ahead: dict[TopicPartition, deque[Record]] = {}
         self._woken = asyncio.Event()
+        self._looked_s = float("-inf")
 
     # Where it stands
 
@@ -97,15 +99,17 @@ class Reader:
             return
         if any(self._ahead.get(at) for at in wanted):
             return
-        behind = self._behind(wanted)
-        if not behind:
+        if not self._behind(wanted):
             await self.wait(POLL_S)
+        # Also while there is much to catch up with: other partitions should not wait for that.
+        if self._woken.is_set() or time.monotonic() - self._looked_s >= POLL_S:
             self._woken.clear()
+            self._looked_s = time.monotonic()
             extents = await log.extents(self.topics())
             if turn != self.turn:
                 return
             self._heads.update({at: extents[at].head for at in self._heads if at in extents})
-            behind = self._behind(wanted)
+        behind = self._behind(wanted)
         if not behind:
             return
         records = await log.read_many(behind, limit_records=FETCH_RECORDS, limit_bytes=FETCH_BYTES)

@@ -97,7 +97,9 @@ async def test_a_new_group_begins_behind_what_was_trimmed(log: EmbeddedLog, pool
     assert (await log.committed("late", ["a"]))[AT] == 6
 
 
-async def test_it_goes_on_trimming_until_it_is_cancelled(log: EmbeddedLog, pool: Pool) -> None:
+async def test_it_goes_on_trimming_until_it_is_cancelled_and_tells_once_who_holds_it_up(
+    log: EmbeddedLog, pool: Pool, caplog: pytest.LogCaptureFixture
+) -> None:
     rounds: list[int] = []
     twice = asyncio.Event()
 
@@ -106,11 +108,13 @@ async def test_it_goes_on_trimming_until_it_is_cancelled(log: EmbeddedLog, pool:
         if len(rounds) == 2:
             twice.set()
 
-    await log.commit("g", {AT: 10})
+    await log.commit("slow", {AT: 8})
     task = asyncio.create_task(keep_trimmed(pool, NOW, interval_s=0.01, on_round=note))
     async with asyncio.timeout(20):
         await twice.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert rounds[:2] == [10, 0]
+    assert rounds[:2] == [8, 0]
+    told = [message for message in caplog.messages if "nothing beyond that is trimmed" in message]
+    assert told == ["group slow is 2 records behind in a/0: nothing beyond that is trimmed"]

@@ -109,8 +109,13 @@ class Worker:
     async def stop(self) -> int:
         """Stop cleanly; returns the exit code."""
         self._stop.set()
+        return await self.ended()
+
+    async def ended(self) -> int:
+        """Wait for the end; returns the exit code."""
         assert self._serving is not None
-        return await self._serving
+        async with asyncio.timeout(TIMEOUT_S):
+            return await self._serving
 
     async def __aenter__(self) -> Self:
         self._serving = asyncio.create_task(serve(self.app, self._stop))
@@ -136,6 +141,7 @@ class WorkerProcess:
         settings = backend.settings
         self.process = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("worker_process.py")), group, str(path)],
+            cwd=path.parent,
             env={
                 **os.environ,
                 "GEMBA_DATABASE_URL": settings.database_url.get_secret_value(),
