@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -50,3 +51,11 @@ async def server(pool: Pool, redis: Redis) -> AsyncIterator[Server]:
 async def factory(rows: Rows) -> Factory:
     """One site, two machines, an order with one work order on the first machine."""
     return await small_factory(rows)
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
