@@ -24,6 +24,11 @@ class Installation(BaseSettings):
     stream_url: str = Field(default="embedded://", description="embedded:// or kafka://host:9092")
     redis_url: SecretStr = Field(default=SecretStr(""), description="redis://…")
     mqtt_url: SecretStr = Field(default=SecretStr(""), description="mqtt://user:password@host:1883")
+    mqtt_broker: str = Field(
+        default="",
+        pattern="^(|amqtt|mosquitto)$",
+        description="The embedded broker; empty: mosquitto where it is installed, else amqtt.",
+    )
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8000, ge=0, le=65_535)
     log_level: str = "INFO"
