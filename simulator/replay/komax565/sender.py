@@ -108,6 +108,7 @@ class Sender:
         )
 
     async def _work(self, client: aiomqtt.Client, pacer: _Pacer) -> None:
+        client.pending_calls_threshold = _IN_FLIGHT
         await client.subscribe(ack_topic(self._machine), qos=_QOS)
         listener = asyncio.create_task(self._listen(client))
         try:
