@@ -1,0 +1,73 @@
+/** One field that the server found wrong. */
+export interface FieldProblem {
+  field: string;
+  value?: unknown;
+  problem: string;
+}
+
+/** What the server answered instead of what was asked for (RFC 9457). */
+export class Problem extends Error {
+  override readonly name = "Problem";
+  readonly status: number;
+  readonly title: string;
+  readonly detail: string;
+  readonly errors: readonly FieldProblem[];
+
+  constructor(status: number, title: string, detail: string, errors: readonly FieldProblem[] = []) {
+    super(detail === "" ? title : `${title}: ${detail}`);
+    this.status = status;
+    this.title = title;
+    this.detail = detail;
+    this.errors = errors;
+  }
+}
+
+/** The server could not be reached at all. */
+export class Unreachable extends Error {
+  override readonly name = "Unreachable";
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function fields(value: unknown): FieldProblem[] {
+  if (!Array.isArray(value)) return [];
+  return value.flatMap((entry: unknown) => {
+    if (typeof entry !== "object" || entry === null) return [];
+    const { field, problem, value: given } = entry as Record<string, unknown>;
+    return [{ field: text(field), problem: text(problem), value: given }];
+  });
+}
+
+/** The problem that a response tells, whatever its body is. */
+export async function problemOf(response: Response): Promise<Problem> {
+  let body: unknown = null;
+  try {
+    body = await response.json();
+  } catch {
+    // A proxy answered with a page of its own: the status has to do.
+  }
+  const record = typeof body === "object" && body !== null ? (body as Record<string, unknown>) : {};
+  const title = text(record["title"]);
+  return new Problem(response.status, title === "" ? response.statusText : title, text(record["detail"]), fields(record["errors"]));
+}
+
+/** Ask the server; `null` for an empty answer. Rejects with Problem or Unreachable. */
+export async function ask(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<unknown> {
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      method,
+      credentials: "same-origin",
+      headers: { accept: "application/json", ...(body === undefined ? {} : { "content-type": "application/json" }) },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new Unreachable("the server cannot be reached", { cause: error });
+  }
+  if (!response.ok) throw await problemOf(response);
+  return response.status === 204 ? null : response.json();
+}

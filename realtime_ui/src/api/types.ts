@@ -1,0 +1,34 @@
+import type { components as Live } from "../live/protocol.gen.ts";
+import type { components as Rest } from "./openapi.gen.ts";
+
+type LiveViews = Live["schemas"];
+type Resources = Rest["schemas"];
+
+export type MachineTile = LiveViews["MachineTile"];
+export type FloorSummary = LiveViews["FloorSummary"];
+export type CurrentOperation = LiveViews["CurrentOperation"];
+export type TerminalView = LiveViews["TerminalView"];
+export type OperationProgress = LiveViews["OperationProgress"];
+
+export type OrderLine = Resources["OrderLine"];
+export type OrderDetails = Resources["Order"];
+export type OrderSummary = Resources["OrderSummary"];
+/** An order on a screen, told live or by REST. The live protocol leaves its lines open: they are REST's. */
+export type OrderView = Omit<LiveViews["OrderView"], "lines"> & { lines: OrderLine[] };
+/** What a customer may see, told live or by REST. */
+export type TrackingView = Omit<LiveViews["TrackingView"], "stages" | "changes"> & {
+  stages: (Omit<Resources["StageMark"], "stage"> & { stage: string })[];
+  changes: Resources["Change"][];
+};
+
+export type User = Resources["User"];
+export type Permission = Resources["Permission"];
+export type Site = Resources["Site"];
+export type Customer = Resources["Customer"];
+export type Item = Resources["Item"];
+export type AuditEntry = Resources["AuditEntry"];
+export type DeadLetter = Resources["DeadLetter"];
+export type CreatedLink = Resources["CreatedLink"];
+export type NewOrder = Resources["NewOrder"];
+export type OrderChange = Resources["OrderChange"];
+export type JobEvent = Resources["JobEvent"];

@@ -1,0 +1,105 @@
+import type { MachineTile } from "../api/types.ts";
+
+/** The machines of a line, in floor order. */
+export interface Line {
+  key: string;
+  area: string;
+  line: string;
+  machines: readonly string[];
+}
+
+type Place = Pick<MachineTile, "machine" | "area" | "line" | "position">;
+
+function compare(left: string, right: string): number {
+  return left.localeCompare(right, "en", { numeric: true });
+}
+
+/** Machines by area and line, each line in the order of its places. */
+export function linesOf(places: readonly Place[]): Line[] {
+  const lines = new Map<string, { area: string; line: string; places: Place[] }>();
+  for (const place of places) {
+    const key = `${place.area}/${place.line}`;
+    const line = lines.get(key) ?? { area: place.area, line: place.line, places: [] };
+    line.places.push(place);
+    lines.set(key, line);
+  }
+  return [...lines]
+    .sort(([left], [right]) => compare(left, right))
+    .map(([key, { area, line, places: members }]) => ({
+      key,
+      area,
+      line,
+      machines: members.sort((a, b) => a.position - b.position || compare(a.machine, b.machine)).map((place) => place.machine),
+    }));
+}
+
+/** The room on a wall, in CSS pixels. */
+export interface Room {
+  width: number;
+  height: number;
+}
+
+export interface WallPage {
+  /** A line that does not fit goes on on the next page, and says so. */
+  blocks: { line: Line; machines: readonly string[]; continued: boolean }[];
+}
+
+export interface WallLayout {
+  columns: number;
+  tileHeight: number;
+  pages: WallPage[];
+}
+
+export const WALL_GAP = 16;
+export const WALL_HEADING = 40;
+/** Below this a tile's key figures cannot be read from three metres. */
+const SMALLEST_TILE = 384;
+const LARGEST_TILE = 640;
+/** Height over width of a tile, and what its texts need at least. */
+const SHAPE = 0.54;
+const LOWEST_TILE = 236;
+
+/** The fewest columns, so the largest tiles, with which all lines fit on one page; else pages. */
+export function layOutWall(lines: readonly Line[], room: Room): WallLayout {
+  const most = Math.max(1, Math.floor((room.width + WALL_GAP) / (SMALLEST_TILE + WALL_GAP)));
+  const fewest = Math.min(most, Math.max(1, Math.ceil((room.width + WALL_GAP) / (LARGEST_TILE + WALL_GAP))));
+  for (let columns = fewest; columns <= most; columns += 1) {
+    const layout = layOut(lines, room, columns);
+    if (layout.pages.length <= 1 || columns === most) return layout;
+  }
+  return layOut(lines, room, most);
+}
+
+function layOut(lines: readonly Line[], room: Room, columns: number): WallLayout {
+  const width = (room.width - WALL_GAP * (columns - 1)) / columns;
+  const tileHeight = Math.max(LOWEST_TILE, Math.round(width * SHAPE));
+  const pages: WallPage[] = [];
+  let page: WallPage = { blocks: [] };
+  let left = room.height;
+  const turn = (): void => {
+    if (page.blocks.length > 0) pages.push(page);
+    page = { blocks: [] };
+    left = room.height;
+  };
+  for (const line of lines) {
+    let rest = line.machines;
+    let continued = false;
+    while (rest.length > 0) {
+      const rows = Math.floor((left - WALL_HEADING) / (tileHeight + WALL_GAP));
+      const whole = Math.ceil(rest.length / columns);
+      // A line that fits on a page of its own is not broken; nor does a page stay empty.
+      const fitsAlone = whole * (tileHeight + WALL_GAP) + WALL_HEADING <= room.height;
+      if (page.blocks.length > 0 && (rows < 1 || (rows < whole && fitsAlone))) {
+        turn();
+        continue;
+      }
+      const taken = rest.slice(0, Math.max(1, rows) * columns);
+      page.blocks.push({ line, machines: taken, continued });
+      left -= WALL_HEADING + Math.ceil(taken.length / columns) * (tileHeight + WALL_GAP);
+      rest = rest.slice(taken.length);
+      continued = true;
+    }
+  }
+  turn();
+  return { columns, tileHeight, pages };
+}

@@ -1,0 +1,203 @@
+import { getRouteApi } from "@tanstack/react-router";
+import { useEffect, useMemo, useRef, useState, useSyncExternalStore, type CSSProperties, type ReactElement } from "react";
+import type { FloorSummary, MachineTile } from "../api/types.ts";
+import { formatDuration } from "../i18n/format.ts";
+import { useT } from "../i18n/staff.tsx";
+import type { Channel } from "../live/channel.ts";
+import { useChannel, useChannelStatus, useEntry, useKeys, useLive, useStaleness } from "../live/react.tsx";
+import { useSeconds } from "../ui/clock.ts";
+import { Empty, Forbidden, Skeleton } from "../ui/states.tsx";
+import { FloorHeader } from "./header.tsx";
+import { layOutWall, linesOf, type Line } from "./layout.ts";
+import { Tile } from "./tile.tsx";
+import "./floor.css";
+
+const route = getRouteApi("/shell/floor/$site");
+const PAGE_MS = 15_000;
+/** A wall that runs for weeks starts afresh at night, when the floor is quietest. */
+const FRESH_AFTER_MS = 20 * 3_600_000;
+const FRESH_HOUR = 3;
+
+export function FloorPage(): ReactElement {
+  const { site } = route.useParams();
+  const wall = route.useSearch().wall === 1;
+  const channel = useChannel(`floor:${site}`);
+  const status = useChannelStatus(channel);
+  return (
+    <div className={wall ? "floor floor-wall" : "floor"}>
+      <FloorHeader channel={channel} wall={wall} site={site} />
+      <StaleBand />
+      {status.kind === "refused" ? <Forbidden detail={status.detail} /> : status.kind === "loading" ? <FloorSkeleton wall={wall} /> : <Board channel={channel} wall={wall} />}
+    </div>
+  );
+}
+
+/** Says how old what is shown is; the tiles below are greyed by the attribute it leaves. */
+function StaleBand(): ReactElement | null {
+  const t = useT();
+  const live = useLive();
+  const now = useSeconds();
+  const age = useStaleness(now);
+  useEffect(() => {
+    document.documentElement.toggleAttribute("data-stale", age !== null);
+    return () => { document.documentElement.removeAttribute("data-stale"); };
+  }, [age]);
+  if (age === null) return null;
+  return (
+    <div className="stale-band" role="alert" data-testid="stale">
+      {t("stale.band", { age: formatDuration(t, age) })}
+      <button type="button" className="button button-quiet" onClick={() => { live.retry(); }}>
+        {t("action.retry")}
+      </button>
+    </div>
+  );
+}
+
+/** Lines of machines. A new array only when a machine comes, goes or moves. */
+function useLines(channel: Channel): readonly Line[] {
+  const keys = useKeys(channel);
+  const places = useSyncExternalStore(
+    (listener) => {
+      const leave = keys.map((key) => channel.onKey(key, listener));
+      return () => { leave.forEach((each) => { each(); }); };
+    },
+    () =>
+      keys
+        .map((key) => channel.get(key) as Partial<MachineTile> | undefined)
+        .map((tile) => (tile?.machine === undefined ? "" : JSON.stringify([tile.machine, tile.area, tile.line, tile.position])))
+        .join("\n"),
+  );
+  return useMemo(
+    () =>
+      linesOf(
+        places
+          .split("\n")
+          .filter((text) => text !== "")
+          .map((text) => {
+            const [machine, area, line, position] = JSON.parse(text) as [string, string, string, number];
+            return { machine, area, line, position };
+          }),
+      ),
+    [places],
+  );
+}
+
+function Board({ channel, wall }: { channel: Channel; wall: boolean }): ReactElement {
+  const t = useT();
+  const lines = useLines(channel);
+  const zone = useEntry<FloorSummary>(channel, "summary")?.time_zone ?? "UTC";
+  if (lines.length === 0) {
+    return (
+      <Empty title={t("floor.empty.title")}>
+        <p>{t("floor.empty.text")}</p>
+      </Empty>
+    );
+  }
+  if (wall) return <Wall channel={channel} lines={lines} zone={zone} />;
+  return (
+    <div className="lines">
+      {lines.map((line) => (
+        <section key={line.key} className="line" aria-labelledby={`line-${line.key}`}>
+          <LineHeading line={line} />
+          <ul className="tiles">
+            {line.machines.map((machine) => (
+              <Tile key={machine} channel={channel} machine={machine} zone={zone} />
+            ))}
+          </ul>
+        </section>
+      ))}
+    </div>
+  );
+}
+
+function LineHeading({ line, continued = false }: { line: Line; continued?: boolean }): ReactElement {
+  const t = useT();
+  return (
+    <h2 id={`line-${line.key}`} className="line-heading">
+      {line.line}
+      <small>{line.area}</small>
+      {continued && <small>{t("floor.continued")}</small>}
+    </h2>
+  );
+}
+
+function Wall({ channel, lines, zone }: { channel: Channel; lines: readonly Line[]; zone: string }): ReactElement {
+  const t = useT();
+  const area = useRef<HTMLDivElement>(null);
+  const [room, setRoom] = useState<{ width: number; height: number } | null>(null);
+  const [turn, setTurn] = useState(0);
+  useEffect(() => {
+    const element = area.current;
+    if (element === null) return undefined;
+    const observer = new ResizeObserver(([entry]) => {
+      if (entry !== undefined) setRoom({ width: entry.contentRect.width, height: entry.contentRect.height });
+    });
+    observer.observe(element);
+    return () => { observer.disconnect(); };
+  }, []);
+  const layout = useMemo(() => (room === null ? null : layOutWall(lines, room)), [lines, room]);
+  const pages = layout?.pages.length ?? 0;
+  useEffect(() => {
+    if (pages < 2) return undefined;
+    const timer = setInterval(() => { setTurn((before) => before + 1); }, PAGE_MS);
+    return () => { clearInterval(timer); };
+  }, [pages]);
+  useFreshStart();
+  const shown = pages === 0 ? 0 : turn % pages;
+  const page = layout?.pages[shown];
+  return (
+    <>
+      <div className="wall" ref={area} style={{ "--columns": layout?.columns ?? 1, "--tile-height": `${layout?.tileHeight ?? 0}px` } as CSSProperties}>
+        {page?.blocks.map((block) => (
+          <section key={block.line.key} className="line">
+            <LineHeading line={block.line} continued={block.continued} />
+            <ul className="tiles">
+              {block.machines.map((machine) => (
+                <Tile key={machine} channel={channel} machine={machine} zone={zone} />
+              ))}
+            </ul>
+          </section>
+        ))}
+      </div>
+      {pages > 1 && (
+        <p className="wall-page" role="status">
+          <span className="hidden-words">{t("floor.page", { page: shown + 1, pages })}</span>
+          {layout?.pages.map((_, place) => <span key={place} className={place === shown ? "wall-dot wall-dot-here" : "wall-dot"} />)}
+        </p>
+      )}
+    </>
+  );
+}
+
+/** Reload in the night hour once the page is old: new versions arrive, nothing piles up. */
+function useFreshStart(): void {
+  useEffect(() => {
+    const born = Date.now();
+    const timer = setInterval(() => {
+      if (Date.now() - born > FRESH_AFTER_MS && new Date().getHours() === FRESH_HOUR && navigator.onLine) location.reload();
+    }, 600_000);
+    return () => { clearInterval(timer); };
+  }, []);
+}
+
+function FloorSkeleton({ wall }: { wall: boolean }): ReactElement {
+  const t = useT();
+  return (
+    <div className="lines" aria-busy="true">
+      <p className="hidden-words">{t("state.loading")}</p>
+      <Skeleton width="160px" height="24px" />
+      <ul className="tiles">
+        {Array.from({ length: wall ? 8 : 6 }, (_, place) => (
+          <li key={place} className="tile tile-skeleton">
+            <Skeleton width="50%" height="28px" />
+            <Skeleton width="70%" height="20px" />
+            <Skeleton width="40%" height="20px" />
+            <Skeleton width="60%" height="40px" />
+            <Skeleton width="100%" height="12px" />
+            <Skeleton width="45%" height="20px" />
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}

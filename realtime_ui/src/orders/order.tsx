@@ -1,0 +1,236 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { getRouteApi, Link } from "@tanstack/react-router";
+import { useEffect, type ReactElement } from "react";
+import { api } from "../api/endpoints.ts";
+import type { OrderDetails, OrderView } from "../api/types.ts";
+import { useSites } from "../app/shell.tsx";
+import { formatDuration, formatMoment, formatNumber, formatUnit, formatZone, timeOf, zoneDiffers } from "../i18n/format.ts";
+import { useT } from "../i18n/staff.tsx";
+import { wordOf } from "../i18n/translator.ts";
+import { useChannel, useEntry, useStaleness } from "../live/react.tsx";
+import { useNow, useSeconds } from "../ui/clock.ts";
+import { Glyph } from "../ui/glyph.tsx";
+import { Failed, Skeleton } from "../ui/states.tsx";
+import { OrderActions } from "./actions.tsx";
+import { History } from "./history.tsx";
+import { Lateness } from "./list.tsx";
+import { Operations } from "./operations.tsx";
+import { riskOf, waitsForWords } from "./words.ts";
+import "./orders.css";
+
+const route = getRouteApi("/shell/orders/$number");
+
+export function OrderPage(): ReactElement {
+  const t = useT();
+  const { number } = route.useParams();
+  const queries = useQueryClient();
+  const details = useQuery({ queryKey: ["order", number], queryFn: () => api.order(number) });
+  const channel = useChannel(`order:${number}`);
+  const live = useEntry<OrderView>(channel, "order");
+  const changed = live?.changed;
+  useEffect(() => {
+    // Somebody changed the order: its version, pegs and history are read again.
+    if (changed === undefined) return;
+    void queries.invalidateQueries({ queryKey: ["order", number] });
+    void queries.invalidateQueries({ queryKey: ["order-events", number] });
+  }, [changed, queries, number]);
+  useEffect(() => {
+    document.title = `${number} – gemba`;
+    return () => { document.title = "gemba"; };
+  }, [number]);
+  if (details.isError && details.data === undefined) {
+    return <Failed what={t("order.failed", { number })} error={details.error} retry={() => void details.refetch()} />;
+  }
+  if (details.data === undefined) return <OrderSkeleton number={number} />;
+  const order = live ?? details.data;
+  return (
+    <article className="order">
+      <Head order={order} details={details.data} />
+      <Answers order={order} />
+      <Timeline order={order} details={details.data} />
+      <Operations channel={channel} fallback={details.data.operations} site={order.site} />
+      <Lines order={order} details={details.data} />
+      <History number={number} site={order.site} />
+    </article>
+  );
+}
+
+export function useZone(site: string): string {
+  const sites = useSites();
+  return sites.data?.items.find((each) => each.code === site)?.time_zone ?? "UTC";
+}
+
+function Head({ order, details }: { order: OrderView; details: OrderDetails }): ReactElement {
+  const t = useT();
+  return (
+    <header className="order-head">
+      <div>
+        <p className="crumbs">
+          <Link to="/orders">{t("orders.title")}</Link>
+        </p>
+        <h1>{order.number}</h1>
+        <p className="faint">
+          {order.customer}
+          {details.customer_reference !== null && <> · {t("order.reference", { reference: details.customer_reference })}</>} · {order.item}
+        </p>
+      </div>
+      <OrderActions order={order} details={details} />
+    </header>
+  );
+}
+
+/** Where it is, when it will be there, what it waits for. */
+function Answers({ order }: { order: OrderView }): ReactElement {
+  const t = useT();
+  const now = useNow();
+  const seconds = useSeconds();
+  const age = useStaleness(seconds);
+  const zone = useZone(order.site);
+  const due = timeOf(order.due);
+  const end = timeOf(order.projected_end);
+  const waits = waitsForWords(t, order.waits_for);
+  return (
+    <section className={`answers${age === null ? "" : " is-stale"}`} aria-label={t("order.summary")}>
+      {age !== null && (
+        <p className="answers-stale" role="alert" data-testid="stale">
+          {t("stale.band", { age: formatDuration(t, age) })}
+        </p>
+      )}
+      <div className="answer">
+        <h2>{t("order.where")}</h2>
+        <p className="answer-main" data-testid="order-stage">{wordOf(t, "stage", order.state)}</p>
+        <p>
+          <strong key={order.good_pieces} className="changed" data-testid="order-good">
+            {formatNumber(order.good_pieces, t.language)}
+          </strong>{" "}
+          / {formatNumber(order.quantity_ordered, t.language)} {formatUnit(t, order.unit, order.quantity_ordered)} · <span data-testid="order-percent">{t("tile.percent", { percent: order.percent })}</span>
+          {order.scrap_pieces > 0 && <> · {t("order.scrap", { scrap: formatNumber(order.scrap_pieces, t.language) })}</>}
+        </p>
+      </div>
+      <div className={`answer risk-${riskOf(order)}`}>
+        <h2>{t("order.when")}</h2>
+        <p className="answer-main" data-testid="order-projected">{end === null ? t(order.state === "produced" ? "order.is_done" : order.state === "cancelled" ? "stage.cancelled" : "order.no_projection") : formatMoment(t, end, now, zone)}</p>
+        <p>
+          {due === null ? t("order.no_due") : t("order.due", { date: formatMoment(t, due, now, zone) })} <Lateness order={order} />
+        </p>
+        {zoneDiffers(zone, now) && <p className="faint">{t("order.zone", { zone: formatZone(zone, now, t.language) })}</p>}
+      </div>
+      <div className="answer">
+        <h2>{t("order.waits")}</h2>
+        <p className="answer-main">{waits ?? t("order.waits_nothing")}</p>
+      </div>
+    </section>
+  );
+}
+
+const WAY = ["received", "confirmed", "scheduled", "in_production", "produced"] as const;
+
+function Timeline({ order, details }: { order: OrderView; details: OrderDetails }): ReactElement {
+  const t = useT();
+  const now = useNow();
+  const zone = useZone(order.site);
+  const cancelled = order.stage === "cancelled";
+  const way: readonly string[] = cancelled ? ["received", "cancelled"] : WAY;
+  const here = Math.max(0, way.indexOf(order.stage));
+  const lines = order.lines;
+  const known: Record<string, string | null> = {
+    received: details.received,
+    in_production: lines.map((line) => line.started).filter((at) => at !== null).sort()[0] ?? null,
+    produced: order.stage === "produced" ? (lines.map((line) => line.produced).filter((at) => at !== null).sort().at(-1) ?? null) : null,
+    cancelled: cancelled ? order.changed : null,
+  };
+  return (
+    <section aria-labelledby="timeline">
+      <h2 id="timeline" className="section">
+        {t("order.timeline")}
+      </h2>
+      <ol className="timeline">
+        {way.map((stage, place) => {
+          const at = timeOf(known[stage] ?? null);
+          const state = place < here || order.stage === "produced" ? "done" : place === here ? "current" : "ahead";
+          return (
+            <li key={stage} className={`step step-${state}`} aria-current={state === "current" ? "step" : undefined}>
+              <span className="step-mark">{state === "done" && <Glyph name="completed" />}</span>
+              <span className="step-word">{wordOf(t, "stage", stage)}</span>
+              <span className="step-time">{at !== null && place <= here ? formatMoment(t, at, now, zone) : stage === "in_production" && state === "current" ? t("tile.percent", { percent: order.percent }) : " "}</span>
+            </li>
+          );
+        })}
+      </ol>
+    </section>
+  );
+}
+
+function Lines({ order, details }: { order: OrderView; details: OrderDetails }): ReactElement {
+  const t = useT();
+  const now = useNow();
+  const zone = useZone(order.site);
+  const lines = order.lines;
+  return (
+    <section aria-labelledby="lines">
+      <h2 id="lines" className="section">
+        {t("order.lines")}
+      </h2>
+      <div className="scroll-x">
+        <table className="table">
+          <thead>
+            <tr>
+              <th scope="col">{t("order.line")}</th>
+              <th scope="col">{t("orders.item")}</th>
+              <th scope="col">{t("orders.state")}</th>
+              <th scope="col" className="number">{t("order.good")}</th>
+              <th scope="col" className="number">{t("order.scrap_short")}</th>
+              <th scope="col">{t("orders.due")}</th>
+              <th scope="col">{t("order.made_by")}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {lines.map((line) => {
+              const due = timeOf(line.due);
+              const pegs = details.pegs.filter((peg) => peg.line === line.number);
+              return (
+                <tr key={line.number}>
+                  <td>{line.number}</td>
+                  <td>{line.item_name}</td>
+                  <td>{wordOf(t, "stage", line.state)}</td>
+                  <td className="number">
+                    {formatNumber(line.good_pieces, t.language)} / {formatNumber(line.quantity, t.language)} {formatUnit(t, line.unit, line.quantity)}
+                  </td>
+                  <td className="number">{formatNumber(line.scrap_pieces, t.language)}</td>
+                  <td>{due === null ? "–" : formatMoment(t, due, now, zone)}</td>
+                  <td>{pegs.length === 0 ? t("order.no_peg") : pegs.map((peg) => t("order.peg", { work_order: peg.work_order, quantity: formatNumber(peg.quantity, t.language) })).join(", ")}</td>
+                </tr>
+              );
+            })}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}
+
+function OrderSkeleton({ number }: { number: string }): ReactElement {
+  const t = useT();
+  return (
+    <article className="order" aria-busy="true">
+      <p className="hidden-words">{t("state.loading")}</p>
+      <header className="order-head">
+        <div>
+          <h1>{number}</h1>
+          <Skeleton width="280px" height="20px" />
+        </div>
+      </header>
+      <section className="answers">
+        {[0, 1, 2].map((place) => (
+          <div key={place} className="answer">
+            <Skeleton width="40%" height="16px" />
+            <Skeleton width="70%" height="32px" />
+            <Skeleton width="60%" height="20px" />
+          </div>
+        ))}
+      </section>
+      <Skeleton width="100%" height="64px" />
+      <Skeleton width="100%" height="160px" />
+    </article>
+  );
+}

@@ -1,0 +1,40 @@
+import type { OrderView } from "../api/types.ts";
+import { formatDuration } from "../i18n/format.ts";
+import type { StaffTranslator } from "../i18n/staff.tsx";
+
+/** Within this of its due date an order counts as on time. */
+const ON_TIME_MINUTES = 5;
+/** An order that is early by less than this is worth watching. */
+const TIGHT_MINUTES = 120;
+
+export type Risk = "late" | "tight" | "none";
+
+/** Lateness in words: "2 h early", "late 1 d". Null when nothing is projected yet. */
+export function latenessWords(t: StaffTranslator, minutes: number | null): string | null {
+  if (minutes === null) return null;
+  const duration = formatDuration(t, minutes * 60_000);
+  if (minutes > ON_TIME_MINUTES) return t("late.late", { duration });
+  if (minutes < -ON_TIME_MINUTES) return t("late.early", { duration });
+  return t("late.on_time");
+}
+
+export function riskOf(order: Pick<OrderView, "lateness_minutes" | "state">): Risk {
+  const minutes = order.lateness_minutes;
+  if (minutes === null || order.state === "cancelled") return "none";
+  if (minutes > ON_TIME_MINUTES) return "late";
+  return order.state !== "produced" && minutes > -TIGHT_MINUTES ? "tight" : "none";
+}
+
+/** What an order waits for, in words; the code may carry a machine after a colon. */
+export function waitsForWords(t: StaffTranslator, code: string | null): string | null {
+  if (code === null) return null;
+  const [kind = "", ...rest] = code.split(":");
+  const subject = rest.join(":").split("/").at(-1) ?? "";
+  if (subject !== "" && kind === "machine") return t("waits.machine", { machine: subject });
+  if (subject !== "" && kind === "operator") return t("waits.operator", { machine: subject });
+  if (kind === "release") return t("waits.release");
+  if (kind === "hold") return t("waits.hold");
+  if (kind === "material") return t("waits.material");
+  if (kind === "machine") return t("waits.no_machine");
+  return code;
+}

@@ -1,0 +1,30 @@
+import type { ReactElement } from "react";
+
+/* One set: 16-unit squares, drawn in the current colour. Each state has a shape of its own. */
+const PATHS: Record<string, string> = {
+  running: "M4 2.5v11l9-5.5z",
+  idle: "M3 7h10v2H3z",
+  setup: "M8 1.5 9 4l1.6.7L13 3.6 14.4 5l-1.1 2.4.7 1.6 0 0L14 9l-.7 1.6L14.4 13 13 14.4l-2.4-1.1L9 14l-1 .5L7 14l-1.6-.7L3 14.4 1.6 13l1.1-2.4L2 9V7l.7-1.6L1.6 3 3 1.6l2.4 1.1L7 2zM8 5.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5z",
+  down: "M8 1 15.5 15H.5zM7.1 6v5h1.8V6zm0 6v1.7h1.8V12z",
+  planned_stop: "M2.5 2.5h11v11h-11z",
+  offline: "M3.5 2 8 6.5 12.5 2 14 3.5 9.5 8l4.5 4.5-1.5 1.5L8 9.5 3.5 14 2 12.5 6.5 8 2 3.5z",
+  paused: "M3.5 2.5h3v11h-3zM9.5 2.5h3v11h-3z",
+  interrupted: "M3.5 2.5h3v11h-3zM9.5 2.5h3v7h-3zM9.5 11h3v2.5h-3z",
+  completed: "M6.2 13 1.5 8.3l1.6-1.6 3.1 3.1 6.7-6.7 1.6 1.6z",
+  aborted: "M3.5 2 8 6.5 12.5 2 14 3.5 9.5 8l4.5 4.5-1.5 1.5L8 9.5 3.5 14 2 12.5 6.5 8 2 3.5z",
+  late: "M8 1a7 7 0 1 0 0 14A7 7 0 0 0 8 1zm-.9 3h1.8v4.1l2.8 1.7-.9 1.5-3.7-2.2z",
+  waiting: "M8 1.5a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13zm0 2a4.5 4.5 0 1 1 0 9 4.5 4.5 0 0 1 0-9z",
+  copy: "M2 2h8v2H4v6H2zM6 6h8v8H6z",
+  close: "M3.5 2 8 6.5 12.5 2 14 3.5 9.5 8l4.5 4.5-1.5 1.5L8 9.5 3.5 14 2 12.5 6.5 8 2 3.5z",
+  plus: "M7 2h2v5h5v2H9v5H7V9H2V7h5z",
+  theme: "M8 1a7 7 0 1 0 0 14A7 7 0 0 0 8 1zm0 2v10A5 5 0 0 1 8 3z",
+};
+
+/** A drawing beside a word; the word says it, so a screen reader skips the drawing. */
+export function Glyph({ name, className = "glyph" }: { name: string; className?: string }): ReactElement {
+  return (
+    <svg className={className} viewBox="0 0 16 16" width="1em" height="1em" aria-hidden="true" focusable="false">
+      <path d={PATHS[name] ?? PATHS["waiting"]} fill="currentColor" fillRule="evenodd" />
+    </svg>
+  );
+}
