@@ -17,7 +17,7 @@ from runtime.settings import StreamsSettings
 from store.database import build_pool
 from store.log import build_log
 from streams.transport import Transport
-from streams.transport.consumer import AWAY, pause_s
+from streams.transport.consumer import AWAY, pause_s, said
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ async def create_topics(settings: StreamsSettings) -> None:
             ):
                 await log.create_topics(TOPICS, PARTITIONS)
         except AWAY as error:
-            logger.warning("the stream's backend is not there yet: %s", error)
+            logger.warning("the stream's backend is not there yet: %s", said(error))
             await asyncio.sleep(pause_s(attempt))
             attempt += 1
         else:

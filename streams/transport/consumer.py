@@ -27,11 +27,18 @@ AWAY: Final = (psycopg.Error, PoolTimeout, OSError)
 RETRY_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 """Pauses between attempts; the last one from then on."""
 TOPICS_INTERVAL_S: Final = 0.5
+ANSWER_S: Final = 10.0
+"""A database that takes longer to answer is treated as one that is away."""
 
 
 def pause_s(attempt: int) -> float:
     """How long to wait after the given failed attempt (from 0)."""
     return RETRY_S[min(attempt, len(RETRY_S) - 1)]
+
+
+def said(error: BaseException) -> str:
+    """What an error says, or at least what it is: a timeout says nothing."""
+    return str(error).strip() or type(error).__name__
 
 
 def _tp(at: TopicPartition) -> TP:
@@ -83,7 +90,9 @@ class Consumer(FaustConsumer):  # type: ignore[misc] # Faust is untyped here
                     await self._consume_while(held)
             except (*AWAY, LeaseLostError) as error:
                 level = logging.WARNING if attempt == 0 else logging.DEBUG
-                logger.log(level, "stream group %s: no lease, trying again: %s", self._group, error)
+                logger.log(
+                    level, "stream group %s: no lease, trying again: %s", self._group, said(error)
+                )
                 await self.sleep(pause_s(attempt))
                 attempt += 1
 
@@ -118,7 +127,9 @@ class Consumer(FaustConsumer):  # type: ignore[misc] # Faust is untyped here
         while True:
             self._subscribed.clear()
             topics = self._subscription
-            positions = await self._start_positions(log, topics)
+            await self._topics_exist(log, topics)
+            async with asyncio.timeout(ANSWER_S):
+                positions = await self._start_positions(log, topics)
             await self._revoke_all()
             self._log = log
             self._reader.assign(log, positions)
@@ -130,16 +141,17 @@ class Consumer(FaustConsumer):  # type: ignore[misc] # Faust is untyped here
             logger.info("stream group %s: consuming %s", self._group, ", ".join(sorted(topics)))
             await self._subscribed.wait()
 
-    async def _start_positions(
-        self, log: EmbeddedLog, topics: frozenset[str]
-    ) -> dict[TopicPartition, int]:
-        """The committed offsets of all partitions, once all topics exist."""
+    async def _topics_exist(self, log: EmbeddedLog, topics: frozenset[str]) -> None:
         told = False
         while missing := topics - {at.topic for at in await log.extents(topics)}:
             if not told:
                 logger.warning("waiting for topics to be created: %s", ", ".join(sorted(missing)))
                 told = True
             await asyncio.sleep(TOPICS_INTERVAL_S)
+
+    async def _start_positions(
+        self, log: EmbeddedLog, topics: frozenset[str]
+    ) -> dict[TopicPartition, int]:
         await log.register(self._group, topics)
         await self._flush_commits(log)
         return await self._committed_positions(log, topics)
@@ -198,12 +210,14 @@ class Consumer(FaustConsumer):  # type: ignore[misc] # Faust is untyped here
             await self.wait(self.can_resume_flow)
             return
         readable = self._readable()
+        turn = self._reader.turn
         try:
-            await self._reader.fetch(readable)
+            async with asyncio.timeout(ANSWER_S):
+                await self._reader.fetch(readable)
             self._failures = 0
         except AWAY as error:
-            if self._failures == 0 and self._log is not None:
-                logger.warning("stream group %s: cannot read the log: %s", self._group, error)
+            if self._failures == 0 and turn == self._reader.turn:
+                logger.warning("stream group %s: cannot read the log: %s", self._group, said(error))
             await self.sleep(pause_s(self._failures))
             self._failures += 1
             return
@@ -297,9 +311,10 @@ class Consumer(FaustConsumer):  # type: ignore[misc] # Faust is untyped here
         """Commit what is acknowledged; what fails is kept for the next time."""
         pending = dict(self._uncommitted)
         try:
-            await log.commit(self._group, pending)
+            async with asyncio.timeout(ANSWER_S):
+                await log.commit(self._group, pending)
         except AWAY as error:
-            logger.warning("stream group %s: cannot commit offsets yet: %s", self._group, error)
+            logger.warning("stream group %s: cannot commit yet: %s", self._group, said(error))
             return False
         for at, offset in pending.items():
             if self._uncommitted.get(at) == offset:
@@ -314,9 +329,10 @@ class Consumer(FaustConsumer):  # type: ignore[misc] # Faust is untyped here
         while (log := self._log) is not None and not self.should_stop:
             turn = self._reader.turn
             try:
-                positions = await self._committed_positions(log, self._reader.topics())
+                async with asyncio.timeout(ANSWER_S):
+                    positions = await self._committed_positions(log, self._reader.topics())
             except AWAY as error:
-                logger.warning("stream group %s: cannot seek yet: %s", self._group, error)
+                logger.warning("stream group %s: cannot seek yet: %s", self._group, said(error))
                 await self.sleep(pause_s(attempt))
                 attempt += 1
                 continue

@@ -20,7 +20,7 @@ from contracts.topics import partition_of
 from store.database import build_pool
 from store.log import LogError, NewRecord
 from store.log.embedded import EmbeddedLog
-from streams.transport.consumer import AWAY, pause_s
+from streams.transport.consumer import AWAY, pause_s, said
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ class Producer(FaustProducer):  # type: ignore[misc] # Faust is untyped here
                     done.set_exception(error)
                 return
             except AWAY as error:
-                logger.warning("cannot append %d records yet: %s", len(batch), error)
+                logger.warning("cannot append %d records yet: %s", len(batch), said(error))
                 await asyncio.sleep(pause_s(attempt))
                 attempt += 1
         for (record, done), offset in zip(batch, offsets, strict=True):
