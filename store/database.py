@@ -17,11 +17,21 @@ async def _configure(connection: Connection) -> None:
     await connection.execute("SET TIME ZONE 'UTC'")
 
 
-def build_pool(url: str, *, name: str, min_size: int = 1, max_size: int = 8) -> Pool:
+def build_pool(
+    url: str, *, name: str, min_size: int = 1, max_size: int = 8, check: bool = True
+) -> Pool:
     """A pool, not yet opened, of autocommit connections in UTC.
 
-    A unit of work says so with `async with connection.transaction()`. A connection that died is
-    replaced when it is next taken; commands time out after 30 s instead of waiting for ever.
+    A unit of work says so with `async with connection.transaction()`. Commands time out after 30 s
+    instead of waiting for ever.
+
+    Args:
+        url: the database.
+        name: whose pool it is; `gemba-<name>` in `pg_stat_activity`.
+        min_size: connections held.
+        max_size: connections at most.
+        check: try a connection before it is given out, so that one that died is replaced unseen. It
+            costs a round trip each time; a caller who tries again anyway does without.
     """
     return AsyncConnectionPool(
         url,
@@ -29,7 +39,7 @@ def build_pool(url: str, *, name: str, min_size: int = 1, max_size: int = 8) -> 
         min_size=min_size,
         max_size=max_size,
         configure=_configure,
-        check=AsyncConnectionPool.check_connection,
+        check=AsyncConnectionPool.check_connection if check else None,
         timeout=10.0,
         kwargs={
             "application_name": f"gemba-{name}",

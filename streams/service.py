@@ -20,7 +20,7 @@ from contracts.streams import (
     TELEMETRY,
     WAREHOUSE,
 )
-from runtime import health
+from runtime import health, loop
 from runtime.clock import Clock, SystemClock
 from runtime.settings import StreamsSettings
 from store.database import Pool, build_pool
@@ -52,7 +52,7 @@ class StreamsService:
         """Work until SIGTERM or SIGINT; answers the process's exit code."""
         settings = self._settings
         url = settings.database_url.get_secret_value()
-        pool = build_pool(url, name=SERVICE, max_size=POOL_CONNECTIONS)
+        pool = build_pool(url, name=SERVICE, max_size=POOL_CONNECTIONS, check=False)
         redis = connect_redis(settings.redis_url.get_secret_value())
         await pool.open(wait=False)
         log = build_log(settings.stream_url, pool)
@@ -205,6 +205,6 @@ def run(settings: StreamsSettings) -> None:
         SystemExit: the engine crashed; the supervisor starts the worker anew.
     """
     service = build(settings)
-    code = asyncio.run(service.run())
+    code = loop.run(service.run())
     if code:
         raise SystemExit(code)

@@ -336,19 +336,28 @@ class TelemetryAgent:
         async with effects.transaction(
             self._pool, self._positions[key], intake.last_offset
         ) as connection:
-            events = await _write(connection, changes)
             letter_ids = await writing.put_dead_letters(connection, intake.letters)
-            events += [
+            events: list[Event] = [
                 DeadLettered(SiteCode(letter.site), letter_id, letter.code)
                 for letter, letter_id in zip(intake.letters, letter_ids, strict=True)
             ]
-            if intake.totals:
-                await writing.add_ingest_totals(connection, *key, intake.totals)
-            if intake.positions:
-                await writing.put_gateway_positions(connection, *key, intake.positions)
-            records = _records(events)
-            if records:
-                await self._stream_log.append_in(connection, records)
+            await writing.put_publishers(connection, _new_publishers(changes))
+            samples = list(_samples(changes))
+            if len(samples) > writing.INSERT_SAMPLES:
+                await writing.copy_samples(connection, samples)
+                samples = []
+            async with connection.pipeline():
+                if samples:
+                    await writing.insert_samples(connection, samples)
+                if intake.totals:
+                    await writing.add_ingest_totals(connection, *key, intake.totals)
+                if intake.positions:
+                    await writing.put_gateway_positions(connection, *key, intake.positions)
+                if changes:
+                    events += await _write(connection, changes)
+                records = _records(events)
+                if records:
+                    await self._stream_log.append_in(connection, records)
         self._confirm(intake, changes)
 
     def _confirm(self, intake: Intake, changes: list[Changed]) -> None:
@@ -424,16 +433,7 @@ def _advance(change: Changed) -> None:
 
 
 async def _write(connection: Connection, changes: list[Changed]) -> list[Event]:
-    if not changes:
-        return []
-    for change in changes:
-        new = [key for key, publisher in change.publishers.items() if publisher.id is None]
-        if new:
-            await writing.put_publishers(connection, change.machine, new)
-    await writing.copy_samples(connection, _samples(changes))
-    await writing.put_seen(
-        connection, (one for change in changes for one in change.publishers.values())
-    )
+    """Write what machines came to; the questions go out together, the answers come at the end."""
     contributions = [
         Contribution(change.machine, key, change.machine.past.standing.tallies.get(key))
         for change in changes
@@ -444,24 +444,47 @@ async def _write(connection: Connection, changes: list[Changed]) -> list[Event]:
         for change in changes
         if change.machine.past.standing.current is not None
     ]
+    await writing.put_seen(
+        connection, (one for change in changes for one in change.publishers.values())
+    )
+    await writing.put_clock_back(connection, (change.machine for change in changes))
+    await writing.put_slots(
+        connection,
+        [writing.Slots(one.machine.id, one.slots_since_ms, one.slots) for one in changes],
+    )
     progress = await put_contributions(connection, contributions, current)
-    events: list[Event] = list(progress.events)
+    check = await writing.put_machine_states(
+        connection, [_machine_row(change, progress.operation_ids) for change in changes]
+    )
     for change in changes:
-        machine = change.machine
         if change.rebased is not None:
-            await writing.drop_checkpoints_after(connection, machine, change.rebased)
-        ids = {
-            key: operation_id
-            for (site, key), operation_id in progress.operation_ids.items()
-            if site == machine.site
-        }
-        await writing.put_machine_state(connection, machine, ids, len(change.new))
-        await writing.put_clock_back(connection, machine, machine.past.clock_back_ms())
-        await writing.put_slots(connection, machine, change.slots_since_ms, change.slots)
+            await writing.drop_checkpoints_after(connection, change.machine, change.rebased)
         for base in change.checkpoints:
-            await writing.put_checkpoint(connection, machine, base)
-        events.append(MachineChanged(machine.site, machine.id, machine.path, machine.version + 1))
-    return events
+            await writing.put_checkpoint(connection, change.machine, base)
+    await check()
+    machines = [change.machine for change in changes]
+    return [
+        *progress.events,
+        *(MachineChanged(one.site, one.id, one.path, one.version + 1) for one in machines),
+    ]
+
+
+def _machine_row(
+    change: Changed, operation_ids: dict[tuple[SiteCode, OperationKey], int]
+) -> writing.MachineRow:
+    machine = change.machine
+    current = machine.past.standing.current
+    operation_id = None if current is None else operation_ids.get((machine.site, current))
+    return writing.MachineRow(machine, operation_id, len(change.new))
+
+
+def _new_publishers(changes: Iterable[Changed]) -> list[tuple[Machine, tuple[str, str]]]:
+    return [
+        (change.machine, key)
+        for change in changes
+        for key, publisher in change.publishers.items()
+        if publisher.id is None
+    ]
 
 
 def _samples(changes: Iterable[Changed]) -> Iterable[writing.Sample]:

@@ -83,12 +83,14 @@ async def _gemba(options: argparse.Namespace) -> dict[str, Any]:
             probes.committed_s.clear()
             probes.shown_s.clear()
             before = _cpu_s(process)
+            cpu_before = _cpu_by_service(data_dir)
             async with asyncio.TaskGroup() as group:
                 load = group.create_task(_load(addresses.machine_mqtt_url, SITE, options))
                 group.create_task(_publish_probes(probes, addresses, options.seconds))
             stored_s = await _stored(addresses.database_url, load.result()["samples"])
             await _until(probes.complete)
             cpu_s = _cpu_s(process) - before
+            cpu_after = _cpu_by_service(data_dir)
             for task in (*boards, *watching):
                 task.cancel()
             shown = await asyncio.gather(*boards, *watching, return_exceptions=True)
@@ -106,6 +108,9 @@ async def _gemba(options: argparse.Namespace) -> dict[str, Any]:
         "generator_cpu_s": round(sent["cpu_s"], 2),
         "cpu_s_per_1000_messages": round(cpu_s / sent["messages"] * 1_000, 4),
         "cores_busy": round(cpu_s / (sent["seconds"] + stored_s), 2),
+        "cpu_s_by_service": {
+            name: round(after - cpu_before.get(name, 0.0), 2) for name, after in cpu_after.items()
+        },
     }
 
 
@@ -266,6 +271,14 @@ def _cpu_s(process: psutil.Process) -> float:
             times = one.cpu_times()
             total += times.user + times.system + times.children_user + times.children_system
     return total
+
+
+def _cpu_by_service(data_dir: Path) -> dict[str, float]:
+    return {
+        one.name: _cpu_s(psutil.Process(one.pid))
+        for one in read_installation(data_dir).processes
+        if one.pid is not None
+    }
 
 
 def _quantiles(name: str, latencies_s: list[float]) -> dict[str, float]:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
 
 from domain.floor.machine import Machine, Publisher
 from domain.floor.past import Base, PublisherKey, superfluous
-from domain.floor.standing import SLOT_MS, OperationKey
+from domain.floor.standing import SLOT_MS
 from store.database import Connection
 
 _COPY_HEADER: Final = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 _COPY_END: Final = b"\xff\xff"
 _ROW: Final = struct.Struct("!hiiiqiqiqihiqi")
 """Binary COPY: the number of fields, then each field's length and value; the body follows."""
+
+
+INSERT_SAMPLES: Final = 100
+"""Up to so many samples of a batch go by INSERT, more by COPY."""
 
 
 class Sample(NamedTuple):
@@ -55,41 +59,51 @@ class StaleMachineError(Exception):
 
 
 async def put_publishers(
-    connection: Connection, machine: Machine, new: Collection[PublisherKey]
+    connection: Connection, new: Collection[tuple[Machine, PublisherKey]]
 ) -> None:
     """Make rows for publishers that have none, and set their ids in memory."""
+    if not new:
+        return
+    machines = {machine.id: machine for machine, _ in new}
     cursor = await connection.execute(
         """
         INSERT INTO publishers (machine_id, source, boot)
-        SELECT %s, source, boot FROM unnest(%s::text[], %s::text[]) AS p (source, boot)
-        RETURNING source, boot, id
+        SELECT * FROM unnest(%s::integer[], %s::text[], %s::text[])
+        RETURNING machine_id, source, boot, id
         """,
-        (machine.id, [key[0] for key in new], [key[1] for key in new]),
+        (
+            [machine.id for machine, _ in new],
+            [key[0] for _, key in new],
+            [key[1] for _, key in new],
+        ),
     )
-    for source, boot, publisher_id in await cursor.fetchall():
-        machine.publishers[source, boot].id = publisher_id
+    for machine_id, source, boot, publisher_id in await cursor.fetchall():
+        machines[machine_id].publishers[source, boot].id = publisher_id
 
 
-async def copy_samples(connection: Connection, samples: Iterable[Sample]) -> None:
-    """COPY the samples; packing the rows ourselves takes half of what psycopg's writer does."""
+async def insert_samples(connection: Connection, samples: Sequence[Sample]) -> None:
+    """Store a few samples; unlike COPY this can be part of a pipeline."""
+    await connection.execute(
+        """
+        INSERT INTO samples (machine_id, t_ms, publisher_id, seq, kind, received_ms, body)
+        SELECT * FROM unnest(%s::integer[], %s::bigint[], %s::bigint[], %s::bigint[],
+            %s::smallint[], %s::bigint[], %b::bytea[])
+        """,
+        [list(column) for column in zip(*samples, strict=True)],
+    )
+
+
+async def copy_samples(connection: Connection, samples: Sequence[Sample]) -> None:
+    """Store many samples by COPY.
+
+    Packing the rows ourselves takes half of what psycopg's writer does.
+    """
     parts = [_COPY_HEADER]
     for machine_id, t_ms, publisher_id, seq, kind, received_ms, body in samples:
+        size = len(body)
         parts.append(
             _ROW.pack(
-                7,
-                4,
-                machine_id,
-                8,
-                t_ms,
-                8,
-                publisher_id,
-                8,
-                seq,
-                2,
-                kind,
-                8,
-                received_ms,
-                len(body),
+                7, 4, machine_id, 8, t_ms, 8, publisher_id, 8, seq, 2, kind, 8, received_ms, size
             )
         )
         parts.append(body)
@@ -143,17 +157,16 @@ async def put_seen(connection: Connection, publishers: Iterable[Publisher]) -> N
     )
 
 
-async def put_clock_back(
-    connection: Connection, machine: Machine, back_ms: dict[PublisherKey, int]
-) -> None:
+async def put_clock_back(connection: Connection, machines: Iterable[Machine]) -> None:
     """Keep how far publishers' clocks stood back, so that `reading` looks far enough."""
     ids, backs = [], []
-    for key, back in back_ms.items():
-        publisher = machine.publishers[key]
-        if back > publisher.clock_back_ms:
-            ids.append(publisher.id)
-            backs.append(back)
-            publisher.clock_back_ms = back
+    for machine in machines:
+        for key, back in machine.past.clock_back_ms().items():
+            publisher = machine.publishers[key]
+            if back > publisher.clock_back_ms:
+                ids.append(publisher.id)
+                backs.append(back)
+                publisher.clock_back_ms = back
     if ids:
         await connection.execute(
             """
@@ -165,53 +178,67 @@ async def put_clock_back(
         )
 
 
-async def put_machine_state(
-    connection: Connection,
-    machine: Machine,
-    operation_ids: dict[OperationKey, int],
-    accepted: int,
-) -> None:
-    """Write the machine's live row under the next version.
+class MachineRow(NamedTuple):
+    """A machine whose live row is to be written: its current operation's id, and new objects."""
 
-    Raises:
-        StaleMachineError: the row is not as it was loaded; load the machine again.
+    machine: Machine
+    operation_id: int | None
+    accepted: int
+
+
+async def put_machine_states(
+    connection: Connection, rows: Sequence[MachineRow]
+) -> Callable[[], Awaitable[None]]:
+    """Write machines' live rows under their next versions.
+
+    Returns:
+        What to await before the commit; it raises StaleMachineError when a row is not as it was
+        loaded. (In a pipeline the answer comes later than the question.)
     """
-    standing = machine.past.standing
-    current = None if standing.current is None else operation_ids.get(standing.current)
+    columns = [
+        (
+            row.machine.id,
+            standing.state or _state_from(standing.current is not None, standing.paused),
+            _text(standing.reason),
+            standing.state_since_ms,
+            standing.last_ms,
+            row.operation_id,
+            standing.paused,
+            _text(standing.operator),
+            standing.unassigned[0],
+            standing.unassigned[1],
+            row.accepted,
+            row.machine.version + 1,
+        )
+        for row in rows
+        for standing in (row.machine.past.standing,)
+    ]
     cursor = await connection.execute(
         """
-        INSERT INTO machine_states AS m (machine_id, version, state, reason, state_since_ms,
-            last_seen_ms, operation_id, paused, operator, unassigned_good, unassigned_scrap,
-            objects)
-        VALUES (%(id)s, 1, %(state)s, %(reason)s, %(since)s, %(seen)s, %(operation)s, %(paused)s,
-            %(operator)s, %(good)s, %(scrap)s, %(accepted)s)
+        INSERT INTO machine_states AS m (machine_id, state, reason, state_since_ms, last_seen_ms,
+            operation_id, paused, operator, unassigned_good, unassigned_scrap, objects, version)
+        SELECT * FROM unnest(%s::integer[], %s::text[], %s::text[], %s::bigint[], %s::bigint[],
+            %s::bigint[], %s::boolean[], %s::text[], %s::numeric[], %s::numeric[], %s::bigint[],
+            %s::bigint[])
         ON CONFLICT (machine_id) DO UPDATE SET
-            version = m.version + 1, state = excluded.state, reason = excluded.reason,
+            version = excluded.version, state = excluded.state, reason = excluded.reason,
             state_since_ms = excluded.state_since_ms, last_seen_ms = excluded.last_seen_ms,
             operation_id = excluded.operation_id, paused = excluded.paused,
             operator = excluded.operator, unassigned_good = excluded.unassigned_good,
             unassigned_scrap = excluded.unassigned_scrap, objects = m.objects + excluded.objects
-        WHERE m.version = %(version)s
-        RETURNING version
+        WHERE m.version = excluded.version - 1
+        RETURNING machine_id
         """,
-        {
-            "id": machine.id,
-            "state": standing.state or _state_from(standing.current is not None, standing.paused),
-            "reason": _text(standing.reason),
-            "since": standing.state_since_ms,
-            "seen": standing.last_ms,
-            "operation": current,
-            "paused": standing.paused,
-            "operator": _text(standing.operator),
-            "good": standing.unassigned[0],
-            "scrap": standing.unassigned[1],
-            "accepted": accepted,
-            "version": machine.version,
-        },
+        [list(column) for column in zip(*columns, strict=True)],
     )
-    row = await cursor.fetchone()
-    if row is None or row[0] != machine.version + 1:
-        raise StaleMachineError(machine)
+
+    async def check() -> None:
+        written = {machine_id for (machine_id,) in await cursor.fetchall()}
+        for row in rows:
+            if row.machine.id not in written:
+                raise StaleMachineError(row.machine)
+
+    return check
 
 
 def _state_from(at_work: bool, paused: bool) -> str:  # noqa: FBT001 - two facts of one standing
@@ -224,32 +251,47 @@ def _text(value: str | None) -> str | None:
     return None if value is None else value.replace("\x00", "\u2400")
 
 
-async def put_slots(
-    connection: Connection, machine: Machine, since_ms: int, slots: dict[int, tuple[int, int]]
-) -> None:
-    """Replace the slots of pieces from the one of `since_ms` on."""
-    first = since_ms - since_ms % SLOT_MS
-    rows = [(slot, good, scrap) for slot, (good, scrap) in slots.items()]
+class Slots(NamedTuple):
+    """A machine's slots of pieces from the one of `since_ms` on; they replace what stands there."""
+
+    machine_id: int
+    since_ms: int
+    pieces: dict[int, tuple[int, int]]
+
+
+async def put_slots(connection: Connection, changed: Sequence[Slots]) -> None:
+    """Replace slots of pieces."""
+    rows = [
+        (one.machine_id, slot, good, scrap)
+        for one in changed
+        for slot, (good, scrap) in one.pieces.items()
+    ]
     await connection.execute(
         """
         WITH now AS (
-            SELECT * FROM unnest(%(slots)s::bigint[], %(good)s::numeric[], %(scrap)s::numeric[])
-                AS n (slot_ms, good, scrap)
+            SELECT * FROM unnest(%(ids)s::integer[], %(slots)s::bigint[], %(good)s::numeric[],
+                %(scrap)s::numeric[]) AS n (machine_id, slot_ms, good, scrap)
         ), gone AS (
-            DELETE FROM piece_slots p WHERE machine_id = %(id)s AND slot_ms >= %(first)s
-            AND NOT EXISTS (SELECT FROM now WHERE now.slot_ms = p.slot_ms)
+            DELETE FROM piece_slots p
+            USING unnest(%(machines)s::integer[], %(firsts)s::bigint[]) AS f (machine_id, first_ms)
+            WHERE p.machine_id = f.machine_id AND p.slot_ms >= f.first_ms AND NOT EXISTS (
+                SELECT FROM now
+                WHERE now.machine_id = p.machine_id AND now.slot_ms = p.slot_ms
+            )
         )
-        INSERT INTO piece_slots (machine_id, slot_ms, good, scrap)
-        SELECT %(id)s, slot_ms, good, scrap FROM now
+        INSERT INTO piece_slots AS p (machine_id, slot_ms, good, scrap)
+        SELECT machine_id, slot_ms, good, scrap FROM now
         ON CONFLICT (machine_id, slot_ms) DO UPDATE
             SET good = excluded.good, scrap = excluded.scrap
+            WHERE (p.good, p.scrap) IS DISTINCT FROM (excluded.good, excluded.scrap)
         """,
         {
-            "id": machine.id,
-            "first": first,
-            "slots": [row[0] for row in rows],
-            "good": [row[1] for row in rows],
-            "scrap": [row[2] for row in rows],
+            "machines": [one.machine_id for one in changed],
+            "firsts": [one.since_ms - one.since_ms % SLOT_MS for one in changed],
+            "ids": [row[0] for row in rows],
+            "slots": [row[1] for row in rows],
+            "good": [row[2] for row in rows],
+            "scrap": [row[3] for row in rows],
         },
     )
 
