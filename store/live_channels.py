@@ -20,7 +20,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, TypeAlias
 
 import msgspec
-from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff, NoBackoff
@@ -43,6 +43,7 @@ MAX_DELTA_BYTES: Final = 4 * 1024 * 1024
 LIFETIME_S: Final = 600
 """A channel that nobody keeps alive goes by itself, also when no projector is left to drop it."""
 
+MAX_CONNECTIONS: Final = 16
 _LISTEN_S: Final = 10.0
 _STATE: Final = "gemba:live:state:"
 _DELTAS: Final = "gemba:live:deltas:"
@@ -220,15 +221,21 @@ def _checked(name: str, subject: str) -> str:
 
 
 def connect_redis(url: str) -> Redis:
-    """A client (not yet connected) whose commands end: 5 s each, two further tries."""
-    retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), 2)
-    return Redis.from_url(
+    """A client (not yet connected) whose commands end: 5 s each, two further tries.
+
+    Commands beyond MAX_CONNECTIONS at once wait for their turn: when all boards come back together
+    after a restart, none of them is turned away.
+    """
+    pool = BlockingConnectionPool.from_url(
         url,
+        max_connections=MAX_CONNECTIONS,
+        timeout=5.0,
         socket_connect_timeout=2.0,
         socket_timeout=5.0,
         health_check_interval=15,
-        retry=retry,
+        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 2),
     )
+    return Redis.from_pool(pool)
 
 
 async def _messages(pubsub: PubSub) -> AsyncIterator[bytes]:
@@ -258,7 +265,7 @@ class LiveChannels:
         pool = self._redis.connection_pool
         once = {**pool.connection_kwargs, "retry": Retry(NoBackoff(), 0)}
         async with (
-            Redis(connection_pool=ConnectionPool(pool.connection_class, **once)) as client,
+            Redis.from_pool(ConnectionPool(pool.connection_class, **once)) as client,
             client.pubsub() as pubsub,
         ):
             await pubsub.subscribe(name)

@@ -14,14 +14,15 @@ from starlette.requests import HTTPConnection
 
 from api.auth.principal import COOKIE, SignedIn
 from api.context import Context, RequestContext, context_of
+from api.fields import Wanted
 from api.live import tickets
 from api.live.hub import LiveHub
 from api.live.socket import LiveSocket
 from api.live.tickets import Ticket
+from api.tracking.endpoints import follow_link
 from contracts.live import SUBPROTOCOL, ChannelKind
 from runtime.tokens import verify_token
-from store.access import linked_order, token_hash
-from store.errors import NotFoundError
+from store.access import token_hash
 from store.live_access import session_end
 
 router = APIRouter(prefix="/v1", tags=["live"])
@@ -74,12 +75,14 @@ async def create_ticket(
 
 @router.post("/tracking/{token}/ticket", operation_id="createTrackingTicket")
 async def create_tracking_ticket(
-    response: Response, context: RequestContext, token: str
+    request: Request, response: Response, context: RequestContext, token: Wanted
 ) -> TicketIssued:
-    """A single-use ticket that opens the channel of one tracking link and nothing else."""
+    """A single-use ticket that opens the channel of one tracking link and nothing else.
+
+    404 when the link expired, was revoked or never was; 429 after too many tries.
+    """
     async with context.connection() as connection:
-        if await linked_order(connection, token) is None:
-            raise NotFoundError("tracking link", "…")
+        await follow_link(request, context, connection, token)
     lasting_ms = int(_LINK_SOCKET.total_seconds() * 1000)
     ticket = Ticket(
         kind="link",
