@@ -17,7 +17,7 @@ from runtime.settings import StreamsSettings
 from store.database import build_pool
 from store.log import build_log
 from streams.transport import Transport
-from streams.transport.consumer import AWAY, pause_s, said
+from streams.transport.patience import AWAY, pause_s, said
 
 logger = logging.getLogger(__name__)
 

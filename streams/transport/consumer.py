@@ -1,202 +1,34 @@
-"""Faust's consumer over the embedded log."""
+"""Faust's consumer over the embedded log: fetching, acknowledging, committing, seeking."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
-import psycopg
-from faust.transport.consumer import Consumer as FaustConsumer
 from faust.types import TP, ConsumerMessage
 from mode import Service
-from psycopg_pool import PoolTimeout
 
 from contracts.topics import partition_of
-from store.database import Pool, build_pool
 from store.log import Record
 from store.log.embedded import EmbeddedLog, TopicPartition
-from streams.transport.lease import Lease, LeaseLostError, lease
-from streams.transport.reader import Reader
+from streams.transport.membership import Member, at_of, tp_of
+from streams.transport.patience import ANSWER_S, AWAY, pause_s, said
 
 logger = logging.getLogger(__name__)
 
-AWAY: Final = (psycopg.Error, PoolTimeout, OSError)
-"""What a database that is away, restarting or slow makes its clients raise."""
-RETRY_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
-"""Pauses between attempts; the last one from then on."""
-TOPICS_INTERVAL_S: Final = 0.5
-ANSWER_S: Final = 10.0
-"""A database that takes longer to answer is treated as one that is away."""
 
-
-def pause_s(attempt: int) -> float:
-    """How long to wait after the given failed attempt (from 0)."""
-    return RETRY_S[min(attempt, len(RETRY_S) - 1)]
-
-
-def said(error: BaseException) -> str:
-    """What an error says, or at least what it is: a timeout says nothing."""
-    return str(error).strip() or type(error).__name__
-
-
-def _tp(at: TopicPartition) -> TP:
-    return TP(at.topic, at.partition)
-
-
-def _at(tp: TP) -> TopicPartition:
-    return TopicPartition(tp.topic, tp.partition)
-
-
-class Consumer(FaustConsumer):  # type: ignore[misc] # Faust is untyped here
-    """Consumes all partitions of the subscribed topics while it holds the group's lease.
-
-    Losing the lease (also: the database restarts) is a rebalance to the engine: its partitions are
-    revoked and, when the lease is held again, assigned with a new generation from the committed
-    offsets. No error of the database is raised into the engine.
-    """
+class Consumer(Member):
+    """Consumes all partitions of the subscribed topics while it holds the group's lease."""
 
     logger = logger
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._url: str = self.app.embedded_log_url
-        self._group: str = self.app.conf.id
-        self._reader = Reader()
-        self._log: EmbeddedLog | None = None
-        self._subscription: frozenset[str] = frozenset()
-        self._subscribed = asyncio.Event()
-        self._assigned: set[TP] = set()
         self._next_ack: dict[TP, int] = {}
         self._uncommitted: dict[TopicPartition, int] = {}
         self._failures = 0
-
-    # Membership
-
-    async def subscribe(self, topics: Iterable[str]) -> None:
-        """Consume these topics from now on. The assignment follows after this has returned."""
-        self._subscription = frozenset(topics)
-        self._subscribed.set()
-
-    @Service.task  # type: ignore[untyped-decorator]
-    async def _member(self) -> None:
-        await self._subscribed.wait()
-        attempt = 0
-        while not self.should_stop:
-            try:
-                async with lease(self._url, self._group) as held:
-                    attempt = 0
-                    await self._consume_while(held)
-            except (*AWAY, LeaseLostError) as error:
-                level = logging.WARNING if attempt == 0 else logging.DEBUG
-                logger.log(
-                    level, "stream group %s: no lease, trying again: %s", self._group, said(error)
-                )
-                await self.sleep(pause_s(attempt))
-                attempt += 1
-
-    async def _consume_while(self, held: Lease) -> None:
-        # A pool of its own for each lease: after a restart of the database it connects at once,
-        # and does not go on with the back-off of a pool that saw it fall.
-        pool: Pool = build_pool(self._url, name=f"log-{self._group}", min_size=1, max_size=4)
-        await pool.open(wait=False)
-        tasks = {
-            asyncio.create_task(self._assign_all(EmbeddedLog(pool))),
-            asyncio.create_task(held.watch(self._on_appended)),
-        }
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()  # neither ends but by raising
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            self._log = None
-            if not self.should_stop:
-                await self._revoke_all()
-            await pool.close()
-
-    def _on_appended(self, topic: str) -> None:
-        if topic in self._subscription:
-            self._reader.wake()
-
-    async def _assign_all(self, log: EmbeddedLog) -> None:
-        """Assign what is subscribed, and again whenever the subscription changes."""
-        while True:
-            self._subscribed.clear()
-            topics = self._subscription
-            await self._topics_exist(log, topics)
-            async with asyncio.timeout(ANSWER_S):
-                positions = await self._start_positions(log, topics)
-            await self._revoke_all()
-            self._log = log
-            self._reader.assign(log, positions)
-            self._assigned = {_tp(at) for at in positions}
-            self._forget_acks()
-            self._set_positions(positions)
-            self.app.consumer_generation_id += 1
-            await self.on_partitions_assigned(set(self._assigned), self.app.consumer_generation_id)
-            logger.info("stream group %s: consuming %s", self._group, ", ".join(sorted(topics)))
-            await self._subscribed.wait()
-
-    async def _topics_exist(self, log: EmbeddedLog, topics: frozenset[str]) -> None:
-        told = False
-        while missing := topics - {at.topic for at in await log.extents(topics)}:
-            if not told:
-                logger.warning("waiting for topics to be created: %s", ", ".join(sorted(missing)))
-                told = True
-            await asyncio.sleep(TOPICS_INTERVAL_S)
-
-    async def _start_positions(
-        self, log: EmbeddedLog, topics: frozenset[str]
-    ) -> dict[TopicPartition, int]:
-        await log.register(self._group, topics)
-        await self._flush_commits(log)
-        return await self._committed_positions(log, topics)
-
-    async def _committed_positions(
-        self, log: EmbeddedLog, topics: Iterable[str]
-    ) -> dict[TopicPartition, int]:
-        committed = await log.committed(self._group, topics)
-        extents = await log.extents(topics)
-        positions: dict[TopicPartition, int] = {}
-        for at, offset in committed.items():
-            extent = extents.get(at)
-            if extent is None:
-                continue  # somebody has dropped the partition
-            if not extent.tail <= offset <= extent.head:
-                # Only hands at the tables or a restored backup bring this about.
-                logger.error(
-                    "%s/%d: group %s stands at %d, but the log holds %d to %d; going on from there",
-                    at.topic, at.partition, self._group, offset, extent.tail, extent.head,
-                )  # fmt: skip
-            positions[at] = min(max(offset, extent.tail), extent.head)
-        return positions
-
-    async def _revoke_all(self) -> None:
-        """Tell the engine that nothing is assigned any more."""
-        self.app.on_rebalance_start()
-        await self.on_partitions_revoked(set(self._assigned))
-        self._reader.revoke()
-        self._assigned = set()
-        self._forget_acks()
-
-    def _forget_acks(self) -> None:
-        # Messages that the engine drops when its flow stops are "acknowledged" by it; and a
-        # partition that is marked as full would stay so for ever.
-        self._acked.clear()
-        self._acked_index.clear()
-        self._gap.clear()
-        self._buffered_partitions.clear()
-
-    def _set_positions(self, positions: Mapping[TopicPartition, int]) -> None:
-        for at, offset in positions.items():
-            tp = _tp(at)
-            self._next_ack[tp] = offset
-            self._committed_offset[tp] = offset or None
-            self._read_offset[tp] = offset or None
 
     # Fetching
 
@@ -238,7 +70,7 @@ class Consumer(FaustConsumer):  # type: ignore[misc] # Faust is untyped here
         raise NotImplementedError(f"{active_partitions} for {timeout} s: getmany does not ask")
 
     def _readable(self) -> set[TopicPartition]:
-        return {_at(tp) for tp in self._active_partitions - self._buffered_partitions}
+        return {at_of(tp) for tp in self._active_partitions - self._buffered_partitions}
 
     def _to_message(self, tp: TP | None, record: Record) -> ConsumerMessage:
         return ConsumerMessage(
@@ -296,7 +128,7 @@ class Consumer(FaustConsumer):  # type: ignore[misc] # Faust is untyped here
         return wanted
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        self._uncommitted.update({_at(tp): offset for tp, offset in offsets.items()})
+        self._uncommitted.update({at_of(tp): offset for tp, offset in offsets.items()})
         return self._log is not None and await self._flush_commits(self._log)
 
     @Service.task  # type: ignore[untyped-decorator]
@@ -323,6 +155,48 @@ class Consumer(FaustConsumer):  # type: ignore[misc] # Faust is untyped here
 
     # Positions
 
+    async def _start_positions(
+        self, log: EmbeddedLog, topics: frozenset[str]
+    ) -> dict[TopicPartition, int]:
+        await log.register(self._group, topics)
+        await self._flush_commits(log)
+        return await self._committed_positions(log, topics)
+
+    async def _committed_positions(
+        self, log: EmbeddedLog, topics: Iterable[str]
+    ) -> dict[TopicPartition, int]:
+        committed = await log.committed(self._group, topics)
+        extents = await log.extents(topics)
+        positions: dict[TopicPartition, int] = {}
+        for at, offset in committed.items():
+            extent = extents.get(at)
+            if extent is None:
+                continue  # somebody has dropped the partition
+            if not extent.tail <= offset <= extent.head:
+                # Only hands at the tables or a restored backup bring this about.
+                logger.error(
+                    "%s/%d: group %s stands at %d, but the log holds %d to %d; going on from there",
+                    at.topic, at.partition, self._group, offset, extent.tail, extent.head,
+                )  # fmt: skip
+            positions[at] = min(max(offset, extent.tail), extent.head)
+        return positions
+
+    def _begin(self, positions: Mapping[TopicPartition, int]) -> None:
+        # Messages that the engine drops when its flow stops are "acknowledged" by it; and a
+        # partition that is marked as full would stay so for ever.
+        self._acked.clear()
+        self._acked_index.clear()
+        self._gap.clear()
+        self._buffered_partitions.clear()
+        self._set_positions(positions)
+
+    def _set_positions(self, positions: Mapping[TopicPartition, int]) -> None:
+        for at, offset in positions.items():
+            tp = tp_of(at)
+            self._next_ack[tp] = offset
+            self._committed_offset[tp] = offset or None
+            self._read_offset[tp] = offset or None
+
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Read on from the committed offsets; waits while the database is away."""
         attempt = 0
@@ -341,14 +215,14 @@ class Consumer(FaustConsumer):  # type: ignore[misc] # Faust is untyped here
             for at, offset in positions.items():
                 self._reader.seek(at, offset)
             self._set_positions(positions)
-            return {_tp(at): offset for at, offset in positions.items()}
+            return {tp_of(at): offset for at, offset in positions.items()}
         return {tp: self._next_ack[tp] for tp in self._assigned}
 
     async def _seek(self, partition: TP, offset: int) -> None:
-        self._reader.seek(_at(partition), offset)
+        self._reader.seek(at_of(partition), offset)
         self._acked.pop(partition, None)
         self._acked_index.pop(partition, None)
-        self._set_positions({_at(partition): offset})
+        self._set_positions({at_of(partition): offset})
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         """Read on from other offsets."""
@@ -361,15 +235,11 @@ class Consumer(FaustConsumer):  # type: ignore[misc] # Faust is untyped here
 
     async def position(self, tp: TP) -> int | None:
         """The next offset to hand over."""
-        return self._reader.position(_at(tp))
-
-    def assignment(self) -> set[TP]:
-        """The partitions that this worker consumes."""
-        return self._assigned
+        return self._reader.position(at_of(tp))
 
     def highwater(self, tp: TP) -> int:
         """The offset that the next appended record gets, as of the last look."""
-        return self._reader.head(_at(tp))
+        return self._reader.head(at_of(tp))
 
     async def highwaters(self, *partitions: TP) -> Mapping[TP, int]:
         """The offsets that the next appended records get."""
@@ -383,7 +253,7 @@ class Consumer(FaustConsumer):  # type: ignore[misc] # Faust is untyped here
         if self._log is None:
             return {}
         found = await self._log.extents({tp.topic for tp in partitions})
-        return {tp: found[_at(tp)] for tp in partitions if _at(tp) in found}
+        return {tp: found[at_of(tp)] for tp in partitions if at_of(tp) in found}
 
     def topic_partitions(self, topic: str) -> int | None:
         """How many partitions of a topic are consumed here."""

@@ -20,7 +20,7 @@ from contracts.topics import partition_of
 from store.database import build_pool
 from store.log import LogError, NewRecord
 from store.log.embedded import EmbeddedLog
-from streams.transport.consumer import AWAY, pause_s, said
+from streams.transport.patience import AWAY, pause_s, said
 
 logger = logging.getLogger(__name__)
 

@@ -290,11 +290,12 @@ class ProcessContract:
         self, backend: Backend, tmp_path: Path
     ) -> None:
         total = 4_000
+        all_records = records(total)
 
         async def feed() -> None:
             batch = total // 40
             for start in range(0, total, batch):
-                await backend.log.append(records(total)[start : start + batch])
+                await backend.log.append(all_records[start : start + batch])
                 await asyncio.sleep(0.1)
 
         path = tmp_path / "effects"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -163,7 +164,8 @@ class WorkerProcess:
         return dict(found)
 
     def handled(self) -> int:
-        """How many records the file tells of."""
+        """How many records the file tells of; the worker must not have crashed."""
+        assert self.process.poll() in {None, 0, -signal.SIGKILL}
         return sum(len(offsets) for offsets in self.offsets().values())
 
     def kill(self) -> None:
