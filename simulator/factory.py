@@ -97,9 +97,9 @@ ITEMS: Final = (
         "OD-310",
         "Oven door frame",
         (
-            Step(10, "Pressing", _PRESS_2, 3_200, 25_000),
-            Step(20, "Welding", _WELD, 4_400, 20_000),
-            Step(30, "Powder coating", _COAT, 4_000, 30_000),
+            Step(10, "Welding", _WELD, 4_400, 20_000),
+            Step(20, "Powder coating", _COAT, 4_000, 30_000),
+            Step(30, "Test and packing", _TEST, 2_800, 10_000),
         ),
     ),
     Item(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from contracts.ids import EpochMs, MachinePath
-from contracts.telemetry import OperationState
+from contracts.telemetry import JobEvent, OperationState
 from contracts.topics import Kind
 from simulator.machine import Emitted, Phase, SimulatedMachine
 from simulator.work import Machine, WorkOrder, find, next_task
@@ -27,7 +27,9 @@ class Plant:
 
     What the installation shows of a machine is followed when it differs from what the machine does:
     an operator at a terminal may start, pause, resume, complete or abort an operation here. It is
-    followed only when it is newer than the machine's own last word about a job.
+    followed only when it is newer than the machine's own last word about a job. A machine met for
+    the first time (after a restart) says a heartbeat, and begins when the installation has heard
+    that: then it has heard everything said before, too.
     """
 
     def __init__(self, *, seed: int, speed: float) -> None:
@@ -35,6 +37,10 @@ class Plant:
         self._speed = speed
         self._machines: dict[MachinePath, SimulatedMachine] = {}
         self._job_ms: dict[MachinePath, EpochMs] = {}
+        self._greeted: set[MachinePath] = set()
+        """Machines whose first heartbeat is not known to be stored yet."""
+        self._completed: set[tuple[str, int]] = set()
+        """Operations that were completed here, however late the installation hears of it."""
 
     @property
     def machines(self) -> Iterable[SimulatedMachine]:
@@ -71,21 +77,28 @@ class Plant:
                 continue
             path = MachinePath(one.machine)
             machine = self._machines.get(path)
-            new = machine is None
             if machine is None:
                 machine = SimulatedMachine(path, seed=self._seed, speed=self._speed)
                 self._machines[path] = machine
+                self._greeted.add(path)
+                self._job_ms[path] = now_ms
+                said += self._noted(path, machine.advance(now_ms))
+                continue
             self._supply(machine, work_orders)
-            if new or (stored and self._is_newer(one, now_ms)):
+            if stored and self._is_newer(one, now_ms):
+                new = path in self._greeted
+                self._greeted.discard(path)
                 said += self._noted(path, _follow(machine, one, work_orders, now_ms, new=new))
         said += self._start_free(work_orders, now_ms)
         return said
 
     def _start_free(self, work_orders: Sequence[WorkOrder], now_ms: EpochMs) -> list[Said]:
         said: list[Said] = []
+        self._completed &= {one.key for order in work_orders for one in order.operations}
         taken = {one.task.key for one in self._machines.values() if one.task is not None}
+        taken |= self._completed
         for path, machine in self._machines.items():
-            if machine.phase is not Phase.FREE:
+            if machine.phase is not Phase.FREE or path in self._greeted:
                 continue
             task = next_task(path, work_orders, taken)
             if task is not None and not self._just_spoke(path, now_ms):
@@ -114,6 +127,8 @@ class Plant:
         for one in emitted:
             if one.kind is Kind.JOB:
                 self._job_ms[path] = one.t_ms
+                if one.fields["event"] == JobEvent.COMPLETED:
+                    self._completed.add((one.fields["work_order"], one.fields["operation"]))
         return [Said(path, one) for one in emitted]
 
 

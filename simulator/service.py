@@ -29,7 +29,7 @@ from simulator.settings import SimulatorSettings
 _LOG = logging.getLogger(__name__)
 
 _TICK_S: Final = 0.1
-_REFRESH_S: Final = 2.0
+_REFRESH_S: Final = 1.0
 _REORDER_S: Final = 15.0
 _FLUSH_S: Final = 10.0
 _OPEN_ORDERS_LEAST: Final = 4

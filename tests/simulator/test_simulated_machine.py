@@ -201,6 +201,9 @@ def events(said: list[Said]) -> list[str]:
     return [one.emitted.fields["event"] for one in said if one.emitted.kind == "job"]
 
 
+LATER = EpochMs(BEGIN + 5_000)
+
+
 class TestPlant:
     def plant(self) -> Plant:
         return Plant(seed=1, speed=1.0)
@@ -209,11 +212,23 @@ class TestPlant:
         (machine,) = plant.machines
         return machine
 
-    def test_a_free_machine_gets_work(self) -> None:
+    def met(self, machine: Machine, orders: list[WorkOrder]) -> tuple[Plant, list[Said]]:
+        """A plant that has met the machine, and what it does then."""
         plant = self.plant()
-        said = plant.refresh([shown()], [work_order("A", operation("A"))], BEGIN, stored=True)
+        greeting = plant.refresh([machine], orders, BEGIN, stored=True)
+        assert [one.emitted.kind for one in greeting] == ["heartbeat"]
+        return plant, plant.refresh([machine], orders, LATER, stored=True)
+
+    def test_a_free_machine_gets_work(self) -> None:
+        _, said = self.met(shown(), [work_order("A", operation("A"))])
         assert events(said) == ["started"]
         assert all(one.machine == PATH for one in said)
+
+    def test_it_waits_until_its_first_word_is_known(self) -> None:
+        unheard = shown(seen_ms=BEGIN - 1)
+        plant, said = self.met(unheard, [work_order("A", operation("A"))])
+        assert said == []
+        assert self.machine(plant).task is None
 
     def test_an_unconfigured_machine_is_left_alone(self) -> None:
         plant = self.plant()
@@ -221,39 +236,36 @@ class TestPlant:
         assert plant.refresh([unknown], [work_order("A", operation("A"))], BEGIN, stored=True) == []
 
     def test_after_a_restart_it_goes_on_without_starting_again(self) -> None:
-        plant = self.plant()
         running = work_order("A", operation("A", state=OperationState.RUNNING, good=12))
-        said = plant.refresh([shown(("A", 10))], [running], BEGIN, stored=True)
+        plant, said = self.met(shown(("A", 10)), [running])
         assert events(said) == []
         task = self.machine(plant).task
         assert task is not None
         assert (task.key, task.good) == (("A", 10), 12)
 
     def test_after_a_restart_what_is_paused_stays_paused(self) -> None:
-        plant = self.plant()
         paused = work_order("A", operation("A", state=OperationState.PAUSED, good=12))
-        plant.refresh([shown(("A", 10), OperationState.PAUSED)], [paused], BEGIN, stored=True)
+        plant, _ = self.met(shown(("A", 10), OperationState.PAUSED), [paused])
         assert self.machine(plant).phase is Phase.PAUSED
 
     def started(self) -> tuple[Plant, list[WorkOrder]]:
-        plant = self.plant()
         orders = [work_order("A", operation("A")), work_order("B", operation("B"))]
-        plant.refresh([shown()], orders, BEGIN, stored=True)
+        plant, _ = self.met(shown(), orders)
         return plant, orders
 
     def test_people_pause_and_resume_it_at_the_terminal(self) -> None:
         plant, orders = self.started()
-        later = EpochMs(BEGIN + 10_000)
+        later = EpochMs(LATER + 10_000)
         plant.refresh([shown(("A", 10), OperationState.PAUSED, later)], orders, later, stored=True)
         assert self.machine(plant).phase is Phase.PAUSED
-        later = EpochMs(BEGIN + 20_000)
+        later = EpochMs(LATER + 20_000)
         said = plant.refresh([shown(("A", 10), seen_ms=later)], orders, later, stored=True)
         assert self.machine(plant).phase is Phase.RUNNING
         assert events(said) == []
 
     def test_people_start_something_else_on_it(self) -> None:
         plant, orders = self.started()
-        later = EpochMs(BEGIN + 10_000)
+        later = EpochMs(LATER + 10_000)
         plant.refresh([shown(("B", 10), seen_ms=later)], orders, later, stored=True)
         task = self.machine(plant).task
         assert task is not None
@@ -261,25 +273,37 @@ class TestPlant:
 
     def test_people_end_it(self) -> None:
         plant, orders = self.started()
-        later = EpochMs(BEGIN + 10_000)
+        later = EpochMs(LATER + 10_000)
         said = plant.refresh([shown(None, seen_ms=later)], orders[1:], later, stored=True)
         assert events(said) == ["started"]
         assert said[-1].emitted.kind == "state"
 
     @pytest.mark.parametrize(
         ("seen_ms", "stored", "later_ms"),
-        [(BEGIN - 1, True, 10_000), (BEGIN + 10_000, False, 10_000), (BEGIN + 500, True, 500)],
+        [(LATER - 1, True, 10_000), (LATER + 10_000, False, 10_000), (LATER + 500, True, 500)],
     )
     def test_what_is_shown_too_early_is_not_believed(
         self, *, seen_ms: int, stored: bool, later_ms: int
     ) -> None:
         plant, orders = self.started()
         plant.refresh(
-            [shown(None, seen_ms=seen_ms)], orders, EpochMs(BEGIN + later_ms), stored=stored
+            [shown(None, seen_ms=seen_ms)], orders, EpochMs(LATER + later_ms), stored=stored
         )
         task = self.machine(plant).task
         assert task is not None
         assert task.key == ("A", 10)
+
+    def test_what_it_completed_is_not_begun_again_however_late_that_is_known(self) -> None:
+        orders = [work_order("A", operation("A"))]
+        plant, _ = self.met(shown(), orders)
+        said: list[Said] = []
+        for step in range(12_000):
+            now = EpochMs(LATER + step * 100)
+            said += plant.advance(now)
+            if step % 20 == 0:
+                said += plant.refresh([shown(seen_ms=LATER - 1)], orders, now, stored=True)
+        assert events(said) == ["completed"]
+        assert sum(one.emitted.fields.get("good", 0) for one in said) == 20
 
 
 class TestFactory:
