@@ -41,6 +41,7 @@ _TIMEOUT_S: Final = 10.0
 _SUBSCRIBE_TIMEOUT_S: Final = 300.0
 """A broker may first deliver all that it queued for the session."""
 
+_FAREWELL_S: Final = 1.0
 _KEEPALIVE_S: Final = 20
 
 Receive = Callable[["Connection", list[Publish]], None]
@@ -272,8 +273,9 @@ async def connect(
     finally:
         try:
             if not connection.ended:
-                await client.__aexit__(None, None, None)
-        except aiomqtt.MqttError as error:
+                async with asyncio.timeout(_FAREWELL_S):
+                    await client.__aexit__(None, None, None)
+        except (aiomqtt.MqttError, TimeoutError) as error:
             _LOG.debug("no farewell from the broker: %s", error)
         finally:
             connection.abandon()

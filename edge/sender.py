@@ -117,13 +117,15 @@ class Sender:
         wait_s = self._pace.wait_s(self._outbox.waiting, self._clock.monotonic())
         if wait_s > 0:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._enough.wait(), wait_s)
+                async with asyncio.timeout(wait_s):
+                    await self._enough.wait()
 
     async def _rest(self) -> None:
         """Nothing waits: delete what was sent, unless a commit comes by and does it."""
         if self._untidy:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stored.wait(), _TIDY_S)
+                async with asyncio.timeout(_TIDY_S):
+                    await self._stored.wait()
                 return
             try:
                 await self._thread.call(self._outbox.tidy)

@@ -27,6 +27,7 @@ from store.log import build_log
 _LOG = logging.getLogger(__name__)
 
 _REDIS_TIMEOUT_S: Final = 1.0
+_FAREWELL_S: Final = 1.0
 _LOOKS: Final = 10
 """How often between two reports a change is looked for."""
 
@@ -98,7 +99,7 @@ class EdgeService:
         finally:
             await log.close()
             await redis.aclose()
-            await pool.close()
+            await pool.close(timeout=_FAREWELL_S)
 
     async def _report(self, gateway: Gateway, redis: Redis) -> None:
         """Say how the gateway is, every now and then and when it changes.

@@ -337,7 +337,8 @@ class OutboxPublisher:
                 continue
             self._to_send.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._to_send.wait(), _FIRST_RESEND_S / 4)
+                async with asyncio.timeout(_FIRST_RESEND_S / 4):
+                    await self._to_send.wait()
 
     def _resend_when_silent(self, unacknowledged: int) -> None:
         """Begin again with the lowest number when nothing was acknowledged for a while."""
