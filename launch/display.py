@@ -22,6 +22,7 @@ _COLOURS = {
     ProcessState.BACKING_OFF: "red",
     ProcessState.STOPPED: "dim",
 }
+_TROUBLE = {HealthState.DEGRADED, HealthState.FAILED, ProcessState.BACKING_OFF}
 _MIB = 1024 * 1024
 _OTHER_COLUMNS = 72
 _LEAST_PROBLEM_COLUMNS = 8
@@ -56,7 +57,7 @@ def table(
         )
     for status in statuses:
         state, problem = state_text(status, health_of(status.name))
-        colour = "red" if state in {"degraded", "failed"} else _COLOURS[status.state]
+        colour = "red" if state in _TROUBLE else _COLOURS[status.state]
         result.add_row(
             status.name,
             Text(state, colour),
@@ -155,7 +156,7 @@ class Display:
             line = f"{status.name}: {state}"
             if status.pid is not None:
                 line += f" (pid {status.pid})"
-            if problem and state not in {ProcessState.RUNNING, ProcessState.STARTING}:
+            if problem and state in _TROUBLE:
                 line += f": {problem}"
             if self._told.get(status.name) != line:
                 self._told[status.name] = line

@@ -15,7 +15,7 @@ import psycopg
 from redis.asyncio import Redis
 
 from launch.backends import BackendError
-from launch.backends.mqtt import mosquitto_binary
+from launch.backends.mqtt import BrokerKind, mosquitto_binary
 from launch.backends.postgres import binaries
 from launch.backends.valkey import valkey_binary
 from launch.identity import IdentityError, backend_identity
@@ -97,9 +97,13 @@ def _programs(settings: Settings) -> Iterator[Finding]:
         except BackendError as error:
             yield Finding(name="valkey program", ok=False, detail="missing", advice=str(error))
     if not settings.mqtt_url.get_secret_value():
-        found = mosquitto_binary()
+        found = None if settings.mqtt_broker == BrokerKind.AMQTT else mosquitto_binary()
+        lacks = found is None and settings.mqtt_broker == BrokerKind.MOSQUITTO
         yield Finding(
-            name="mqtt program", ok=True, detail="amqtt (embedded)" if found is None else str(found)
+            name="mqtt program",
+            ok=not lacks,
+            detail="mosquitto is missing" if lacks else str(found or "amqtt, in its own process"),
+            advice="install mosquitto, or leave GEMBA_MQTT_BROKER empty",
         )
 
 
