@@ -6,141 +6,32 @@ One set-based reading (`read_orders`) serves all three; `order_view` and the oth
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-import msgspec
-from psycopg.rows import class_row
-
 from contracts.live import OperationProgress, OrderView, TrackingView
-from contracts.telemetry import OperationState
 from domain import progress, tracking
-from domain.orders import LineState, operation_state, order_state
+from domain.orders import LineState, order_state
 from domain.tracking import Stage
 from store.database import Connection
 from store.live_floor import rfc3339, rfc3339_ms
+from store.live_order_rows import LineRow, OperationRow, OrderRows, read_order_rows
 
 _MINUTE_MS = 60_000
 _CHANGES = 20
 
 
-class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
-    """An order with the names that belong to it."""
-
-    id: int
-    number: str
-    site: str
-    time_zone: str
-    customer: str
-    customer_reference: str | None
-    received_at: datetime
-    changed_at: datetime
-
-
-class LineRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of an order."""
-
-    id: int
-    order_id: int
-    number: int
-    item: str
-    item_name: str
-    quantity: Decimal
-    unit: str
-    due_at: datetime | None
-    stored_state: str
-    good: Decimal
-    scrap: int
-    started_at: datetime | None
-    produced_at: datetime | None
-
-    @property
-    def state(self) -> LineState:
-        """Where the line stands."""
-        return LineState(self.stored_state)
-
-    @property
-    def share(self) -> tracking.LineShare:
-        """What stage and percentage are made from."""
-        return tracking.LineShare(
-            self.state, self.quantity, self.good, started=self.started_at is not None
-        )
-
-    @property
-    def is_open(self) -> bool:
-        """Whether something is still to be made for it."""
-        return self.state not in (LineState.PRODUCED, LineState.CANCELLED)
-
-
-class OperationRow(msgspec.Struct, frozen=True, kw_only=True):
-    """An operation, as one line of an order is pegged to its work order."""
-
-    order_id: int
-    line_id: int
-    id: int
-    work_order_id: int
-    work_order: str
-    number: int
-    name: str | None
-    machine: str | None
-    machine_state: str | None
-    machine_operation_id: int | None
-    state: str
-    cancelled: bool
-    runs: int
-    quantity: Decimal | None
-    good: Decimal
-    scrap: Decimal
-    cycle_ms: int | None
-    setup_ms: int
-    started_ms: int | None
-    ended_ms: int | None
-
-    def figures(self, slots: Mapping[int, int] | None, now_ms: int) -> progress.OperationFigures:
-        """The figures that projections are made from."""
-        observed = (
-            progress.observed_cycle_ms(slots, started_ms=self.started_ms, now_ms=now_ms)
-            if slots
-            else None
-        )
-        return progress.OperationFigures(
-            number=self.number,
-            state=operation_state(
-                OperationState(self.state), cancelled=self.cancelled, runs=self.runs
-            ),
-            good=self.good,
-            scrap=self.scrap,
-            runs=self.runs,
-            quantity=self.quantity,
-            cycle_ms=self.cycle_ms,
-            setup_ms=self.setup_ms,
-            started_ms=self.started_ms,
-            ended_ms=self.ended_ms,
-            observed_ms=observed,
-        )
-
-
-class AuditRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What was done to an order, as far as a customer's page may tell."""
-
-    order_id: int
-    at: datetime
-    action: str
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
-
-
 class OrderPicture:
     """One order's rows, and the views made of them."""
 
-    def __init__(self, order: OrderRow, now_ms: int) -> None:
-        self.order = order
-        self.lines: list[LineRow] = []
-        self.operations: list[OperationRow] = []
-        self.slots: dict[int, dict[int, int]] = {}
-        self.audit: list[AuditRow] = []
+    def __init__(self, rows: OrderRows, now_ms: int) -> None:
+        self.order = rows.order
+        self.lines = rows.lines
+        self.operations = rows.operations
+        self.slots = rows.slots
+        self.audit = rows.audit
         self._now_ms = now_ms
 
     def view(self) -> OrderView:
@@ -433,53 +324,8 @@ async def read_orders(
         now_ms: the time of asking; projected ends depend on it.
         audit: whether customers' views will be asked for.
     """
-    ids = list(order_ids)
-    pictures: dict[int, OrderPicture] = {}
-    async with connection.cursor(row_factory=class_row(OrderRow)) as orders:
-        await orders.execute(_ORDERS, (ids,))
-        async for order in orders:
-            pictures[order.id] = OrderPicture(order, now_ms)
-    async with connection.cursor(row_factory=class_row(LineRow)) as lines:
-        await lines.execute(_LINES, (ids,))
-        async for line in lines:
-            pictures[line.order_id].lines.append(line)
-    async with connection.cursor(row_factory=class_row(OperationRow)) as operations:
-        await operations.execute(_OPERATIONS, (ids,))
-        async for operation in operations:
-            pictures[operation.order_id].operations.append(operation)
-    await _read_slots(connection, pictures.values(), now_ms)
-    if audit:
-        async with connection.cursor(row_factory=class_row(AuditRow)) as rows:
-            await rows.execute(_AUDIT, (ids,))
-            async for row in rows:
-                pictures[row.order_id].audit.append(row)
-    return pictures
-
-
-async def _read_slots(
-    connection: Connection, pictures: Iterable[OrderPicture], now_ms: int
-) -> None:
-    """Read the last hour's pieces of the machines that the orders' operations are on."""
-    on_machine: dict[int, list[OrderPicture]] = defaultdict(list)
-    for picture in pictures:
-        for operation in picture.operations:
-            if operation.state == OperationState.RUNNING:
-                on_machine[operation.id].append(picture)
-    if not on_machine:
-        return
-    since = now_ms - progress.HOUR_MS
-    cursor = await connection.execute(
-        """
-        SELECT s.operation_id, p.slot_ms, sum(p.good)::bigint
-        FROM machine_states s JOIN piece_slots p ON p.machine_id = s.machine_id
-        WHERE s.operation_id = ANY(%s) AND p.slot_ms >= %s AND p.slot_ms <= %s
-        GROUP BY s.operation_id, p.slot_ms
-        """,
-        (list(on_machine), since - since % progress.SLOT_MS, now_ms),
-    )
-    for operation_id, slot_ms, good in await cursor.fetchall():
-        for picture in on_machine[operation_id]:
-            picture.slots.setdefault(operation_id, {})[slot_ms] = good
+    rows = await read_order_rows(connection, order_ids, now_ms=now_ms, audit=audit)
+    return {order_id: OrderPicture(each, now_ms) for order_id, each in rows.items()}
 
 
 def _ms(at: datetime) -> int:
@@ -497,42 +343,3 @@ def _to_minute(at_ms: int | None) -> int | None:
 
 def _due_key(due_at: datetime | None) -> tuple[bool, float]:
     return (due_at is None, due_at.timestamp() if due_at else 0.0)
-
-
-_ORDERS = """
-SELECT o.id, o.number, s.code AS site, s.time_zone, c.name AS customer, o.customer_reference,
-       o.received_at, o.changed_at
-FROM orders o JOIN sites s ON s.id = o.site_id JOIN customers c ON c.id = o.customer_id
-WHERE o.id = ANY(%s)
-"""
-
-_LINES = """
-SELECT l.id, l.order_id, l.number, i.code AS item, i.name AS item_name, l.quantity, l.unit,
-       l.due_at, l.state AS stored_state, l.good_quantity AS good, l.scrap_pieces AS scrap,
-       l.started_at, l.produced_at
-FROM order_lines l JOIN items i ON i.id = l.item_id
-WHERE l.order_id = ANY(%s) ORDER BY l.order_id, l.number
-"""
-
-_OPERATIONS = """
-SELECT l.order_id, l.id AS line_id, o.id, w.id AS work_order_id, w.number AS work_order, o.number,
-       o.name, m.path AS machine, s.state AS machine_state, s.operation_id AS machine_operation_id,
-       o.state, w.cancelled_at IS NOT NULL AS cancelled, o.runs,
-       coalesce(o.quantity, w.quantity_ordered, o.requested) AS quantity,
-       o.good_pieces AS good, o.scrap_pieces AS scrap, o.cycle_ms, o.setup_ms, o.started_ms,
-       o.ended_ms
-FROM order_lines l
-JOIN pegs p ON p.order_line_id = l.id
-JOIN work_orders w ON w.id = p.work_order_id
-JOIN operations o ON o.work_order_id = w.id
-LEFT JOIN machines m ON m.id = o.machine_id
-LEFT JOIN machine_states s ON s.machine_id = m.id
-WHERE l.order_id = ANY(%s)
-"""
-
-_AUDIT = """
-SELECT order_id, at, action, before, after FROM audit_log
-WHERE order_id = ANY(%s) AND action IN ('OrderReceived', 'OrderConfirmed', 'OrderReleased',
-      'OrderChanged', 'OrderCancelled', 'LineStateChanged')
-ORDER BY order_id, id DESC
-"""
