@@ -87,7 +87,9 @@ class Member(FaustConsumer):  # type: ignore[misc] # Faust is untyped here
     async def _consume_while(self, held: Lease) -> None:
         # A pool of its own for each lease: after a restart of the database it connects at once,
         # and does not go on with the back-off of a pool that saw it fall.
-        pool: Pool = build_pool(self._url, name=f"log-{self._group}", min_size=1, max_size=4)
+        pool: Pool = build_pool(
+            self._url, name=f"log-{self._group}", min_size=1, max_size=4, check=False
+        )
         await pool.open(wait=False)
         tasks = {
             asyncio.create_task(self._assign_all(EmbeddedLog(pool))),
