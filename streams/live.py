@@ -244,6 +244,7 @@ class LiveProjector:
             projection.mark_all()
         if again:
             self._refreshed = now
+            self._well("views")
         gone = [name for name, until in self._expires.items() if until <= now]
         if gone:
             still = await self._channels.wanted()
@@ -290,9 +291,7 @@ class LiveProjector:
             except FencedProjectorError:
                 self._owned = False
                 await self._reclaim()
-            except Exception as error:  # noqa: BLE001 - a view that fails must not stop the effects
-                if not isinstance(error, _AWAY):
-                    _log.exception("live projector: a view failed")
+            except _AWAY as error:
                 for projection in self._projections.values():
                     projection.mark_all()
                 await self._trouble("projection", error, failures)
@@ -326,38 +325,69 @@ class LiveProjector:
             self._troubles["owner"] = "another live projector writes; this one stands by"
 
     async def _round(self, now: float) -> None:
-        async with self._pool.connection() as connection:
-            if self._new:
-                # Names that fail here are said again by whoever watches.
-                names, self._new = self._new, set()
+        """Read and write everything that is due."""
+        if self._new:
+            # Names that fail here are said again by whoever watches.
+            names, self._new = self._new, set()
+            async with self._pool.connection() as connection:
                 for found in await resolve(connection, _parsed(names)):
                     self._add(found)
-            due = [
-                (projection, projection.take(now))
-                for projection in self._projections.values()
-                if projection.due_at() <= now
-            ]
-            reading = Reading(connection, now_ms=self._clock.now_ms(), clock=self._clock)
-            orders = [(each, what) for each, what in due if each.kind in _ORDER_KINDS]
-            floors = [(each, what) for each, what in due if each.kind is ChannelKind.FLOOR]
-            machines = [(each, what) for each, what in due if each.kind is ChannelKind.MACHINE]
-            changes: dict[str, Changes] = {}
-            for floor, what in floors:
-                cache = await self._site(connection, floor.site)
-                changes[floor.name] = await reading.floor(floor, what, cache)
-            for code in {machine.site for machine, _ in machines}:
-                cache = await self._site(connection, code)
-                here = [(each, what) for each, what in machines if each.site == code]
-                changes |= await reading.machines(here, cache)
-            if orders:
-                changes |= await reading.orders([order for order, _ in orders])
+        due = [
+            (projection, projection.take(now))
+            for projection in self._projections.values()
+            if projection.due_at() <= now
+        ]
+        try:
+            await self._flush(due)
+        except (*_AWAY, FencedProjectorError):
+            raise
+        except Exception:  # noqa: BLE001 - whatever it is, it is found out channel by channel
+            _log.warning("live projector: a view failed; each is tried by itself")
+            await self._flush_one_by_one(due)
+
+    async def _flush_one_by_one(self, due: Sequence[tuple[Projection, Due]]) -> None:
+        """Give up the channels whose view fails: they must not stop the others."""
+        for projection, what in due:
+            try:
+                await self._flush([(projection, what)])
+            except (*_AWAY, FencedProjectorError):
+                raise
+            except Exception:  # noqa: BLE001 - one view must not stop the rest
+                _log.exception("live projector: the view of %s failed", projection.name)
+                self._troubles["views"] = f"the view of {projection.name} failed; see the log"
+                self.metrics["failed_views"] += 1
+                self._forget(projection.name)
+
+    async def _flush(self, due: Sequence[tuple[Projection, Due]]) -> None:
+        async with self._pool.connection() as connection:
+            changes = await self._read(connection, due)
         for projection, what in due:
             await self._write(projection, what, changes[projection.name])
+
+    async def _read(
+        self, connection: Connection, due: Sequence[tuple[Projection, Due]]
+    ) -> dict[str, Changes]:
+        """The rows of all that is due: one reading per site and kind."""
+        reading = Reading(connection, now_ms=self._clock.now_ms(), clock=self._clock)
+        orders = [each for each, _ in due if each.kind in _ORDER_KINDS]
+        machines = [(each, what) for each, what in due if each.kind is ChannelKind.MACHINE]
+        changes: dict[str, Changes] = {}
+        for floor, what in due:
+            if floor.kind is ChannelKind.FLOOR:
+                cache = await self._site(connection, floor.site)
+                changes[floor.name] = await reading.floor(floor, what, cache)
+        for code in {machine.site for machine, _ in machines}:
+            cache = await self._site(connection, code)
+            here = [(each, what) for each, what in machines if each.site == code]
+            changes |= await reading.machines(here, cache)
+        if orders:
+            changes |= await reading.orders(orders)
+        return changes
 
     async def _site(self, connection: Connection, code: str) -> SiteCache:
         site = await read_site(connection, code)
         if site is None:
-            raise psycopg.DataError(f"site {code!r} is gone")
+            raise LookupError(f"site {code!r} is gone")
         cache = self._sites.get(code)
         if cache is None or cache.site != site:
             cache = self._sites[code] = SiteCache(site)

@@ -16,7 +16,9 @@ from api.live import tickets
 from api.live.hub import LiveHub
 from contracts.live import CloseCode
 from runtime.clock import SystemClock
+from runtime.health import HealthState
 from store.database import Pool
+from store.live_views import OrderPicture
 from streams.live import LiveProjector
 
 FLOOR = "floor:plant-1"
@@ -362,3 +364,41 @@ async def test_a_feed_ends_with_its_last_subscriber(pool: Pool, redis: Redis) ->
 
 def _feeds(hub: LiveHub) -> int:
     return len(hub._feeds)
+
+
+async def test_boards_that_all_come_back_at_once_are_all_served(
+    board: Client, server: Server
+) -> None:
+    async def come() -> None:
+        async with server.client() as client:
+            await client.subscribe(FLOOR)
+            assert (await client.receive())["op"] == "snapshot"
+            assert client.state == board.state
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(120):
+            group.create_task(come())
+
+
+@pytest.fixture
+def broken_order_view(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_self: OrderPicture) -> None:
+        raise ValueError("a row that nobody foresaw")
+
+    monkeypatch.setattr(OrderPicture, "view", broken)
+
+
+@pytest.mark.usefixtures("broken_order_view")
+async def test_a_view_that_fails_does_not_stop_the_others(
+    board: Client, server: Server, rows: Rows, factory: Factory, projector: LiveProjector
+) -> None:
+    async with server.client() as client:
+        await client.subscribe("order:SO-1")
+        await count(rows, factory, projector, 17)
+        await board.until(lambda state: good_of(state) == 17)
+        async with asyncio.timeout(PATIENCE_S):
+            while not projector.metrics["failed_views"]:  # noqa: ASYNC110 - it says nothing
+                await asyncio.sleep(0.02)
+        assert projector.health[0] is HealthState.DEGRADED
+        await count(rows, factory, projector, 18)
+        await board.until(lambda state: good_of(state) == 18)
