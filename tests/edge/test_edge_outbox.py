@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import settings
@@ -186,9 +186,10 @@ class TestFull:
 class OutboxMachine(RuleBasedStateMachine):
     """Store, send, crash in any order: what is not discarded is there, in order, once."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.file = file
+        self.folder = TemporaryDirectory()
+        self.file = Path(self.folder.name) / "outbox.sqlite"
         self.outbox = Outbox(self.file, max_bytes=PLENTY)
         self.number = 0
         self.expected: list[bytes] = []
@@ -233,11 +234,11 @@ class OutboxMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.outbox.close()
+        self.folder.cleanup()
 
 
-def test_the_outbox_as_a_state_machine(tmp_path: Path) -> None:
-    numbers = itertools.count()
+def test_the_outbox_as_a_state_machine() -> None:
     run_state_machine_as_test(
-        lambda: OutboxMachine(tmp_path / f"{next(numbers)}.sqlite"),
+        OutboxMachine,
         settings=settings(max_examples=25, stateful_step_count=20, deadline=None),
     )
