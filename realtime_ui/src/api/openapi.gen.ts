@@ -594,6 +594,8 @@ export interface paths {
         /**
          * Create Tracking Ticket
          * @description A single-use ticket that opens the channel of one tracking link and nothing else.
+         *
+         *     404 when the link expired, was revoked or never was; 429 after too many tries.
          */
         post: operations["createTrackingTicket"];
         delete?: never;

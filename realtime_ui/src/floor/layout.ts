@@ -53,26 +53,33 @@ export interface WallLayout {
 export const WALL_GAP = 16;
 export const WALL_HEADING = 40;
 /** Below this a tile's key figures cannot be read from three metres. */
-const SMALLEST_TILE = 384;
+const SMALLEST_TILE = 356;
 const LARGEST_TILE = 640;
-/** Height over width of a tile, and what its texts need at least. */
-const SHAPE = 0.54;
+/** What a tile's texts need at least, at 16 px. */
 const LOWEST_TILE = 236;
+/** Height over width of a tile: its texts grow with its height and must not outgrow its width. */
+const SLIMMEST = 0.5;
+const TALLEST = 0.62;
 
-/** The fewest columns, so the largest tiles, with which all lines fit on one page; else pages. */
+/** The fewest pages; of these the fewest columns; of these the highest tiles. */
 export function layOutWall(lines: readonly Line[], room: Room): WallLayout {
   const most = Math.max(1, Math.floor((room.width + WALL_GAP) / (SMALLEST_TILE + WALL_GAP)));
   const fewest = Math.min(most, Math.max(1, Math.ceil((room.width + WALL_GAP) / (LARGEST_TILE + WALL_GAP))));
-  for (let columns = fewest; columns <= most; columns += 1) {
-    const layout = layOut(lines, room, columns);
-    if (layout.pages.length <= 1 || columns === most) return layout;
+  let best = layOut(lines, room, fewest, SLIMMEST);
+  for (let columns = fewest + 1; columns <= most; columns += 1) {
+    const layout = layOut(lines, room, columns, SLIMMEST);
+    if (layout.pages.length < best.pages.length) best = layout;
   }
-  return layOut(lines, room, most);
+  for (let shape = TALLEST; shape > SLIMMEST; shape -= 0.02) {
+    const higher = layOut(lines, room, best.columns, shape);
+    if (higher.pages.length <= best.pages.length) return higher;
+  }
+  return best;
 }
 
-function layOut(lines: readonly Line[], room: Room, columns: number): WallLayout {
+function layOut(lines: readonly Line[], room: Room, columns: number, shape: number): WallLayout {
   const width = (room.width - WALL_GAP * (columns - 1)) / columns;
-  const tileHeight = Math.max(LOWEST_TILE, Math.round(width * SHAPE));
+  const tileHeight = Math.max(LOWEST_TILE, Math.round(width * shape));
   const pages: WallPage[] = [];
   let page: WallPage = { blocks: [] };
   let left = room.height;

@@ -30,11 +30,12 @@ export const Tile = memo(function Tile({ channel, machine, zone }: TileProps): R
     <li className={`tile tile-${tile.state}${late === null ? "" : " tile-late"}${tile.configured ? "" : " tile-unconfigured"}`} data-testid={`tile-${machine}`} data-state={tile.state}>
       <div className="tile-head">
         <StateBadge state={tile.state} word={wordOf(t, "state", tile.state)} act={needsAction(tile.state, tile.reason)} />
+        <span className="tile-since">{sinceWords(t, tile, now, zone)}</span>
         <Link className="tile-name" to="/terminal/$" params={{ _splat: machine }} title={machine}>
           {tile.name}
         </Link>
       </div>
-      <p className="tile-since">{sinceLine(t, tile, now, zone)}</p>
+      <p className="tile-why">{whyWords(t, tile)}</p>
       <OperationLines operation={operation} />
       <Figures tile={tile} operation={operation} />
       <Bar operation={operation} now={now} zone={zone} />
@@ -53,18 +54,21 @@ export const Tile = memo(function Tile({ channel, machine, zone }: TileProps): R
 
 type T = ReturnType<typeof useT>;
 
-function sinceLine(t: T, tile: MachineTile, now: number, zone: string): string {
-  const said: string[] = [];
+/** Since when a machine stands still; for how long one runs. */
+function sinceWords(t: T, tile: MachineTile, now: number, zone: string): string {
   const since = timeOf(tile.state_since);
+  if (since === null) return "";
+  const duration = formatDuration(t, Math.max(0, now - since));
+  return isStopped(tile.state) ? t("tile.since", { time: formatShortMoment(t, since, now, zone), duration }) : t("tile.for", { duration });
+}
+
+/** Why it stands still, who is at it, and that nobody has named it. */
+function whyWords(t: T, tile: MachineTile): string {
+  const said: string[] = [];
   if (!tile.configured) said.push(t("tile.unconfigured"));
-  if (isStopped(tile.state)) {
-    if (since !== null) said.push(t("tile.since", { time: formatShortMoment(t, since, now, zone), duration: formatDuration(t, now - since) }));
-    if (tile.reason !== null) said.push(wordOf(t, "reason", tile.reason));
-    else if (tile.state === "down") said.push(t("tile.no_reason"));
-  } else {
-    if (since !== null && tile.configured) said.push(t("tile.for", { duration: formatDuration(t, now - since) }));
-    if (tile.operator !== null) said.push(tile.operator);
-  }
+  if (isStopped(tile.state) && tile.reason !== null) said.push(wordOf(t, "reason", tile.reason));
+  else if (tile.state === "down") said.push(t("tile.no_reason"));
+  if (tile.operator !== null) said.push(tile.operator);
   return said.join(" · ");
 }
 
@@ -111,15 +115,14 @@ function Figures({ tile, operation }: { tile: MachineTile; operation: CurrentOpe
   const t = useT();
   const good = operation?.good_pieces ?? tile.unassigned_good;
   const wanted = operation?.quantity_ordered ?? null;
+  const beside = operation === null ? (good === 0 ? "" : t("tile.unassigned")) : wanted === null ? t("tile.pieces") : `/ ${formatNumber(wanted, t.language)}`;
   return (
     <div className="tile-figures">
       <span className="tile-count">
         <span key={good} className="tile-good changed" data-testid="good">
-          {formatNumber(good, t.language)}
+          {operation === null && good === 0 ? "–" : formatNumber(good, t.language)}
         </span>
-        <span className="tile-wanted">
-          {operation === null ? t("tile.unassigned") : wanted === null ? t("tile.pieces") : ` / ${formatNumber(wanted, t.language)}`}
-        </span>
+        <span className="tile-wanted"> {beside}</span>
       </span>
       <Sparkline values={tile.pace} label={t("tile.pace")} />
       <span className="tile-percent" title={t("tile.pace")}>
@@ -145,7 +148,9 @@ function Bar({ operation, now, zone }: { operation: CurrentOperation | null; now
         {...(made === null ? {} : { "aria-valuenow": Math.floor(made * 100) })}
         style={{ "--made": made ?? 0, "--expected": expected ?? 0 } as CSSProperties}
       >
-        <span className="progress-made" />
+        <span className="progress-fill">
+          <span className="progress-made" />
+        </span>
         {expected !== null && <span className="progress-expected" title={t("tile.expected")} />}
       </div>
       <span className="tile-end">{end === null ? "–" : formatShortMoment(t, end, now, zone)}</span>

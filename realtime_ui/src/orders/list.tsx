@@ -156,10 +156,11 @@ function Rows({ filters }: { filters: OrderFilters }): ReactElement {
   if (error !== null && total === undefined) return <Failed what={t("orders.failed")} error={error} retry={retry} />;
   if (total === 0) return <NoOrders filtered={Object.keys(filters).length > 0} />;
   return (
-    <div role="table" aria-label={t("orders.title")} aria-rowcount={total ?? -1} aria-busy={total === undefined} className="order-table">
+    <>
       <p className="order-total" aria-live="polite">
         {total === undefined ? " " : t("orders.total", { n: total })}
       </p>
+      <div role="table" aria-label={t("orders.title")} aria-rowcount={total ?? -1} aria-busy={total === undefined} className="order-table">
       <div role="row" className="order-row order-columns">
         <span role="columnheader">{t("orders.number")}</span>
         <span role="columnheader">{t("orders.customer")}</span>
@@ -175,8 +176,9 @@ function Rows({ filters }: { filters: OrderFilters }): ReactElement {
           const style: CSSProperties = { height: rowHeight, transform: `translateY(${item.start - top}px)` };
           return order === undefined ? <RowSkeleton key={item.index} style={style} /> : <Row key={item.index} order={order} style={style} index={item.index} />;
         })}
+        </div>
       </div>
-    </div>
+    </>
   );
 }
 
@@ -222,7 +224,7 @@ function Row({ order, style, index }: { order: OrderView; style: CSSProperties; 
           {wordOf(t, "stage", order.state)} · {formatNumber(order.good_pieces, t.language)} / {formatNumber(order.quantity_ordered, t.language)} {formatUnit(t, order.unit, order.quantity_ordered)}
         </small>
       </span>
-      <span role="cell" className="order-due">{due === null ? "–" : formatShortMoment(t, due, now, zone)}</span>
+      <span role="cell" className="order-due"><span className="cell-label">{t("orders.due")} </span>{due === null ? "–" : formatShortMoment(t, due, now, zone)}</span>
       <span role="cell" className="order-projected">{projected === null ? "–" : formatShortMoment(t, projected, now, zone)}</span>
       <span role="cell" className="order-late">
         <Lateness order={order} />

@@ -171,7 +171,7 @@ function Lines({ order, details }: { order: OrderView; details: OrderDetails }):
       <h2 id="lines" className="section">
         {t("order.lines")}
       </h2>
-      <div className="scroll-x">
+      <div className="scroll-x" tabIndex={0} role="region" aria-labelledby="lines">
         <table className="table">
           <thead>
             <tr>

@@ -161,7 +161,7 @@ function Feedback({ sending, waiting, age, retry }: { sending: Sending | null; w
       </p>
     );
   }
-  if (sending === null) return <p className="feedback" role="status" />;
+  if (sending === null) return <p className="feedback feedback-silent" role="status" />;
   const what = wordOf(t, "said", sending.said.event);
   if (sending.phase === "failed") {
     return (
@@ -225,7 +225,9 @@ function Current({ operation, tile, report, disabled, waiting }: { operation: Cu
       </div>
       {made !== null && (
         <div className="progress progress-thick" role="progressbar" aria-label={t("tile.progress")} aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.floor(made * 100)} ref={(element) => { element?.style.setProperty("--made", String(made)); }}>
-          <span className="progress-made" />
+          <span className="progress-fill">
+            <span className="progress-made" />
+          </span>
         </div>
       )}
       <div className="touch-row">
@@ -288,7 +290,6 @@ function TerminalSkeleton({ path }: { path: string }): ReactElement {
         <h1>{path.split("/").at(-1)}</h1>
         <Skeleton width="160px" height="32px" />
       </header>
-      <p className="feedback" />
       <section className="current">
         <Skeleton width="40%" height="32px" />
         <Skeleton width="60%" height="24px" />
