@@ -43,7 +43,10 @@ LAG_S: Final = 5.0
 """How long what is next may wait to be sent."""
 FIRST_LAG_S: Final = 30.0
 """The same for a large first snapshot over a thin line."""
+RETRY_S: Final = 2.0
+"""After so long a subscription that met no database is tried again."""
 _CLOSE_S: Final = 5.0
+_AWAY: Final = (psycopg.OperationalError, psycopg_pool.PoolTimeout)
 
 _decode = msgspec.json.Decoder(ClientMessage).decode
 _log = logging.getLogger(__name__)
@@ -71,6 +74,9 @@ class LiveSocket:
         self._sending_since: float | None = None
         self._sent = 0
         self._channels: dict[str, str] = {}
+        # Subscriptions wait here for the database, so that pings need not.
+        self._requests: asyncio.Queue[Subscribe | Unsubscribe] = asyncio.Queue()
+        self._asked: dict[str, Subscribe] = {}
         self._heard: deque[float] = deque(maxlen=MAX_MESSAGES)
         self.session = bytes.fromhex(ticket.session) if ticket.session else None
         self.expires_ms = ticket.expires_ms
@@ -109,11 +115,13 @@ class LiveSocket:
         tasks = [
             asyncio.create_task(self._receive(), name="live-receive"),
             asyncio.create_task(self._send(), name="live-send"),
+            asyncio.create_task(self._work(), name="live-work"),
             asyncio.create_task(self._ended.wait(), name="live-ended"),
         ]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._ended.set()
             for task in tasks:
                 task.cancel()
             for outcome in await asyncio.gather(*tasks, return_exceptions=True):
@@ -155,9 +163,9 @@ class LiveSocket:
             if text is None or flooded or len(text) > MAX_MESSAGE_CHARS:
                 self.close(CloseCode.BAD_MESSAGE)
                 return
-            await self._hear(text)
+            self._hear(text)
 
-    async def _hear(self, text: str) -> None:
+    def _hear(self, text: str) -> None:
         try:
             message = _decode(text)
         except msgspec.DecodeError as error:
@@ -166,16 +174,38 @@ class LiveSocket:
         match message:
             case Ping():
                 self._say(Pong())
-            case Unsubscribe():
-                channel = self._channels.pop(message.channel, None)
-                if channel is not None:
-                    self._hub.unsubscribe(self, channel)
-                    self._outbox.leave(message.channel)
-            case Subscribe():
-                try:
-                    await self._subscribe(message)
-                except _Refused as refusal:
-                    self._say(Error(refusal.code, refusal.detail, message.channel))
+            case Subscribe() | Unsubscribe():
+                self._requests.put_nowait(message)
+
+    async def _work(self) -> None:
+        """Do what was asked, one after the other."""
+        while True:
+            request = await self._requests.get()
+            if isinstance(request, Unsubscribe):
+                self._unsubscribe(request.channel)
+                continue
+            self._asked[request.channel] = request
+            try:
+                await self._subscribe(request)
+            except _Refused as refusal:
+                self._say(Error(refusal.code, refusal.detail, request.channel))
+                del self._asked[request.channel]
+            except _AWAY:
+                detail = "the database does not answer; it is tried again"
+                self._say(Error("unavailable", detail, request.channel))
+                self._loop.call_later(RETRY_S, self._ask_again, request)
+
+    def _ask_again(self, request: Subscribe) -> None:
+        """Try once more, unless the client has asked for something else meanwhile."""
+        if self._asked.get(request.channel) is request and not self._ended.is_set():
+            self._requests.put_nowait(request)
+
+    def _unsubscribe(self, name: str) -> None:
+        self._asked.pop(name, None)
+        channel = self._channels.pop(name, None)
+        if channel is not None:
+            self._hub.unsubscribe(self, channel)
+            self._outbox.leave(name)
 
     def _say(self, message: Error | Pong) -> None:
         self.offer(Outgoing(msgspec.json.encode(message).decode()))
@@ -193,11 +223,8 @@ class LiveSocket:
             raise _Refused("not_available", f"{kind} channels are not available yet")
         if self._ticket.channel not in (None, message.channel):
             raise _Refused("forbidden", "the ticket opens another channel only")
-        try:
-            async with self._hub.pool.connection() as connection:
-                channel, link = await self._admit(connection, kind, subject)
-        except (psycopg.OperationalError, psycopg_pool.PoolTimeout):
-            raise _Refused("unavailable", "the database does not answer; try again") from None
+        async with self._hub.pool.connection() as connection:
+            channel, link = await self._admit(connection, kind, subject)
         self._channels[message.channel] = channel
         await self._hub.subscribe(
             self, channel, public_name=message.channel, since=message.since, link=link

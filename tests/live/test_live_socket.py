@@ -17,7 +17,7 @@ from api.live.hub import LiveHub
 from contracts.live import CloseCode
 from runtime.clock import SystemClock
 from runtime.health import HealthState
-from store.database import Pool
+from store.database import Pool, build_pool
 from store.live_views import OrderPicture
 from streams.live import LiveProjector
 
@@ -402,3 +402,24 @@ async def test_a_view_that_fails_does_not_stop_the_others(
         assert projector.health[0] is HealthState.DEGRADED
         await count(rows, factory, projector, 18)
         await board.until(lambda state: good_of(state) == 18)
+
+
+@pytest.mark.usefixtures("projector", "factory")
+async def test_a_subscription_that_meets_no_database_is_tried_again(
+    server: Server, pool: Pool, free_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.live.socket.RETRY_S", 0.1)
+    away = build_pool(f"postgresql://x:x@127.0.0.1:{free_port}/x", name="away")
+    away.timeout = 0.2
+    await away.open(wait=False)
+    try:
+        server.hub.pool = away
+        async with server.client() as client:
+            await client.subscribe(FLOOR)
+            await client.send(op="ping")
+            assert (await client.receive())["op"] == "pong"
+            assert (await client.receive())["code"] == "unavailable"
+            server.hub.pool = pool
+            await client.until(lambda state: FLOOR in state)
+    finally:
+        await away.close()
