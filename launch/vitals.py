@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 from redis.asyncio import Redis
@@ -27,8 +27,9 @@ class SilentError(Exception):
 class Vitals:
     """Reads what services say of themselves, and restarts who lives but does nothing."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, *, watch: Callable[[], Watch] = Watch) -> None:
         self._redis = redis
+        self._new_watch = watch
         self._children: dict[str, Child] = {}
         self._watches: dict[str, Watch] = {}
         self._healths: dict[str, Health | None] = {}
@@ -36,7 +37,7 @@ class Vitals:
     def add(self, child: Child) -> None:
         """Watch a service from now on."""
         self._children[child.name] = child
-        self._watches[child.name] = Watch()
+        self._watches[child.name] = self._new_watch()
 
     def last_word_of(self, name: str) -> Health | None:
         """What the living process of the service last said of itself."""
@@ -57,10 +58,10 @@ class Vitals:
         if self.last_word_of(name) is None:
             raise SilentError(f"{name} has not reported its health")
 
-    async def watch(self) -> None:
+    async def watch(self, every_s: float = _WATCH_EVERY_S) -> None:
         """Look at every service again and again; never ends."""
         while True:
-            await asyncio.sleep(_WATCH_EVERY_S)
+            await asyncio.sleep(every_s)
             names = list(self._children)
             if not names:
                 continue

