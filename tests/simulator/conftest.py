@@ -1,11 +1,15 @@
-"""The fixtures of the Komax replay's tests."""
+"""The fixtures of the simulator and the Komax replay's tests."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from installation_stack import Stack
 from komax_logs import REFERENCE, LogWriter
+
+from launch.backends.running import RunningBroker
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +24,22 @@ def reference() -> Path:
 def log(tmp_path: Path) -> LogWriter:
     """A day folder to write logs into."""
     return LogWriter(tmp_path / "2025-02-03")
+
+
+@pytest.fixture
+def stack(
+    database_url: str, redis_url: str, mqtt_broker: RunningBroker, data_dir: Path
+) -> Iterator[Stack]:
+    """A running installation."""
+    stack = Stack(
+        database_url=database_url,
+        redis_url=redis_url,
+        gateway_mqtt_url=mqtt_broker.url,
+        machine_mqtt_url=mqtt_broker.machine_url,
+        data_dir=data_dir,
+    )
+    try:
+        stack.start_all()
+        yield stack
+    finally:
+        stack.stop_all()

@@ -99,7 +99,9 @@ def run(
     except (UsageError, MqttUrlError, LogError, SendError, StoreError) as error:
         if json_output:
             _print(msgspec.json.encode({"error": str(error)}).decode())
-        console.print(f"[red]replay komax565:[/red] {_plain(str(error))}", highlight=False)
+        console.print(
+            f"[red]replay komax565:[/red] {_plain(str(error))}", highlight=False, soft_wrap=True
+        )
         return 2 if isinstance(error, UsageError | MqttUrlError | LogError) else 1
     except KeyboardInterrupt:
         console.print("replay komax565: interrupted")
@@ -221,7 +223,7 @@ def _report(problems: Sequence[Problem], console: Console) -> None:
         return
     console.print(f"[yellow]{len(problems)} places in the logs are unreadable:[/yellow]")
     for problem in problems[:_EXAMPLES]:
-        console.print(f"  {_plain(str(problem))}", highlight=False)
+        console.print(f"  {_plain(str(problem))}", highlight=False, soft_wrap=True)
     if len(problems) > _EXAMPLES:
         console.print(f"  and {len(problems) - _EXAMPLES} more")
 
