@@ -33,7 +33,7 @@ DIFFERS: Final = 1
 NOT_POSSIBLE: Final = 2
 """The file is no scenario, or nobody can be reached."""
 
-_CHECK_S: Final = 10.0
+_CHECK_S: Final = 5.0
 _POLL_S: Final = 0.2
 
 

@@ -63,7 +63,7 @@ class TestLoad:
         file = tmp_path / "s.json"
         file.write_text(
             """{"name":"s","site":"plant-1","messages":[{"topic":"TOPIC","payload":
-            { "a": 1.0, "big": 123456789012345678901234567890, "a": "é\u00e9" }},
+            { "a": 1.0, "big": 123456789012345678901234567890, "a": "é\\u00e9" }},
             {"topic":"TOPIC","raw":"not { JSON é"},{"topic":"TOPIC","payload":null}],
             "expect":{"operations":[],"unassigned":[],"dead_letters":0}}""".replace("TOPIC", TOPIC),
             encoding="utf-8",
