@@ -38,7 +38,8 @@ _encode_headers = msgspec.msgpack.Encoder().encode
 _decode_headers = msgspec.msgpack.Decoder(Headers).decode
 
 # The heads are locked in sorted order, whatever way the planner chooses to update them. An UPDATE
-# sees the newest committed head even if it waited for it (read committed).
+# sees the newest committed head even if it waited for it (read committed). When a partition is
+# missing nothing is done, so the statement needs no transaction around it.
 _APPEND = """
 WITH part AS MATERIALIZED (
     SELECT * FROM unnest(%(topics)b::text[], %(partitions)b::int[], %(counts)b::bigint[])
@@ -50,6 +51,7 @@ WITH part AS MATERIALIZED (
     UPDATE log_partitions p SET head = p.head + part.n
     FROM locked JOIN part USING (topic, partition)
     WHERE p.topic = locked.topic AND p.partition = locked.partition
+        AND (SELECT count(*) FROM locked) = (SELECT count(*) FROM part)
     RETURNING part.part, p.topic, p.partition, p.head - part.n AS first
 ), stored AS (
     INSERT INTO log_records (topic, partition, "offset", timestamp_ms, key, value, headers)
@@ -60,7 +62,9 @@ WITH part AS MATERIALIZED (
         AS r (part, place, key, value, headers)
     JOIN moved m USING (part)
 )
-SELECT part, first, pg_notify('gemba_log', topic) FROM moved
+SELECT part.part, moved.first,
+    CASE WHEN moved.first IS NOT NULL THEN pg_notify('gemba_log', topic)::text END
+FROM part JOIN locked USING (topic, partition) LEFT JOIN moved USING (part, topic, partition)
 """
 
 _CREATE = """
@@ -165,18 +169,31 @@ class EmbeddedLog:
         """See `StreamLog.append`."""
         if not records:
             return []
-        async with self._pool.connection() as connection, connection.transaction():
-            return await self.append_in(connection, records)
+        chunks = self._cut(records)
+        async with self._pool.connection() as connection:
+            if len(chunks) == 1:  # one statement is a transaction
+                return await self._append_chunks(connection, chunks, records)
+            async with connection.transaction():
+                return await self._append_chunks(connection, chunks, records)
 
     async def append_in(self, connection: Connection, records: Sequence[NewRecord]) -> list[int]:
         """See `StreamLog.append_in`."""
+        return await self._append_chunks(connection, self._cut(records), records)
+
+    def _cut(self, records: Sequence[NewRecord]) -> list[list[int]]:
+        """Indices of the records, sorted by partition and cut into statements."""
         for record in records:
             if record.size > MAX_VALUE_BYTES:
                 raise RecordTooLargeError(record.topic, record.size)
-        offsets = [0] * len(records)
         # Sorting is stable: records of one partition keep their order, also across statements.
         order = sorted(range(len(records)), key=lambda i: (records[i].topic, records[i].partition))
-        for chunk in _chunks(order, records):
+        return list(_chunks(order, records))
+
+    async def _append_chunks(
+        self, connection: Connection, chunks: list[list[int]], records: Sequence[NewRecord]
+    ) -> list[int]:
+        offsets = [0] * len(records)
+        for chunk in chunks:
             await _append_chunk(connection, chunk, records, offsets)
         return offsets
 

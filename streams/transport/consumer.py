@@ -95,7 +95,7 @@ class Consumer(Member):
         """The agents want more of this partition."""
         if tp in self._buffered_partitions:
             self._buffered_partitions.discard(tp)
-            self._reader.wake()
+            self._reader.wake(tp.topic)
 
     def resume_flow(self) -> None:
         """The engine is ready to take messages."""
@@ -238,7 +238,7 @@ class Consumer(Member):
         return self._reader.position(at_of(tp))
 
     def highwater(self, tp: TP) -> int:
-        """The offset that the next appended record gets, as of the last look."""
+        """The offset after the last record that was seen in the partition."""
         return self._reader.head(at_of(tp))
 
     async def highwaters(self, *partitions: TP) -> Mapping[TP, int]:

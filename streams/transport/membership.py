@@ -110,7 +110,7 @@ class Member(FaustConsumer):  # type: ignore[misc] # Faust is untyped here
 
     def _on_appended(self, topic: str) -> None:
         if topic in self._subscription:
-            self._reader.wake()
+            self._reader.wake(topic)
 
     async def _assign_all(self, log: EmbeddedLog) -> None:
         """Assign what is subscribed, and again whenever the subscription changes."""

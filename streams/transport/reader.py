@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
@@ -31,9 +30,10 @@ class Reader:
         self._log: EmbeddedLog | None = None
         self._positions: dict[TopicPartition, int] = {}
         self._heads: dict[TopicPartition, int] = {}
+        self._look: set[TopicPartition] = set()
+        """Where there may be records that have not been read."""
         self._ahead: dict[TopicPartition, deque[Record]] = {}
         self._woken = asyncio.Event()
-        self._looked_s = float("-inf")
 
     # Where it stands
 
@@ -42,7 +42,7 @@ class Reader:
         self.revoke()
         self._log = log
         self._positions = dict(positions)
-        self._heads = dict.fromkeys(positions, 0)
+        self._heads = dict(positions)
         self.wake()
 
     def revoke(self) -> None:
@@ -58,14 +58,14 @@ class Reader:
             self.turn += 1
             self._positions[at] = offset
             self._ahead.pop(at, None)
-            self.wake()
+            self.wake(at.topic)
 
     def position(self, at: TopicPartition) -> int | None:
         """The next offset to hand over, if the partition is assigned."""
         return self._positions.get(at)
 
     def head(self, at: TopicPartition) -> int:
-        """The offset that the next appended record gets, as of the last look."""
+        """The offset after the last record that was seen in the partition."""
         return self._heads.get(at, 0)
 
     def topics(self) -> set[str]:
@@ -74,17 +74,10 @@ class Reader:
 
     # Reading
 
-    def wake(self) -> None:
-        """Something was appended, or may be read again: look now."""
+    def wake(self, topic: str | None = None) -> None:
+        """Something was appended to the topic, or anything may be read again: look now."""
+        self._look.update(at for at in self._positions if topic is None or at.topic == topic)
         self._woken.set()
-
-    async def wait(self, timeout_s: float) -> None:
-        """Wait until woken, at most `timeout_s`."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._woken.wait()
-        except TimeoutError:
-            return
 
     async def fetch(self, wanted: Collection[TopicPartition]) -> None:
         """Read ahead in the wanted partitions; waits for records up to POLL_S.
@@ -92,40 +85,44 @@ class Reader:
         Raises:
             psycopg.Error, psycopg_pool.PoolTimeout: the database is away.
         """
-        log, turn = self._log, self.turn
-        if log is None or not wanted:
-            await self.wait(POLL_S)
-            self._woken.clear()
-            return
         if any(self._ahead.get(at) for at in wanted):
             return
-        if not self._behind(wanted):
-            await self.wait(POLL_S)
-        # Also while there is much to catch up with: other partitions should not wait for that.
-        if self._woken.is_set() or time.monotonic() - self._looked_s >= POLL_S:
-            self._woken.clear()
-            self._looked_s = time.monotonic()
-            extents = await log.extents(self.topics())
-            if turn != self.turn:
-                return
-            self._heads.update({at: extents[at].head for at in self._heads if at in extents})
-        behind = self._behind(wanted)
-        if not behind:
+        if not self._look.intersection(wanted):
+            await self._wait()
+        log, turn = self._log, self.turn
+        looking = {at: self._positions[at] for at in self._look.intersection(wanted)}
+        if log is None or not looking:
             return
-        records = await log.read_many(behind, limit_records=FETCH_RECORDS, limit_bytes=FETCH_BYTES)
+        # Before reading: whoever appends meanwhile wakes us again.
+        self._look.difference_update(looking)
+        try:
+            records = await log.read_many(
+                looking, limit_records=FETCH_RECORDS, limit_bytes=FETCH_BYTES
+            )
+        except BaseException:
+            self._look.update(at for at in looking if at in self._positions)
+            raise
         if turn != self.turn:
-            return  # overtaken by a seek or a rebalance
+            # Overtaken by a seek or a rebalance.
+            self._look.update(at for at in looking if at in self._positions)
+            return
         for record in records:
             at = TopicPartition(record.topic, record.partition)
             self._ahead.setdefault(at, deque()).append(record)
+        for at in looking:
+            if ahead := self._ahead.get(at):
+                self._heads[at] = max(self._heads[at], ahead[-1].offset + 1)
+                if _filled(ahead):
+                    self._look.add(at)
 
-    def _behind(self, wanted: Collection[TopicPartition]) -> dict[TopicPartition, int]:
-        positions = self._positions
-        return {
-            at: positions[at]
-            for at in wanted
-            if at in positions and positions[at] < self._heads[at] and not self._ahead.get(at)
-        }
+    async def _wait(self) -> None:
+        """Wait until woken; look everywhere when nobody does."""
+        self._woken.clear()
+        try:
+            async with asyncio.timeout(POLL_S):
+                await self._woken.wait()
+        except TimeoutError:
+            self._look.update(self._positions)
 
     def hand_over(self, wanted: Collection[TopicPartition]) -> Iterator[Record]:
         """What was read ahead, partition by turns, until it is empty or a new turn begins.
@@ -145,3 +142,11 @@ class Reader:
                     yield record
                     if turn != self.turn:
                         return
+
+
+def _filled(fetched: deque[Record]) -> bool:
+    """Whether a fetch ended at its limits, so that there may be more."""
+    return (
+        len(fetched) >= FETCH_RECORDS
+        or sum(len(record.value or b"") for record in fetched) >= FETCH_BYTES
+    )

@@ -9,7 +9,7 @@ import pytest
 
 from store.database import build_pool
 from store.log import Record
-from store.log.embedded import EmbeddedLog, Extent, TopicPartition
+from store.log.embedded import EmbeddedLog, TopicPartition
 from streams.transport.reader import Reader
 
 A = TopicPartition("t", 0)
@@ -24,10 +24,6 @@ class HeldLog(EmbeddedLog):
         self.answer = asyncio.Event()
         self.answer.set()
         self.reads: list[dict[TopicPartition, int]] = []
-
-    async def extents(self, topics: Iterable[str]) -> dict[TopicPartition, Extent]:
-        assert set(topics) == {"t"}
-        return {A: Extent(0, 10), B: Extent(0, 10)}
 
     async def read_many(
         self, positions: Mapping[TopicPartition, int], *, limit_records: int, limit_bytes: int
