@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -219,6 +220,18 @@ async def _one(connection: Connection, query: str, *values: Any) -> Any:
     row = await cursor.fetchone()
     assert row is not None
     return row[0]
+
+
+@dataclass
+class Record:
+    """A record as the engine hands it on."""
+
+    topic: str
+    partition: int
+    offset: int
+    value: bytes | None
+    key: bytes | None = None
+    timestamp: float = 1_767_600_000.0
 
 
 class Factory:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
-from live_rows import Factory, Rows
+from live_rows import Factory, Record, Rows
 
 from contracts.ids import EpochMs, SiteCode
 from contracts.streams import (
@@ -26,18 +25,6 @@ from store.database import Pool
 from store.log import build_log
 from streams.consumption import Fenced
 from streams.progress import RollUpAgent
-
-
-@dataclass
-class Record:
-    """A record as the engine hands it on."""
-
-    topic: str
-    partition: int
-    offset: int
-    value: bytes | None
-    key: bytes | None = None
-    timestamp: float = 1_767_600_000.0
 
 
 class Stage:

@@ -1,0 +1,231 @@
+"""The projector by itself: what it hears, what it keeps, and when it leaves the database alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import msgspec
+import pytest
+from live_rows import M1, Factory, Record, Rows
+from live_stack import PATIENCE_S, task_running
+from redis.asyncio import Redis
+
+from contracts.ids import EpochMs, MachinePath, SiteCode
+from contracts.streams import (
+    DEAD_LETTERS,
+    FLOOR,
+    ORDERS,
+    PROGRESS,
+    DeadLettered,
+    Event,
+    MachineChanged,
+    OperationProgressed,
+    OrderEvent,
+    encode_events,
+)
+from runtime.clock import SystemClock
+from runtime.health import HealthState
+from store.database import Pool
+from store.live_channels import LiveChannels, Missing, Snapshot
+from streams import projections
+from streams.live import LiveProjector
+
+BOARD = "floor:plant-1"
+SITE = SiteCode("plant-1")
+
+
+class ShiftedClock(SystemClock):
+    """The machine's clock, moved on by hand."""
+
+    shift_s = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.shift_s
+
+
+@pytest.fixture
+def clock() -> ShiftedClock:
+    return ShiftedClock()
+
+
+@pytest.fixture
+async def live(pool: Pool, redis: Redis, clock: ShiftedClock) -> AsyncIterator[LiveProjector]:
+    projector = LiveProjector(pool=pool, redis=redis, clock=clock)
+    async with task_running(projector.run()):
+        yield projector
+
+
+@pytest.fixture
+def channels(redis: Redis) -> LiveChannels:
+    return LiveChannels(redis)
+
+
+async def state_of(channels: LiveChannels, name: str) -> dict[str, Any]:
+    read = await channels.read(name)
+    return msgspec.json.decode(read.data) if isinstance(read, Snapshot) else {}
+
+
+async def until_state(
+    channels: LiveChannels, name: str, true: Callable[[dict[str, Any]], Any]
+) -> dict[str, Any]:
+    async with asyncio.timeout(PATIENCE_S):
+        while not true(state := await state_of(channels, name)):  # noqa: ASYNC110 - a plain look
+            await asyncio.sleep(0.02)
+    return state
+
+
+async def until(true: Callable[[], Any]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not true():  # noqa: ASYNC110 - what is waited for says nothing
+            await asyncio.sleep(0.02)
+
+
+async def say(live: LiveProjector, topic: str, *events: Event) -> None:
+    await live.handle([Record(topic, 0, 0, encode_events(list(events)))])
+
+
+@pytest.mark.usefixtures("factory", "live")
+async def test_only_what_is_wanted_is_projected(channels: LiveChannels) -> None:
+    assert isinstance(await channels.read(BOARD), Missing)
+    await channels.want([BOARD, "order:SO-1", "machine:nowhere/a/b/c", "nonsense", "floor:nowhere"])
+    await until_state(channels, BOARD, lambda state: "summary" in state)
+    await until_state(channels, "order:SO-1", lambda state: "order" in state)
+    for name in ("machine:nowhere/a/b/c", "nonsense", "floor:nowhere"):
+        assert isinstance(await channels.read(name), Missing)
+
+
+async def test_what_was_wanted_before_it_started_is_projected(
+    channels: LiveChannels, pool: Pool, redis: Redis, factory: Factory
+) -> None:
+    assert factory.site
+    await channels.want([BOARD])
+    late = LiveProjector(pool=pool, redis=redis, clock=SystemClock())
+    async with task_running(late.run()):
+        await until_state(channels, BOARD, lambda state: M1 in state)
+
+
+async def test_every_kind_of_event_brings_what_it_names_up_to_date(
+    live: LiveProjector, channels: LiveChannels, rows: Rows, factory: Factory
+) -> None:
+    await channels.want([BOARD, "order:SO-1"])
+    await until_state(channels, BOARD, lambda state: M1 in state)
+    await until_state(channels, "order:SO-1", lambda state: "order" in state)
+    await rows.machine_state(factory.m1, state="down", reason="jam")
+    await say(live, FLOOR, MachineChanged(SITE, factory.m1, MachinePath(M1), 2))
+    await until_state(channels, BOARD, lambda state: state[M1]["reason"] == "jam")
+
+    await rows.progress(factory.operation, 7)
+    progressed = OperationProgressed(
+        SITE, factory.work, factory.operation, 2, 7, 0, 1, "running", [factory.order]
+    )
+    await say(live, PROGRESS, progressed)
+    await until_state(
+        channels, "order:SO-1", lambda state: state["operation/WO-1/10"]["good_pieces"] == 7
+    )
+
+    second = await rows.order(factory.site, "SO-2")
+    await rows.line(second, 1, 5, state="received")
+    await say(live, ORDERS, OrderEvent(SITE, "OrderReceived", second, [], 1, EpochMs(0)))
+    await until_state(channels, BOARD, lambda state: state["summary"]["orders_open"] == 2)
+
+    await rows.run(
+        """
+        INSERT INTO dead_letters (site, origin_topic, origin_partition, origin_offset, received_ms,
+            payload, size, code, reason) VALUES ('plant-1', 't', 0, 0, 0, '', 0, 'field', 'x')
+        """
+    )
+    await say(live, DEAD_LETTERS, DeadLettered(SITE, 1, "x"))
+    await until_state(channels, BOARD, lambda state: state["summary"]["dead_letters"] == 1)
+
+
+async def test_a_record_that_is_no_event_is_passed_over(
+    live: LiveProjector, factory: Factory
+) -> None:
+    event = MachineChanged(SITE, factory.m1, MachinePath(M1), 2)
+    nonsense = [Record(FLOOR, 0, 0, b"\xff"), Record(FLOOR, 0, 1, None)]
+    await live.handle([*nonsense, Record(FLOOR, 0, 2, encode_events([event]))])
+
+
+async def test_a_quiet_floor_costs_nothing(
+    live: LiveProjector, channels: LiveChannels, factory: Factory
+) -> None:
+    await channels.want([BOARD])
+    await until_state(channels, BOARD, lambda state: M1 in state)
+    await asyncio.sleep(0.3)
+    rounds = live.metrics["rounds"]
+    await asyncio.sleep(1.5)
+    assert live.metrics["rounds"] == rounds
+    live.machine_changed("plant-9", factory.m1 + 100)
+    live.order_changed("plant-1", factory.order)
+    await asyncio.sleep(0.3)
+    assert live.metrics["rounds"] == rounds
+
+
+async def test_work_gone_from_an_order_is_gone_from_its_channel(
+    live: LiveProjector, channels: LiveChannels, rows: Rows, factory: Factory
+) -> None:
+    await channels.want(["order:SO-1"])
+    await until_state(channels, "order:SO-1", lambda state: "operation/WO-1/10" in state)
+    await rows.run("DELETE FROM pegs")
+    live.order_changed("plant-1", factory.order)
+    await until_state(channels, "order:SO-1", lambda state: list(state) == ["order"])
+
+
+@pytest.mark.usefixtures("factory")
+async def test_a_channel_that_nobody_wants_any_more_is_dropped(
+    live: LiveProjector, channels: LiveChannels, clock: ShiftedClock, redis: Redis
+) -> None:
+    await channels.want([BOARD, "order:SO-1"])
+    for name in (BOARD, "order:SO-1"):
+        await until_state(channels, name, bool)
+    await redis.delete("gemba:live:want:" + BOARD)
+    clock.shift_s = 100.0
+    await live._sweep_once()
+    assert isinstance(await channels.read(BOARD), Missing)
+    assert await state_of(channels, "order:SO-1")
+    await channels.want([BOARD])
+    await until_state(channels, BOARD, lambda state: M1 in state)
+
+
+async def test_what_depends_on_the_time_is_told_by_the_minute(
+    live: LiveProjector,
+    channels: LiveChannels,
+    clock: ShiftedClock,
+    rows: Rows,
+    factory: Factory,
+) -> None:
+    await channels.want([BOARD])
+    await until_state(channels, BOARD, lambda state: M1 in state)
+    await live._sweep_once()
+    await rows.pieces(factory.m1, clock.now_ms(), 33)
+    clock.shift_s = projections.REFRESH_S + 1
+    await live._sweep_once()
+    await until_state(channels, BOARD, lambda state: state[M1]["pace"][-1] == 33)
+
+
+async def test_one_projector_writes_and_the_other_takes_over_when_it_is_gone(  # noqa: PLR0917 - fixtures
+    live: LiveProjector,
+    channels: LiveChannels,
+    pool: Pool,
+    redis: Redis,
+    rows: Rows,
+    factory: Factory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("store.live_channels.OWNER_LIFETIME_S", 1)
+    await channels.want([BOARD])
+    await until_state(channels, BOARD, lambda state: M1 in state)
+    newer = LiveProjector(pool=pool, redis=redis, clock=SystemClock())
+    async with task_running(newer.run()):
+        await until(lambda: newer.metrics["deltas"] > 0)
+        live.machine_changed("plant-1", factory.m1)
+        await until(lambda: live.health[0] is HealthState.DEGRADED)
+        assert "stands by" in str(live.health[1])
+    await asyncio.sleep(1.2)
+    await live._sweep_once()
+    assert live.health == (HealthState.OK, None)
+    await rows.machine_state(factory.m1, reason="after the other")
+    live.machine_changed("plant-1", factory.m1)
+    await until_state(channels, BOARD, lambda state: state[M1]["reason"] == "after the other")
