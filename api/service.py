@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Sequence
 from typing import Any
 
 import uvicorn
@@ -46,6 +46,7 @@ _MAX_BODY_BYTES = 4 * 1024 * 1024
 _MAX_CONNECTIONS = 16
 _POOL_TIMEOUT_S = 2.5
 _RECONNECT_S = 2.0
+_END_S = 5.0
 _ROUTERS = (
     auth.router,
     sites.router,
@@ -174,27 +175,33 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context, hub = app.state.context, app.state.live_hub
     await context.pool.open(wait=False)
     await context.log.open()
+    ending = asyncio.Event()
+    reporting = asyncio.create_task(
+        keep_reporting(context, lambda: _figures(hub), until=ending), name="health"
+    )
     tasks = [
+        reporting,
         asyncio.create_task(prepare_topics(context), name="topics"),
-        asyncio.create_task(
-            _keep(lambda: keep_reporting(context, lambda: _figures(hub))), name="health"
-        ),
         asyncio.create_task(_keep(hub.run), name="live"),
     ]
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        ending.set()
+        await asyncio.wait([reporting], timeout=_END_S)
+        await _end(tasks)
         await context.log.close()
         await context.pool.close()
         await context.redis.aclose()
 
 
-def _figures(hub: LiveHub) -> dict[str, float]:
-    figures = {f"live_{name}": value for name, value in hub.metrics.items()}
-    return {**figures, "live_sockets": float(hub.sockets), "live_listening": float(hub.listening)}
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they are over: a cancellation that meets the end of a wait is lost."""
+    pending = {task for task in tasks if not task.done()}
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=1.0)
 
 
 async def _keep(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -205,3 +212,8 @@ async def _keep(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         except Exception:
             logger.exception("background work broke off; it begins again")
         await asyncio.sleep(1.0)
+
+
+def _figures(hub: LiveHub) -> dict[str, float]:
+    figures = {f"live_{name}": value for name, value in hub.metrics.items()}
+    return {**figures, "live_sockets": float(hub.sockets), "live_listening": float(hub.listening)}

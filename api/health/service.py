@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -50,9 +51,15 @@ async def service_healths(context: Context) -> list[Health]:
     return sorted(healths, key=lambda health: health.service)
 
 
-async def keep_reporting(context: Context, figures: Callable[[], Mapping[str, float]]) -> None:
-    """Say every two seconds how the API is, with further figures of it, until cancelled."""
-    while True:
+async def keep_reporting(
+    context: Context, figures: Callable[[], Mapping[str, float]], *, until: asyncio.Event
+) -> None:
+    """Say every two seconds how the API is, with further figures of it.
+
+    It ends by an event, between two reports: a cancellation in the middle of one could be lost
+    (`asyncio.wait_for` of Python 3.11) or leave a connection open.
+    """
+    while not until.is_set():
         database = await _database(context)
         stats = context.pool.get_stats()
         health = Health(
@@ -71,7 +78,9 @@ async def keep_reporting(context: Context, figures: Callable[[], Mapping[str, fl
             await report(context.redis, health)
         except (RedisError, OSError) as error:
             logger.warning("could not report health: %s", error)
-        await asyncio.sleep(INTERVAL_S)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(INTERVAL_S):
+                await until.wait()
 
 
 async def prepare_topics(context: Context) -> None:

@@ -293,9 +293,9 @@ class LiveHub:
                     await self._channels.want(self._feeds)
                     self._wake(self._feeds)
                     self._listening = True
-                    async for message in messages:
+                    async for _, channel in messages:
                         self.metrics["wakes"] += 1
-                        self._wake([message.decode()])
+                        self._wake([channel.decode()])
             except _AWAY as error:
                 self.metrics["outages"] += 1
                 _log.warning("live: no news: %s: %s", type(error).__name__, error)
