@@ -41,6 +41,8 @@ def build_pool(
         configure=_configure,
         check=AsyncConnectionPool.check_connection if check else None,
         timeout=10.0,
+        # Attempts back off; new ones soon after an outage, however long it was.
+        reconnect_timeout=5.0,
         kwargs={
             "application_name": f"gemba-{name}",
             "connect_timeout": 5,

@@ -26,7 +26,7 @@ from runtime.settings import StreamsSettings
 from store.database import Pool, build_pool
 from store.live_channels import connect_redis
 from store.log import StreamLog, build_log
-from store.log.retention import Retention, keep_trimmed
+from store.log.retention import Retention, Trimmed, keep_trimmed
 from streams.app import App, build_app, run_worker
 from streams.consumption import consume
 from streams.live import LiveProjector
@@ -93,7 +93,9 @@ class StreamsService:
         helpers = [
             asyncio.create_task(projector.run(), name="live"),
             asyncio.create_task(report.run(), name="health"),
-            asyncio.create_task(keep_trimmed(pool, Retention()), name="retention"),
+            asyncio.create_task(
+                keep_trimmed(pool, Retention(), on_round=report.trimmed), name="retention"
+            ),
         ]
         watchdog.start()
         try:
@@ -156,6 +158,17 @@ class Report:
         self._roll_up = roll_up
         self._projector = projector
         self._watchdog = watchdog
+        self._blocked: str | None = None
+
+    def trimmed(self, round_: Trimmed) -> None:
+        """Hear of a round of retention, and who held records back."""
+        self._blocked = None
+        if round_.blocked:
+            worst = max(round_.blocked, key=lambda one: one.records)
+            self._blocked = (
+                f"the log cannot be trimmed: group {worst.consumer_group} is {worst.records} records"
+                f" behind in {worst.topic}[{worst.partition}]"
+            )
 
     async def run(self) -> None:
         """Report until cancelled. Redis away: nobody hears it, no harm."""
@@ -169,9 +182,9 @@ class Report:
     def word(self) -> health.Health:
         """How the worker is now."""
         state, reason = self._projector.health
-        trouble = self._telemetry.trouble
-        if trouble is not None:
-            state, reason = health.HealthState.DEGRADED, trouble
+        for trouble in (self._blocked, self._telemetry.trouble):
+            if trouble is not None:
+                state, reason = health.HealthState.DEGRADED, trouble
         if self._telemetry.stopped:
             stopped = "; ".join(self._telemetry.stopped.values())
             state, reason = health.HealthState.FAILED, stopped
