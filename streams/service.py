@@ -166,8 +166,8 @@ class Report:
         if round_.blocked:
             worst = max(round_.blocked, key=lambda one: one.records)
             self._blocked = (
-                f"the log cannot be trimmed: group {worst.consumer_group} is {worst.records} records"
-                f" behind in {worst.topic}[{worst.partition}]"
+                f"the log cannot be trimmed: group {worst.consumer_group} is {worst.records}"
+                f" records behind in {worst.topic}[{worst.partition}]"
             )
 
     async def run(self) -> None:
