@@ -48,7 +48,7 @@ async def bring_up_demo(supervisor: Supervisor, display: Display) -> None:
     display.keep_showing(
         [
             f"Board:    {addresses.http_url}/  (site {info.site})",
-            "Sign in:  " + "   ".join(f"{name} / {word}" for name, word in passwords.items()),
+            *(f"Sign in:  {name} / {word}" for name, word in passwords.items()),
             f"Customer: {info.tracking_url}  (order {info.tracked_order})",
         ]
     )
