@@ -221,7 +221,7 @@ _STEPS = st.tuples(
     st.sampled_from(["started", "restarted", "paused", "terminated", "aborted", "production"]),
     st.sampled_from(["A, 1", "A, 2", "LOCAL(1), 1"]),
     st.integers(0, 9),
-    st.sampled_from([0, 0, 0, 1, 1, 30, 600, -1, -3_600]),
+    st.sampled_from([0, 0, 0, 1, 1, 30, 600, -1, -3_600, 100_000, -100_000]),
 )
 
 

@@ -58,6 +58,21 @@ class TestTimes:
         ] * 2
         assert any("line 8: the time cannot be" in str(one) for one in messages.problems)
 
+    def test_a_leap_ahead_of_a_few_entries_is_not_followed(self, log: LogWriter) -> None:
+        log.started("07:00:00", "A, 1")
+        log.paused("05/02/2025,12:00:00", "A, 1", 1)
+        log.counter("Job.sdc", "07:05:00", "Wire=07-1, 0, 0")
+        log.restarted("07:10:00", "A, 1", 1)
+        log.terminated("22:30:00", "A, 1", 5)
+        messages = log.told()
+        assert [i.t_ms // 60_000 * 60_000 for i in messages.items if i.kind == "job"] == [
+            utc("2025-02-03T06:00:00"),
+            utc("2025-02-03T06:00:00"),
+            utc("2025-02-03T06:10:00"),
+            utc("2025-02-03T21:30:00"),
+        ]
+        assert any("line 8: the time cannot be" in str(one) for one in messages.problems)
+
     def test_a_record_without_a_time_is_reported_with_its_line(self, log: LogWriter) -> None:
         log.started("07:00:00", "A, 1")
         log.write("Job.sdc", b"[JobTerminated]\r\nJob=A, 1\r\nTotalGoodPieces=5\r\n\r\n")
@@ -108,6 +123,15 @@ class TestBrokenEnds:
             "Job.sdc",
             b"[JobTerminated]\r\nDateTimeStamp=03/02/2025,07:30:00\r\nJob=A, 1\r\n"
             b"TotalGoodPieces=41\r\nProductionPi",
+        )
+        assert log.told().good == {"A, 1": 41}
+
+    def test_a_line_with_half_of_its_end_is_all_there(self, log: LogWriter) -> None:
+        log.started("07:00:00", "A, 1")
+        log.write(
+            "Job.sdc",
+            b"[JobTerminated]\r\nDateTimeStamp=03/02/2025,07:30:00\r\nJob=A, 1\r\n"
+            b"TotalGoodPieces=41\r",
         )
         assert log.told().good == {"A, 1": 41}
 

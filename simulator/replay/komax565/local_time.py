@@ -12,6 +12,8 @@ _DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 _TIME = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})")
 
 _EARLIEST_MS = 946_684_800_000
+_LEAP_MS = 2 * 3_600_000
+_LEAP_ENTRIES = 6
 _JITTER_MS = 60_000
 """Neighbouring entries of one second are written up to seconds out of order: no second pass."""
 
@@ -59,6 +61,28 @@ class LocalClock:
 
 def _epoch_ms(moment: datetime) -> EpochMs:
     return EpochMs(int(moment.timestamp()) * 1_000)
+
+
+def take_out_leaps(moments: list[EpochMs | None]) -> list[int]:
+    """Blank out times that leap far ahead for a few entries only; answers their places.
+
+    A clock that shows a wrong day for a moment must not carry what follows with it: times that were
+    shown once are never gone back behind.
+    """
+    places: list[int] = []
+    before: EpochMs | None = None
+    for place, moment in enumerate(moments):
+        if moment is None:
+            continue
+        if before is not None and moment - before > _LEAP_MS:
+            ahead = moments[place + 1 : place + 1 + _LEAP_ENTRIES]
+            back = [at for at in ahead if at is not None]
+            if any(before - _JITTER_MS <= at < moment - _LEAP_MS for at in back):
+                places.append(place)
+                moments[place] = None
+                continue
+        before = moment
+    return places
 
 
 def fill(moments: list[EpochMs | None]) -> list[EpochMs]:

@@ -14,7 +14,12 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from contracts.ids import EpochMs
-from simulator.replay.komax565.local_time import LocalClock, fill, parse_local
+from simulator.replay.komax565.local_time import (
+    LocalClock,
+    fill,
+    parse_local,
+    take_out_leaps,
+)
 from simulator.replay.komax565.text import Line, Problem, read_lines
 
 _HEADER = re.compile(r"\[(\w+)\]")
@@ -109,6 +114,8 @@ def read_records(path: Path, name: str, zone: ZoneInfo, latest_ms: int) -> Log:
         mark = mark or _mark(local.date().isoformat(), raw.section, str(raw.fields))
         timed.append(raw)
         moments.append(moment)
+    for place in take_out_leaps(moments):
+        problems.append(Problem(name, timed[place].line, f"{_IMPOSSIBLE}: it leaps far ahead"))
     records = [
         Record(raw.section, raw.line, moment, tuple(raw.fields), raw.whole)
         for raw, moment in zip(timed, fill(moments), strict=False)
@@ -166,6 +173,8 @@ def read_errors(path: Path, name: str, zone: ZoneInfo, latest_ms: int) -> ErrorL
         mark = mark or _mark(local.date().isoformat(), text)
         found.append((number, values))
         moments.append(moment)
+    for place in take_out_leaps(moments):
+        problems.append(Problem(name, found[place][0], f"{_IMPOSSIBLE}: it leaps far ahead"))
     rows = [
         _error_row(number, moment, values)
         for (number, values), moment in zip(found, fill(moments), strict=False)

@@ -80,8 +80,11 @@ def read_lines(path: Path, name: str) -> tuple[list[Line], list[Problem]]:
         for part in parts[:-1]:
             lines.append(Line(number, decode(part.removesuffix(b"\r")), cut=False))
             number += 1
-        if parts[-1].strip():
-            lines.append(Line(number, decode(parts[-1]), cut=True))
-            if place < len(pieces) - 1:
+        rest = parts[-1]
+        if rest.strip():
+            # With the first half of its end the line's text is all there.
+            cut = not rest.endswith(b"\r")
+            lines.append(Line(number, decode(rest.removesuffix(b"\r")), cut=cut))
+            if cut and place < len(pieces) - 1:
                 problems.append(Problem(name, number, "NUL bytes break the line off"))
     return lines, problems
