@@ -32,8 +32,11 @@ WAKE: Final = "gemba:live:wake"
 WANTS: Final = "gemba:live:wants"
 """Pub/sub: a JSON list of channels that somebody watches."""
 PROJECTOR: Final = "gemba:live:projector"
-"""Who may write: the projector that started last, for as long as it says that it is there."""
-OWNER_LIFETIME_S: Final = 30
+"""Who may write: one projector, for as long as it says that it is there."""
+MARKS: Final = "gemba:live:marks"
+"""Pub/sub: JSON, what a projector that may not write was told; for the one that may."""
+OWNER_LIFETIME_S: Final = 4
+"""After so long without a word of a killed projector another one may write."""
 
 WANT_LIFETIME_S: Final = 90
 WANT_INTERVAL_S: Final = 30.0
@@ -119,6 +122,12 @@ _CLAIM: Final = """
 local owner = redis.call('GET', KEYS[1])
 if owner and owner ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+return 1
+"""
+
+# KEYS: projector. ARGV: owner.
+_RELEASE: Final = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 return 1
 """
 
@@ -238,12 +247,12 @@ def connect_redis(url: str) -> Redis:
     return Redis.from_pool(pool)
 
 
-async def _messages(pubsub: PubSub) -> AsyncIterator[bytes]:
+async def _messages(pubsub: PubSub) -> AsyncIterator[tuple[str, bytes]]:
     while True:
         # The time-out lets the client ping a connection on which nothing is heard.
         message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=_LISTEN_S)
         if message is not None:
-            yield message["data"]
+            yield message["channel"].decode(), message["data"]
 
 
 class LiveChannels:
@@ -253,11 +262,12 @@ class LiveChannels:
         self._redis = redis
         self._apply = redis.register_script(_APPLY)
         self._claim = redis.register_script(_CLAIM)
+        self._release = redis.register_script(_RELEASE)
         self._read = redis.register_script(_READ)
 
     @asynccontextmanager
-    async def listen(self, name: str) -> AsyncIterator[AsyncIterator[bytes]]:
-        """The messages of a pub/sub channel from here on, until the connection breaks.
+    async def listen(self, *names: str) -> AsyncIterator[AsyncIterator[tuple[str, bytes]]]:
+        """The messages of pub/sub channels (with their names) until the connection breaks.
 
         It is not mended silently: whoever listens has to know that messages were missed. Ends with
         `RedisError` or `OSError`.
@@ -268,19 +278,23 @@ class LiveChannels:
             Redis.from_pool(ConnectionPool(pool.connection_class, **once)) as client,
             client.pubsub() as pubsub,
         ):
-            await pubsub.subscribe(name)
+            await pubsub.subscribe(*names)
             yield _messages(pubsub)
 
     # The projector's side ---------------------------------------------------------------------
-
-    async def take_over(self, owner: str) -> None:
-        """Become the projector; whoever was it finds itself fenced."""
-        await self._redis.set(PROJECTOR, owner, ex=OWNER_LIFETIME_S)
 
     async def claim(self, owner: str) -> bool:
         """Stay the projector, or become it if there is none; false when another one is."""
         answer: int = await self._claim(keys=[PROJECTOR], args=[owner, OWNER_LIFETIME_S])
         return answer == 1
+
+    async def release(self, owner: str) -> None:
+        """Let another projector write at once."""
+        await self._release(keys=[PROJECTOR], args=[owner])
+
+    async def forward(self, marks: bytes) -> None:
+        """Pass on to the projector what changed."""
+        await self._redis.publish(MARKS, marks)
 
     async def write(
         self,
@@ -299,7 +313,7 @@ class LiveChannels:
         Args:
             channel: its name within the installation (a tracking link by its hash).
             changes: JSON by key; keys beginning with `@` are reserved.
-            owner: who writes, as said in `take_over`.
+            owner: who writes, as said in `claim`.
             expected: where this projector left the channel; None if it has not written it.
             full: `changes` is the whole state: what it does not name goes; and when the channel
                 is not where it is expected, it is begun anew under `fresh_epoch`.

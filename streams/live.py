@@ -18,7 +18,7 @@ import math
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 import psycopg
@@ -39,6 +39,7 @@ from runtime.clock import Clock
 from runtime.health import HealthState
 from store.database import Connection, Pool
 from store.live_channels import (
+    MARKS,
     WANT_LIFETIME_S,
     WANTS,
     ChannelNameError,
@@ -63,14 +64,20 @@ from streams.projections import (
 _GAP_S: Final = 0.02
 """Rounds of reading begin at least this far apart, so that channels share a round."""
 _SWEEP_S: Final = 10.0
+_HOLD_S: Final = 1.0
 _BACK_OFF_S: Final = (0.2, 0.5, 1.0, 2.0)
 _AWAY: Final = (RedisError, OSError, psycopg.OperationalError, psycopg_pool.PoolTimeout)
 _ORDER_KINDS: Final = (ChannelKind.ORDER, ChannelKind.TRACKING)
+Mark: TypeAlias = tuple[str, str, int]
+"""What changed: its kind, its site, its id."""
 _log = logging.getLogger(__name__)
 
 
 class LiveProjector:
-    """Writes the watched channels. One per installation writes; a second one stands by.
+    """Writes the watched channels.
+
+    One projector of an installation writes, by a short lease. Any other stands by; what it is told
+    (a topic's partitions are spread over the workers) it passes on to the one that writes.
 
     Args:
         pool: where the rows are.
@@ -87,6 +94,8 @@ class LiveProjector:
         self._channels = LiveChannels(redis)
         self._owner = uuid.uuid4().hex
         self._owned = False
+        self._elsewhere: set[Mark] = set()
+        self._forward = asyncio.Event()
         self._projections: dict[str, Projection] = {}
         self._expires: dict[str, float] = {}
         self._new: set[str] = set()
@@ -103,6 +112,8 @@ class LiveProjector:
 
     def machine_changed(self, site: str, machine_id: int) -> None:
         """A machine's committed rows changed."""
+        if not self._owned:
+            self._pass_on(("machine", site, machine_id))
         projection = self._by_machine.get(machine_id)
         if projection is not None:
             projection.mark(machine_id)
@@ -114,6 +125,8 @@ class LiveProjector:
 
     def order_changed(self, site: str, order_id: int) -> None:
         """An order's committed rows (or those of its operations) changed."""
+        if not self._owned:
+            self._pass_on(("order", site, order_id))
         for projection in self._by_order.get(order_id, ()):
             projection.mark(order_id)
             self._wake.set()
@@ -123,6 +136,8 @@ class LiveProjector:
 
     def work_changed(self, site: str) -> None:
         """Work was planned, released, changed or cancelled: tiles, queues and counts may differ."""
+        if not self._owned:
+            self._pass_on(("work", site, 0))
         cache = self._sites.get(site)
         if cache is not None:
             cache.work_changed()
@@ -133,6 +148,8 @@ class LiveProjector:
 
     def dead_letters_changed(self, site: str) -> None:
         """Dead letters were stored or replayed."""
+        if not self._owned:
+            self._pass_on(("dead_letters", site, 0))
         cache = self._sites.get(site)
         if cache is not None:
             cache.counts_changed()
@@ -140,6 +157,25 @@ class LiveProjector:
             if projection.kind is ChannelKind.FLOOR:
                 projection.mark_extra()
                 self._wake.set()
+
+    def _pass_on(self, mark: Mark) -> None:
+        self._elsewhere.add(mark)
+        self._forward.set()
+
+    def _hear(self, marks: bytes) -> None:
+        """What another projector was told. Who does not write does not listen."""
+        if not self._owned:
+            return
+        for what, site, subject in msgspec.json.decode(marks, type=list[Mark]):
+            match what:
+                case "machine":
+                    self.machine_changed(site, subject)
+                case "order":
+                    self.order_changed(site, subject)
+                case "work":
+                    self.work_changed(site)
+                case _:
+                    self.dead_letters_changed(site)
 
     async def handle(self, batch: Sequence[Message]) -> None:
         """Mark what a batch of events names (topics FLOOR, PROGRESS, ORDERS, DEAD_LETTERS).
@@ -170,6 +206,11 @@ class LiveProjector:
                 self.dead_letters_changed(event.site)
 
     @property
+    def writes(self) -> bool:
+        """Whether it is the one that writes; another one does, or Redis is away, when it is not."""
+        return self._owned
+
+    @property
     def health(self) -> tuple[HealthState, str | None]:
         """How it is, and what is wrong."""
         if self._troubles:
@@ -181,6 +222,8 @@ class LiveProjector:
     async def run(self) -> None:
         """Project until cancelled."""
         tasks = [
+            asyncio.create_task(self._hold(), name="live-hold"),
+            asyncio.create_task(self._pass_marks_on(), name="live-forward"),
             asyncio.create_task(self._listen(), name="live-wants"),
             asyncio.create_task(self._sweep(), name="live-sweep"),
             asyncio.create_task(self._project(), name="live-project"),
@@ -191,23 +234,65 @@ class LiveProjector:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self._owned = False
+            with contextlib.suppress(RedisError, OSError):
+                await self._channels.release(self._owner)
+
+    async def _hold(self) -> None:
+        """Be the one that writes, or become it when there is none."""
+        while True:
+            try:
+                await self._claim()
+            except (RedisError, OSError) as error:
+                await self._trouble("lease", error, 0)
+            else:
+                self._well("lease")
+            await asyncio.sleep(_HOLD_S)
+
+    async def _claim(self) -> None:
+        owned = await self._channels.claim(self._owner)
+        if owned and not self._owned:
+            self._elsewhere.clear()
+            self._mark_all()
+        self._owned = owned
+        self.metrics["writing"] = float(owned)
+        self._wake.set()
+
+    def _mark_all(self) -> None:
+        for projection in self._projections.values():
+            projection.mark_all()
+
+    async def _pass_marks_on(self) -> None:
+        """Pass on what this projector was told while another one writes."""
+        while True:
+            await self._forward.wait()
+            await asyncio.sleep(_GAP_S)
+            self._forward.clear()
+            marks, self._elsewhere = self._elsewhere, set()
+            if self._owned or not marks:
+                continue
+            try:
+                await self._channels.forward(msgspec.json.encode(marks))
+            except (RedisError, OSError) as error:
+                # Whoever writes next reads everything.
+                _log.debug("live projector: marks were not passed on: %s", error)
 
     async def _listen(self) -> None:
-        """Take over, learn what is watched, and hear of what else is; again after every outage."""
+        """Learn what is watched, and hear of what else is; again after every outage."""
         failures = 0
         while True:
             try:
-                async with self._channels.listen(WANTS) as messages:
-                    await self._channels.take_over(self._owner)
-                    self._owned = True
+                async with self._channels.listen(WANTS, MARKS) as messages:
                     self._want(await self._channels.wanted())
-                    for projection in self._projections.values():
-                        projection.mark_all()
+                    self._mark_all()
                     self._well("wants")
                     failures = 0
                     self._wake.set()
-                    async for message in messages:
-                        self._want(msgspec.json.decode(message, type=list[str]))
+                    async for name, message in messages:
+                        if name == WANTS:
+                            self._want(msgspec.json.decode(message, type=list[str]))
+                        else:
+                            self._hear(message)
             except (RedisError, OSError, msgspec.DecodeError) as error:
                 await self._trouble("wants", error, failures)
                 failures += 1
@@ -222,7 +307,7 @@ class LiveProjector:
                 self._wake.set()
 
     async def _sweep(self) -> None:
-        """Stay the projector, keep what is watched, forget what is not, refresh by the minute."""
+        """Keep what is watched, forget what is not, refresh by the minute."""
         while True:
             await asyncio.sleep(_SWEEP_S)
             try:
@@ -233,17 +318,12 @@ class LiveProjector:
                 self._well("sweep")
 
     async def _sweep_once(self) -> None:
-        owned, self._owned = self._owned, await self._channels.claim(self._owner)
         if not self._owned:
-            self._troubles["owner"] = "another live projector writes; this one stands by"
             return
-        self._well("owner")
         now = self._clock.monotonic()
-        again = not owned or now - self._refreshed >= REFRESH_S
-        for projection in self._projections.values() if again else ():
-            projection.mark_all()
-        if again:
+        if now - self._refreshed >= REFRESH_S:
             self._refreshed = now
+            self._mark_all()
             self._well("views")
         gone = [name for name, until in self._expires.items() if until <= now]
         if gone:
@@ -292,8 +372,7 @@ class LiveProjector:
                 self._owned = False
                 await self._reclaim()
             except _AWAY as error:
-                for projection in self._projections.values():
-                    projection.mark_all()
+                self._mark_all()
                 await self._trouble("projection", error, failures)
                 failures += 1
             took = self._clock.monotonic() - began
@@ -314,15 +393,12 @@ class LiveProjector:
                 await asyncio.wait_for(self._wake.wait(), None if wait_s == math.inf else wait_s)
 
     async def _reclaim(self) -> None:
-        """Redis forgot who the projector is, or another one has taken over."""
+        """Redis forgot who writes, or another projector does."""
+        self._mark_all()
         try:
-            self._owned = await self._channels.claim(self._owner)
+            await self._claim()
         except (RedisError, OSError) as error:
-            await self._trouble("projection", error, 0)
-        for projection in self._projections.values():
-            projection.mark_all()
-        if not self._owned:
-            self._troubles["owner"] = "another live projector writes; this one stands by"
+            await self._trouble("lease", error, 0)
 
     async def _round(self, now: float) -> None:
         """Read and write everything that is due."""

@@ -29,7 +29,7 @@ FLOOR = "floor:plant-1"
 @pytest.fixture
 async def channels(redis: Redis) -> LiveChannels:
     live = LiveChannels(redis)
-    await live.take_over("me")
+    assert await live.claim("me")
     return live
 
 
@@ -163,22 +163,33 @@ async def test_a_redis_restored_from_an_older_file_begins_a_new_epoch(
     assert isinstance(await channels.read(FLOOR, Position("e1", 1)), Snapshot)
 
 
-async def test_only_the_projector_that_started_last_writes(channels: LiveChannels) -> None:
+async def test_one_projector_writes_until_it_lets_go(channels: LiveChannels) -> None:
     position = await begin(channels, {"a": b"1"})
-    await channels.take_over("other")
+    assert not await channels.claim("other")
+    with pytest.raises(FencedProjectorError):
+        await write(channels, {"a": b"2"}, position, owner="other")
+    await channels.release("other")
+    assert await channels.claim("me")
+    await channels.release("me")
+    assert await channels.claim("other")
     with pytest.raises(FencedProjectorError):
         await write(channels, {"a": b"2"}, position)
-    assert not await channels.claim("me")
     written = await write(channels, {"a": b"5"}, None, full=True, epoch="e2", owner="other")
     assert written == Written(Position("e2", 0))
+
+
+async def test_a_killed_projectors_lease_ends(channels: LiveChannels, redis: Redis) -> None:
+    assert 0 < await redis.ttl(live_channels.PROJECTOR) <= live_channels.OWNER_LIFETIME_S
+    await redis.delete(live_channels.PROJECTOR)
+    assert await channels.claim("other")
 
 
 async def test_a_write_wakes_whoever_listens(channels: LiveChannels) -> None:
     async with channels.listen(live_channels.WAKE) as messages:
         position = await begin(channels, {"a": b"1"})
-        assert await anext(messages) == FLOOR.encode()
+        assert await anext(messages) == (live_channels.WAKE, FLOOR.encode())
         await write(channels, {"a": b"2"}, position)
-        assert await anext(messages) == FLOOR.encode()
+        assert await anext(messages) == (live_channels.WAKE, FLOOR.encode())
 
 
 async def test_wanted_channels_are_known_to_a_projector_that_starts_later(

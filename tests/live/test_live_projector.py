@@ -58,6 +58,16 @@ async def live(pool: Pool, redis: Redis, clock: ShiftedClock) -> AsyncIterator[L
 
 
 @pytest.fixture
+async def standby(live: LiveProjector, pool: Pool, redis: Redis) -> AsyncIterator[LiveProjector]:
+    """A second projector beside `live`, which writes."""
+    await until(lambda: live.writes)
+    projector = LiveProjector(pool=pool, redis=redis, clock=SystemClock())
+    async with task_running(projector.run()):
+        await until(lambda: "writing" in projector.metrics)
+        yield projector
+
+
+@pytest.fixture
 def channels(redis: Redis) -> LiveChannels:
     return LiveChannels(redis)
 
@@ -205,27 +215,36 @@ async def test_what_depends_on_the_time_is_told_by_the_minute(
     await until_state(channels, BOARD, lambda state: state[M1]["pace"][-1] == 33)
 
 
-async def test_one_projector_writes_and_the_other_takes_over_when_it_is_gone(  # noqa: PLR0917 - fixtures
-    live: LiveProjector,
-    channels: LiveChannels,
-    pool: Pool,
-    redis: Redis,
-    rows: Rows,
-    factory: Factory,
-    monkeypatch: pytest.MonkeyPatch,
+async def test_one_projector_writes_and_the_other_passes_on_what_it_is_told(
+    standby: LiveProjector, channels: LiveChannels, rows: Rows, factory: Factory
 ) -> None:
-    monkeypatch.setattr("store.live_channels.OWNER_LIFETIME_S", 1)
-    await channels.want([BOARD])
+    assert not standby.writes
+    assert standby.health == (HealthState.OK, None)
+    await channels.want([BOARD, "order:SO-1"])
     await until_state(channels, BOARD, lambda state: M1 in state)
-    newer = LiveProjector(pool=pool, redis=redis, clock=SystemClock())
-    async with task_running(newer.run()):
-        await until(lambda: newer.metrics["deltas"] > 0)
-        live.machine_changed("plant-1", factory.m1)
-        await until(lambda: live.health[0] is HealthState.DEGRADED)
-        assert "stands by" in str(live.health[1])
-    await asyncio.sleep(1.2)
-    await live._sweep_once()
-    assert live.health == (HealthState.OK, None)
-    await rows.machine_state(factory.m1, reason="after the other")
-    live.machine_changed("plant-1", factory.m1)
-    await until_state(channels, BOARD, lambda state: state[M1]["reason"] == "after the other")
+    await until_state(channels, "order:SO-1", lambda state: "order" in state)
+    await rows.machine_state(factory.m1, reason="told to the other")
+    standby.machine_changed("plant-1", factory.m1)
+    await until_state(channels, BOARD, lambda state: state[M1]["reason"] == "told to the other")
+    await rows.run("UPDATE order_lines SET good_quantity = 9")
+    standby.order_changed("plant-1", factory.order)
+    await until_state(channels, "order:SO-1", lambda state: state["order"]["good_pieces"] == 9)
+    assert standby.metrics["writes"] == 0
+
+
+async def test_the_other_takes_over_when_the_first_is_gone(
+    pool: Pool, redis: Redis, channels: LiveChannels, rows: Rows, factory: Factory
+) -> None:
+    first = LiveProjector(pool=pool, redis=redis, clock=SystemClock())
+    second = LiveProjector(pool=pool, redis=redis, clock=SystemClock())
+    async with task_running(first.run()):
+        await channels.want([BOARD])
+        await until_state(channels, BOARD, lambda state: M1 in state)
+        running = asyncio.create_task(second.run())
+        await until(lambda: "writing" in second.metrics)
+        assert second.metrics["writing"] == 0
+    await rows.machine_state(factory.m1, reason="nobody was told")
+    await until_state(channels, BOARD, lambda state: state[M1]["reason"] == "nobody was told")
+    assert second.metrics["writing"] == 1
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

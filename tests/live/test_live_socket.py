@@ -146,19 +146,6 @@ async def test_LIVE_06_a_lost_redis_is_rebuilt_and_every_client_converges(  # no
     assert "snapshot" in [message["op"] for message in board.messages[1:]]
 
 
-async def test_a_new_projector_takes_over_and_clients_converge(
-    board: Client, pool: Pool, redis: Redis, rows: Rows, factory: Factory
-) -> None:
-    second = LiveProjector(pool=pool, redis=redis, clock=SystemClock())
-    async with task_running(second.run()):
-        await rows.progress(factory.operation, 5)
-        second.machine_changed("plant-1", factory.m1)
-        await board.until(lambda state: good_of(state) == 5)
-        await rows.progress(factory.operation, 6)
-        second.machine_changed("plant-1", factory.m1)
-        await board.until(lambda state: good_of(state) == 6)
-
-
 async def test_LIVE_07_a_socket_is_opened_by_a_ticket_once(server: Server) -> None:  # noqa: N802
     word = await server.ticket()
     async with server.client(word=word) as client:
