@@ -5,6 +5,7 @@ import { formatDuration } from "../i18n/format.ts";
 import { useT } from "../i18n/staff.tsx";
 import type { Channel } from "../live/channel.ts";
 import { useChannel, useChannelStatus, useEntry, useKeys, useLive, useStaleness } from "../live/react.tsx";
+import { useBlink } from "../ui/blink.ts";
 import { useSeconds } from "../ui/clock.ts";
 import { Empty, Forbidden, Skeleton } from "../ui/states.tsx";
 import { FloorHeader } from "./header.tsx";
@@ -17,12 +18,15 @@ const PAGE_MS = 15_000;
 /** A wall that runs for weeks starts afresh at night, when the floor is quietest. */
 const FRESH_AFTER_MS = 20 * 3_600_000;
 const FRESH_HOUR = 3;
+/** From so many machines on values change without a transition: something always moves anyway. */
+const CALM_FROM = 60;
 
 export function FloorPage(): ReactElement {
   const { site } = route.useParams();
   const wall = route.useSearch().wall === 1;
   const channel = useChannel(`floor:${site}`);
   const status = useChannelStatus(channel);
+  useBlink();
   return (
     <div className={wall ? "floor floor-wall" : "floor"}>
       <FloorHeader channel={channel} wall={wall} site={site} />
@@ -95,7 +99,7 @@ function Board({ channel, wall }: { channel: Channel; wall: boolean }): ReactEle
   }
   if (wall) return <Wall channel={channel} lines={lines} zone={zone} />;
   return (
-    <div className="lines">
+    <div className={lines.reduce((sum, line) => sum + line.machines.length, 0) > CALM_FROM ? "lines lines-calm" : "lines"}>
       {lines.map((line) => (
         <section key={line.key} className="line" aria-labelledby={`line-${line.key}`}>
           <LineHeading line={line} />
