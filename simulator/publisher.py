@@ -30,6 +30,7 @@ from contracts.telemetry import MAIN_SOURCE, Receipts
 from contracts.topics import ACK, PREFIX, ack_topic
 from runtime.clock import Clock, SystemClock
 from runtime.mqtt_url import parse_mqtt_url
+from simulator.connection import connected
 from simulator.outbox import Outgoing, PublisherOutbox, Queued
 
 _LOG = logging.getLogger(__name__)
@@ -274,8 +275,12 @@ class OutboxPublisher:
         pause_s = _FIRST_RETRY_S
         while True:
             try:
-                async with self._client() as client:
-                    client.pending_calls_threshold = 10 * self._window_messages
+                async with connected(
+                    self._address,
+                    client_id=self._client_id or f"publisher-{self._outbox.boot}",
+                    window_messages=self._window_messages,
+                    timeout_s=_TIMEOUT_S,
+                ) as client:
                     pause_s = _FIRST_RETRY_S
                     async with asyncio.TaskGroup() as tasks:
                         tasks.create_task(self._listen(client))
@@ -284,20 +289,6 @@ class OutboxPublisher:
                 _LOG.info("%s: %s", self._address, errors.exceptions[0])
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, _LAST_RETRY_S)
-
-    def _client(self) -> aiomqtt.Client:
-        return aiomqtt.Client(
-            self._address.host,
-            self._address.port,
-            username=self._address.username,
-            password=self._address.password,
-            identifier=self._client_id or f"publisher-{self._outbox.boot}",
-            clean_session=True,
-            timeout=_TIMEOUT_S,
-            keepalive=20,
-            max_inflight_messages=2 * self._window_messages,
-            tls_params=aiomqtt.TLSParameters() if self._address.tls else None,
-        )
 
     async def _listen(self, client: aiomqtt.Client) -> None:
         """Forget what the receipts cover."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 from uuid import uuid4
 
@@ -14,6 +13,7 @@ import aiomqtt
 import msgspec
 
 from runtime.mqtt_url import MqttAddress
+from simulator.connection import connected
 
 _LOG = logging.getLogger(__name__)
 
@@ -98,7 +98,12 @@ class InOrder:
         lost = False
         while True:
             try:
-                async with self._connected() as client:
+                async with connected(
+                    self._address,
+                    client_id=f"replay-{uuid4().hex[:12]}",
+                    window_messages=WINDOW,
+                    timeout_s=_TIMEOUT_S,
+                ) as client:
                     if lost:
                         self._progress.sent = min(await self._settled(), self._progress.sent)
                         lost = False
@@ -109,23 +114,6 @@ class InOrder:
                 _LOG.info("%s: %s", self._address, error)
                 self._give_up_when_still(f"the broker is away: {error}")
                 await asyncio.sleep(_RETRY_S)
-
-    @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[aiomqtt.Client]:
-        client = aiomqtt.Client(
-            self._address.host,
-            self._address.port,
-            username=self._address.username,
-            password=self._address.password,
-            identifier=f"replay-{uuid4().hex[:12]}",
-            timeout=_TIMEOUT_S,
-            keepalive=20,
-            max_inflight_messages=WINDOW,
-            tls_params=aiomqtt.TLSParameters() if self._address.tls else None,
-        )
-        client.pending_calls_threshold = 2 * WINDOW
-        async with client:
-            yield client
 
     async def _publish(self, client: aiomqtt.Client) -> None:
         while self._progress.sent < len(self._messages):
