@@ -28,7 +28,7 @@ def printed(up: UpProcess, beginning: str) -> str:
 def test_machines_count_people_sign_in_a_customer_sees_and_it_is_there_again(
     data_dir: Path,
 ) -> None:
-    with up_process(data_dir, "demo") as up:
+    with up_process(data_dir, "demo", settings={"GEMBA_SPEED": "20"}) as up:
         up.wait_running(SERVED | {"simulator"})
         site = get(up, "/v1/sites")["items"][0]["code"]
         assert get(up, f"/v1/machines?site={site}")["total"] == 6
