@@ -19,7 +19,7 @@ def states(stack: Stack) -> dict[str, str]:
 
 
 class TestLoading:
-    def test_loading_again_changes_nothing(self, stack: Stack) -> None:
+    def test_loading_again_changes_nothing_and_who_may_not_is_told_so(self, stack: Stack) -> None:
         first = load(stack.url, stack.token())
         second = load(stack.url, stack.token("planner"))
         assert (first.created, second.created) == (10, 0)
@@ -30,8 +30,6 @@ class TestLoading:
         answer = httpx.get(f"{stack.url}/v1/tracking/{link}")
         assert answer.is_success
         assert answer.json()["number"] == second.tracked_order
-
-    def test_who_may_not_is_told_so(self, stack: Stack) -> None:
         with pytest.raises(DemoError, match="403"):
             load(stack.url, stack.token("viewer"))
 
