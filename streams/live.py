@@ -52,7 +52,6 @@ from store.live_floor import read_site
 from streams.consumption import Message
 from streams.projections import (
     REFRESH_S,
-    WORK_INTERVAL_S,
     Changes,
     Due,
     Projection,
@@ -60,6 +59,7 @@ from streams.projections import (
     SiteCache,
     resolve,
 )
+from streams.watched import ORDER_KINDS, Watched
 
 _GAP_S: Final = 0.02
 """Rounds of reading begin at least this far apart, so that channels share a round."""
@@ -67,7 +67,6 @@ _SWEEP_S: Final = 10.0
 _HOLD_S: Final = 1.0
 _BACK_OFF_S: Final = (0.2, 0.5, 1.0, 2.0)
 _AWAY: Final = (RedisError, OSError, psycopg.OperationalError, psycopg_pool.PoolTimeout)
-_ORDER_KINDS: Final = (ChannelKind.ORDER, ChannelKind.TRACKING)
 Mark: TypeAlias = tuple[str, str, int]
 """What changed: its kind, its site, its id."""
 _log = logging.getLogger(__name__)
@@ -96,13 +95,7 @@ class LiveProjector:
         self._owned = False
         self._elsewhere: set[Mark] = set()
         self._forward = asyncio.Event()
-        self._projections: dict[str, Projection] = {}
-        self._expires: dict[str, float] = {}
-        self._new: set[str] = set()
-        self._by_machine: dict[int, Projection] = {}
-        self._by_order: dict[int, set[Projection]] = defaultdict(set)
-        self._by_site: dict[str, set[Projection]] = defaultdict(set)
-        self._sites: dict[str, SiteCache] = {}
+        self._watched = Watched()
         self._refreshed = -math.inf
         self._wake = asyncio.Event()
         self._troubles: dict[str, str] = {}
@@ -112,70 +105,43 @@ class LiveProjector:
 
     def machine_changed(self, site: str, machine_id: int) -> None:
         """A machine's committed rows changed."""
-        if not self._owned:
-            self._pass_on(("machine", site, machine_id))
-        projection = self._by_machine.get(machine_id)
-        if projection is not None:
-            projection.mark(machine_id)
-            self._wake.set()
-        for floor in self._by_site.get(site, ()):
-            if floor.kind is ChannelKind.FLOOR:
-                floor.mark(machine_id)
-                self._wake.set()
+        self._told(("machine", site, machine_id))
 
     def order_changed(self, site: str, order_id: int) -> None:
         """An order's committed rows (or those of its operations) changed."""
-        if not self._owned:
-            self._pass_on(("order", site, order_id))
-        for projection in self._by_order.get(order_id, ()):
-            projection.mark(order_id)
-            self._wake.set()
-        cache = self._sites.get(site)
-        if cache is not None:
-            cache.counts_changed()
+        self._told(("order", site, order_id))
 
     def work_changed(self, site: str) -> None:
         """Work was planned, released, changed or cancelled: tiles, queues and counts may differ."""
-        if not self._owned:
-            self._pass_on(("work", site, 0))
-        cache = self._sites.get(site)
-        if cache is not None:
-            cache.work_changed()
-        for projection in self._by_site.get(site, ()):
-            if projection.kind not in _ORDER_KINDS:
-                projection.mark_all(gap_s=WORK_INTERVAL_S)
-                self._wake.set()
+        self._told(("work", site, 0))
 
     def dead_letters_changed(self, site: str) -> None:
         """Dead letters were stored or replayed."""
-        if not self._owned:
-            self._pass_on(("dead_letters", site, 0))
-        cache = self._sites.get(site)
-        if cache is not None:
-            cache.counts_changed()
-        for projection in self._by_site.get(site, ()):
-            if projection.kind is ChannelKind.FLOOR:
-                projection.mark_extra()
-                self._wake.set()
+        self._told(("dead_letters", site, 0))
 
-    def _pass_on(self, mark: Mark) -> None:
-        self._elsewhere.add(mark)
-        self._forward.set()
+    def _told(self, mark: Mark) -> None:
+        if self._owned:
+            self._note(mark)
+        else:
+            self._elsewhere.add(mark)
+            self._forward.set()
 
-    def _hear(self, marks: bytes) -> None:
-        """What another projector was told. Who does not write does not listen."""
-        if not self._owned:
-            return
-        for what, site, subject in msgspec.json.decode(marks, type=list[Mark]):
-            match what:
-                case "machine":
-                    self.machine_changed(site, subject)
-                case "order":
-                    self.order_changed(site, subject)
-                case "work":
-                    self.work_changed(site)
-                case _:
-                    self.dead_letters_changed(site)
+    def _note(self, mark: Mark) -> None:
+        what, site, subject = mark
+        match what:
+            case "machine":
+                concerned = self._watched.machine_changed(site, subject)
+            case "order":
+                concerned = self._watched.order_changed(site, subject)
+            case "work":
+                concerned = self._watched.work_changed(site)
+            case "dead_letters":
+                concerned = self._watched.dead_letters_changed(site)
+            case _:
+                self._watched.mark_all()
+                concerned = True
+        if concerned:
+            self._wake.set()
 
     async def handle(self, batch: Sequence[Message]) -> None:
         """Mark what a batch of events names (topics FLOOR, PROGRESS, ORDERS, DEAD_LETTERS).
@@ -253,14 +219,14 @@ class LiveProjector:
         owned = await self._channels.claim(self._owner)
         if owned and not self._owned:
             self._elsewhere.clear()
-            self._mark_all()
+            self._watched.mark_all()
+        elif self._owned and not owned:
+            # What was told here while the lease was lost unnoticed has reached nobody.
+            self._elsewhere.add(("all", "", 0))
+            self._forward.set()
         self._owned = owned
         self.metrics["writing"] = float(owned)
         self._wake.set()
-
-    def _mark_all(self) -> None:
-        for projection in self._projections.values():
-            projection.mark_all()
 
     async def _pass_marks_on(self) -> None:
         """Pass on what this projector was told while another one writes."""
@@ -284,27 +250,25 @@ class LiveProjector:
             try:
                 async with self._channels.listen(WANTS, MARKS) as messages:
                     self._want(await self._channels.wanted())
-                    self._mark_all()
+                    self._watched.mark_all()
                     self._well("wants")
                     failures = 0
                     self._wake.set()
                     async for name, message in messages:
                         if name == WANTS:
                             self._want(msgspec.json.decode(message, type=list[str]))
-                        else:
-                            self._hear(message)
+                        elif self._owned:
+                            for mark in msgspec.json.decode(message, type=list[Mark]):
+                                self._note(mark)
             except (RedisError, OSError, msgspec.DecodeError) as error:
                 await self._trouble("wants", error, failures)
                 failures += 1
 
     def _want(self, names: Iterable[str]) -> None:
         """Note that channels are watched."""
-        until = self._clock.monotonic() + WANT_LIFETIME_S
-        for name in names:
-            self._expires[name] = until
-            if name not in self._projections:
-                self._new.add(name)
-                self._wake.set()
+        self._watched.want(names, self._clock.monotonic() + WANT_LIFETIME_S)
+        if self._watched.new:
+            self._wake.set()
 
     async def _sweep(self) -> None:
         """Keep what is watched, forget what is not, refresh by the minute."""
@@ -323,40 +287,18 @@ class LiveProjector:
         now = self._clock.monotonic()
         if now - self._refreshed >= REFRESH_S:
             self._refreshed = now
-            self._mark_all()
+            self._watched.mark_all()
             self._well("views")
-        gone = [name for name, until in self._expires.items() if until <= now]
+        gone = [name for name, until in self._watched.expires.items() if until <= now]
         if gone:
             still = await self._channels.wanted()
             self._want(name for name in gone if name in still)
             dropped = [name for name in gone if name not in still]
             for name in dropped:
-                self._forget(name)
+                self._watched.forget(name)
             await self._channels.drop(dropped)
-        await self._channels.keep(self._projections)
+        await self._channels.keep(self._watched.names)
         self._wake.set()
-
-    def _add(self, projection: Projection) -> None:
-        self._projections[projection.name] = projection
-        self._by_site[projection.site].add(projection)
-        if projection.kind is ChannelKind.MACHINE:
-            self._by_machine[projection.subject] = projection
-        elif projection.kind in _ORDER_KINDS:
-            self._by_order[projection.subject].add(projection)
-
-    def _forget(self, name: str) -> None:
-        self._expires.pop(name, None)
-        self._new.discard(name)
-        projection = self._projections.pop(name, None)
-        if projection is None:
-            return
-        self._by_site[projection.site].discard(projection)
-        if projection.kind is ChannelKind.MACHINE:
-            self._by_machine.pop(projection.subject, None)
-        elif projection.kind in _ORDER_KINDS:
-            self._by_order[projection.subject].discard(projection)
-            if not self._by_order[projection.subject]:
-                del self._by_order[projection.subject]
 
     async def _project(self) -> None:
         """Read and write what is due, round by round."""
@@ -369,10 +311,9 @@ class LiveProjector:
                 self._well("projection")
                 failures = 0
             except FencedProjectorError:
-                self._owned = False
                 await self._reclaim()
             except _AWAY as error:
-                self._mark_all()
+                self._watched.mark_all()
                 await self._trouble("projection", error, failures)
                 failures += 1
             took = self._clock.monotonic() - began
@@ -385,8 +326,8 @@ class LiveProjector:
             self._wake.clear()
             wait_s = math.inf
             if self._owned:
-                due = min((p.due_at() for p in self._projections.values()), default=math.inf)
-                wait_s = -math.inf if self._new else due - self._clock.monotonic()
+                due = min((projection.due_at() for projection in self._watched), default=math.inf)
+                wait_s = -math.inf if self._watched.new else due - self._clock.monotonic()
             if wait_s <= 0:
                 return
             with contextlib.suppress(TimeoutError):
@@ -394,7 +335,7 @@ class LiveProjector:
 
     async def _reclaim(self) -> None:
         """Redis forgot who writes, or another projector does."""
-        self._mark_all()
+        self._watched.mark_all()
         try:
             await self._claim()
         except (RedisError, OSError) as error:
@@ -402,15 +343,15 @@ class LiveProjector:
 
     async def _round(self, now: float) -> None:
         """Read and write everything that is due."""
-        if self._new:
+        if self._watched.new:
             # Names that fail here are said again by whoever watches.
-            names, self._new = self._new, set()
+            names, self._watched.new = self._watched.new, set()
             async with self._pool.connection() as connection:
                 for found in await resolve(connection, _parsed(names)):
-                    self._add(found)
+                    self._watched.add(found)
         due = [
             (projection, projection.take(now))
-            for projection in self._projections.values()
+            for projection in self._watched
             if projection.due_at() <= now
         ]
         try:
@@ -432,7 +373,7 @@ class LiveProjector:
                 _log.exception("live projector: the view of %s failed", projection.name)
                 self._troubles["views"] = f"the view of {projection.name} failed; see the log"
                 self.metrics["failed_views"] += 1
-                self._forget(projection.name)
+                self._watched.forget(projection.name)
 
     async def _flush(self, due: Sequence[tuple[Projection, Due]]) -> None:
         async with self._pool.connection() as connection:
@@ -445,7 +386,7 @@ class LiveProjector:
     ) -> dict[str, Changes]:
         """The rows of all that is due: one reading per site and kind."""
         reading = Reading(connection, now_ms=self._clock.now_ms(), clock=self._clock)
-        orders = [each for each, _ in due if each.kind in _ORDER_KINDS]
+        orders = [each for each, _ in due if each.kind in ORDER_KINDS]
         machines = [(each, what) for each, what in due if each.kind is ChannelKind.MACHINE]
         changes: dict[str, Changes] = {}
         for floor, what in due:
@@ -464,9 +405,9 @@ class LiveProjector:
         site = await read_site(connection, code)
         if site is None:
             raise LookupError(f"site {code!r} is gone")
-        cache = self._sites.get(code)
+        cache = self._watched.sites.get(code)
         if cache is None or cache.site != site:
-            cache = self._sites[code] = SiteCache(site)
+            cache = self._watched.sites[code] = SiteCache(site)
         return cache
 
     async def _write(self, projection: Projection, due: Due, changes: Changes) -> None:
@@ -476,7 +417,7 @@ class LiveProjector:
             changes,
             owner=self._owner,
             expected=projection.position,
-            full=due.full or projection.kind in _ORDER_KINDS,
+            full=due.full or projection.kind in ORDER_KINDS,
             fresh_epoch=uuid.uuid4().hex,
         )
         self.metrics["writes"] += 1

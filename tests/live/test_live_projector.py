@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from live_rows import M1, Factory, Record, Rows
+from live_rows import M1, Factory, Record, Rows, small_factory
 from live_stack import PATIENCE_S, task_running
 from redis.asyncio import Redis
 
@@ -248,3 +248,18 @@ async def test_the_other_takes_over_when_the_first_is_gone(
     assert second.metrics["writing"] == 1
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_what_was_told_while_the_lease_was_lost_reaches_the_new_holder(
+    standby: LiveProjector, live: LiveProjector, channels: LiveChannels, rows: Rows, redis: Redis
+) -> None:
+    await small_factory(rows)
+    await channels.want([BOARD])
+    await until_state(channels, BOARD, lambda state: M1 in state)
+    await redis.set("gemba:live:projector", standby._owner, ex=60)
+    await until(lambda: standby.writes)
+    await rows.run("UPDATE machine_states SET reason = 'in between'")
+    machine_id = await rows.one("SELECT machine_id FROM machine_states")
+    live.machine_changed("plant-1", machine_id)
+    await until_state(channels, BOARD, lambda state: state[M1]["reason"] == "in between")
+    await until(lambda: not live.writes)
