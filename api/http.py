@@ -1,10 +1,12 @@
-"""Headers that every answer carries."""
+"""What holds for every request and answer: the size of bodies, the headers of answers."""
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Final
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _EVERYWHERE: Final = {
@@ -54,3 +56,31 @@ class ProtectAnswers:
             await send(message)
 
         await self._app(scope, receive, protect)
+
+
+class LimitBodies:
+    """ASGI middleware: a body that is too large is not read to its end."""
+
+    def __init__(self, app: ASGIApp, most_bytes: int) -> None:
+        self._app = app
+        self._most_bytes = most_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on; whoever reads too much of the body meets a 413."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        declared = Headers(scope=scope).get("content-length", "")
+        size = int(declared) if declared.isdecimal() else 0
+        taken = 0
+
+        async def limited() -> Message:
+            nonlocal taken
+            if size <= self._most_bytes:
+                message = await receive()
+                taken += len(message.get("body", b""))
+                if taken <= self._most_bytes:
+                    return message
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+        await self._app(scope, limited, send)

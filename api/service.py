@@ -20,7 +20,7 @@ from api.customers import endpoints as customers
 from api.dead_letters import endpoints as dead_letters
 from api.health import endpoints as health
 from api.health.service import keep_reporting, prepare_topics
-from api.http import ProtectAnswers
+from api.http import LimitBodies, ProtectAnswers
 from api.ingest import endpoints as ingest
 from api.items import endpoints as items
 from api.live import endpoint as live
@@ -92,13 +92,13 @@ def build(settings: ApiSettings, *, clock: Clock | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        max_body_size=_MAX_BODY_BYTES,
         redirect_slashes=False,
         separate_input_output_schemas=False,
         responses={"default": {"model": errors.Problem, "description": "A problem (RFC 9457)."}},
     )
     app.state.context = context
     errors.install(app)
+    app.add_middleware(LimitBodies, most_bytes=_MAX_BODY_BYTES)
     app.add_middleware(errors.ErrorBoundary)
     app.add_middleware(MeasureRequests, metrics=context.metrics)
     app.add_middleware(ProtectAnswers)

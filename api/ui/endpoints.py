@@ -20,6 +20,7 @@ STAFF_PAGES: Final = (
     "/orders/{rest:path}",
     "/floor",
     "/floor/{rest:path}",
+    "/dead-letters",
     "/terminal",
     "/terminal/{rest:path}",
 )
@@ -39,7 +40,7 @@ class _HashedFiles(StaticFiles):
 
 
 def mount(app: FastAPI, ui_dir: Path) -> None:
-    """Serve the built pages. Pages that are not built yet answer 404 until they are."""
+    """Serve the pages that are built; the others answer 404."""
     folder = ui_dir.resolve()
 
     async def staff_page() -> Response:
@@ -53,7 +54,8 @@ def mount(app: FastAPI, ui_dir: Path) -> None:
     app.add_api_route(
         CUSTOMER_PAGE, customer_page, methods=["GET", "HEAD"], include_in_schema=False
     )
-    app.mount("/assets", _HashedFiles(directory=folder / "assets", check_dir=False))
+    if (folder / "assets").is_dir():
+        app.mount("/assets", _HashedFiles(directory=folder / "assets"))
     if folder.is_dir():
         for entry in sorted(folder.iterdir()):
             if entry.is_file() and entry.suffix != ".html":

@@ -512,9 +512,7 @@ class TestCatalogue:
         steps = [{"number": 5, "name": "Cut", "machine": MACHINE, "cycle_ms": 9}]
         body = {"name": "Bracket B", "routings": [{"site": SITE, "steps": steps}]}
         answer = await plant.put("/v1/items/bracket", json=body)
-        assert answer.json()["routings"] == [
-            {"site": SITE, "steps": [{**steps[0], "setup_ms": 0}]}
-        ]
+        assert answer.json()["routings"] == [{"site": SITE, "steps": [{**steps[0], "setup_ms": 0}]}]
 
     async def test_a_step_stands_on_a_machine_of_its_site(self, plant: httpx.AsyncClient) -> None:
         steps = [{"number": 5, "name": "Cut", "machine": MACHINE, "cycle_ms": 9}]
