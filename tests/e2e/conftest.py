@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,8 +17,21 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     yield from _running(tmp_path_factory.mktemp("e2e"), "amqtt")
 
 
-def _running(folder: Path, broker: str) -> Iterator[Installation]:
-    installation = Installation(folder / "var", broker=broker)
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """The demo, at work."""
+    yield from _running(tmp_path_factory.mktemp("demo"), "amqtt", command="demo")
+
+
+@pytest.fixture(scope="session")
+def demo_password(demo: Installation) -> str:
+    """The demo supervisor's password, which `gemba demo` printed."""
+    users = json.loads((demo.data_dir / "secrets" / "demo-users.json").read_text())
+    return str(users["supervisor"])
+
+
+def _running(folder: Path, broker: str, *, command: str = "up") -> Iterator[Installation]:
+    installation = Installation(folder / "var", broker=broker, command=command)
     asyncio.run(installation.start())
     try:
         yield installation

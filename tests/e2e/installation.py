@@ -42,10 +42,11 @@ async def eventually(
 
 
 class Installation:
-    """`gemba up` on a data directory of its own."""
+    """`gemba up` (or `demo`) on a data directory of its own."""
 
-    def __init__(self, data_dir: Path, *, broker: str) -> None:
+    def __init__(self, data_dir: Path, *, broker: str, command: str = "up") -> None:
         self.data_dir = data_dir
+        self._command = command
         self._environment = {
             name: value for name, value in os.environ.items() if not name.startswith("GEMBA_")
         } | {
@@ -59,7 +60,7 @@ class Installation:
         log = self.data_dir.parent / "up.log"
         with log.open("ab") as out:
             self._process = subprocess.Popen(  # noqa: ASYNC220 - started once, does not block
-                [sys.executable, "-m", "launch", "up"],
+                [sys.executable, "-m", "launch", self._command],
                 env=self._environment,
                 stdout=out,
                 stderr=out,
@@ -99,7 +100,7 @@ class Installation:
         ) as client:
             yield client
 
-    async def gemba(self, *arguments: str) -> tuple[int, str]:
+    async def gemba(self, *arguments: str, stdin: str = "") -> tuple[int, str]:
         """Run a command of the installation; exit code and what it printed."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -107,10 +108,11 @@ class Installation:
             "launch",
             *arguments,
             env=self._environment,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        out, _ = await process.communicate()
+        out, _ = await process.communicate(stdin.encode())
         return process.returncode or 0, out.decode()
 
     async def _ready(self) -> bool:

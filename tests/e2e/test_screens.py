@@ -1,0 +1,223 @@
+"""A counted piece on its way to the screens: `mosquitto_pub` and an operator's touch."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import pytest_asyncio
+from installation import Installation
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+SITE = "screens"
+MACHINE = f"{SITE}/cutting/line-1/press-1"
+PASSWORD = "a long enough password"
+GENEROUS_MS = 60_000
+IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
+
+pytestmark = [
+    pytest.mark.chromium,
+    pytest.mark.timeout(300),
+    # An event loop for all of them: the browser is started once.
+    pytest.mark.asyncio(loop_scope="module"),
+]
+
+
+@pytest.fixture(scope="module")
+def order(installation: Installation) -> dict[str, Any]:
+    """An order for 40 brackets on one press, released, with a tracking link."""
+    return asyncio.run(_order(installation))
+
+
+async def _order(installation: Installation) -> dict[str, Any]:
+    for name, role in (("olga", "operator"), ("sven", "supervisor")):
+        code, said = await installation.gemba(
+            "user", "add", name, "--role", role, "--password-stdin", stdin=PASSWORD
+        )
+        assert code == 0, said
+    due = datetime.now(UTC) + timedelta(hours=4)
+    async with installation.api() as api:
+        for path, body in (
+            (f"sites/{SITE}", {"name": "Screens", "time_zone": "Europe/Warsaw"}),
+            (f"machines/{MACHINE}", {"name": "Press 1", "position": 1}),
+            ("customers/acme", {"name": "Acme Ltd"}),
+            (
+                "items/bracket",
+                {
+                    "name": "Bracket A",
+                    "unit": "pcs",
+                    "routings": [
+                        {
+                            "site": SITE,
+                            "steps": [
+                                {
+                                    "number": 10,
+                                    "name": "Press",
+                                    "machine": MACHINE,
+                                    "cycle_ms": 2000,
+                                    "setup_ms": 0,
+                                }
+                            ],
+                        }
+                    ],
+                },
+            ),
+        ):
+            answer = await api.put(f"/v1/{path}", json=body)
+            assert answer.is_success, answer.text
+        line = {"item": "bracket", "quantity": 40, "due_at": due.isoformat()}
+        answer = await api.post(
+            "/v1/orders",
+            json={"site": SITE, "customer": "acme", "release": True, "lines": [line]},
+        )
+        assert answer.status_code == 201, answer.text
+        order: dict[str, Any] = answer.json()
+        answer = await api.post(f"/v1/orders/{order['number']}/tracking-links", json={})
+        assert answer.is_success, answer.text
+        return order | {"link": answer.json()["url"]}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=shutil.which("chromium"),
+            args=[
+                "--no-sandbox",  # CI is root
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+            ],
+        )
+        yield browser
+        await browser.close()
+
+
+async def _page(browser: Browser, *, phone: bool = False, language: str = "en") -> Page:
+    size = {"width": 390, "height": 844} if phone else {"width": 1920, "height": 1080}
+    context = await browser.new_context(viewport=size, locale=language)  # type: ignore[arg-type] # playwright's TypedDict
+    page = await context.new_page()
+    page.set_default_timeout(GENEROUS_MS)
+    return page
+
+
+async def _sign_in(page: Page, installation: Installation, name: str) -> None:
+    await page.goto(f"{installation.addresses.http_url}/login")
+    await page.fill("input[name=name]", name)
+    await page.fill("input[name=password]", PASSWORD)
+    await page.click("button[type=submit]")
+    await page.wait_for_url("**/floor/**")
+
+
+async def _publish(installation: Installation, kind: str, body: str) -> None:
+    """What a person at a shell would type."""
+    url = urlsplit(installation.addresses.machine_mqtt_url)
+    program = shutil.which("mosquitto_pub")
+    assert program is not None
+    process = await asyncio.create_subprocess_exec(
+        program,
+        *("-h", str(url.hostname), "-p", str(url.port), "-q", "1"),
+        *("-u", str(url.username), "-P", str(url.password), "-i", "shell"),
+        *("-t", f"gemba/v1/{MACHINE}/{kind}", "-m", body),
+        stderr=subprocess.PIPE,
+    )
+    _, said = await process.communicate()
+    assert process.returncode == 0, said
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
+
+
+@pytest.mark.mosquitto
+async def test_a_touch_starts_the_operation_and_every_screen_follows_the_machine(
+    installation: Installation, browser: Browser, order: dict[str, Any]
+) -> None:
+    base = installation.addresses.http_url
+    terminal = await _page(browser)
+    await _sign_in(terminal, installation, "olga")
+    await terminal.goto(f"{base}/terminal/{MACHINE}")
+    await terminal.get_by_test_id("start").first.click()
+    await expect(terminal.get_by_test_id("pause")).to_be_visible(timeout=GENEROUS_MS)
+
+    board = await _page(browser)
+    await _sign_in(board, installation, "sven")
+    await board.goto(f"{base}/floor/{SITE}")
+    customer = await _page(browser, phone=True, language="zh-CN")
+    await customer.goto(order["link"])
+    details = await _page(browser)
+    await _sign_in(details, installation, "sven")
+    await details.goto(f"{base}/orders/{order['number']}")
+
+    good = board.get_by_test_id(f"tile-{MACHINE}").get_by_test_id("good")
+    await expect(good).to_have_text("0", timeout=GENEROUS_MS)
+    for seq, (pieces, total) in enumerate([(7, "7"), (5, "12")]):
+        body = f'{{"t":"{_now()}","boot":"shell","seq":{seq},"good":{pieces}}}'
+        await _publish(installation, "count", body)
+        await expect(good).to_have_text(total, timeout=GENEROUS_MS)
+        await expect(details.get_by_test_id("order-good")).to_contain_text(
+            total, timeout=GENEROUS_MS
+        )
+        await expect(customer.get_by_test_id("tracking-good")).to_contain_text(
+            total, timeout=GENEROUS_MS
+        )
+    text = await customer.locator("body").inner_text()
+    assert "Press 1" not in text
+    assert MACHINE not in text
+
+    await terminal.get_by_test_id("pause").click()
+    await expect(terminal.get_by_test_id("resume")).to_be_visible(timeout=GENEROUS_MS)
+
+
+@pytest.mark.mosquitto
+async def test_a_refused_message_is_seen_with_its_reason(
+    installation: Installation, browser: Browser, order: dict[str, Any]
+) -> None:
+    assert order["number"]
+    await _publish(
+        installation, "count", '{"t":"1999-01-01T00:00:00Z","boot":"x","seq":0,"good":1}'
+    )
+    page = await _page(browser)
+    await _sign_in(page, installation, "sven")
+    await page.goto(f"{installation.addresses.http_url}/dead-letters")
+    await expect(page.get_by_text("before 2000-01-01").first).to_be_visible(timeout=GENEROUS_MS)
+
+
+async def test_the_demo_factory_fills_the_board(
+    demo: Installation, browser: Browser, demo_password: str
+) -> None:
+    page = await _page(browser)
+    await page.goto(f"{demo.addresses.http_url}/login")
+    await page.fill("input[name=name]", "supervisor")
+    await page.fill("input[name=password]", demo_password)
+    await page.click("button[type=submit]")
+    await page.wait_for_url("**/floor/**")
+    running = page.locator("[data-testid^='tile-'][data-state='running']")
+    await expect(running).not_to_have_count(0, timeout=GENEROUS_MS)
+    tiles = page.locator("[data-testid^='tile-']")
+    await expect(tiles).to_have_count(6, timeout=GENEROUS_MS)
+    before = await page.get_by_test_id("good").all_inner_texts()
+
+    async def moved() -> bool:
+        return await page.get_by_test_id("good").all_inner_texts() != before
+
+    for _ in range(600):
+        if await moved():
+            break
+        await asyncio.sleep(0.1)
+    assert await moved(), f"no figure on the board moved within a minute: {before}"
+    if os.environ.get("GEMBA_SCREENSHOTS"):
+        await asyncio.sleep(20.0)  # a board with some history is a better picture
+        IMAGES.mkdir(exist_ok=True)
+        await page.screenshot(path=IMAGES / "board.png")
