@@ -52,6 +52,11 @@ async def receipts_of(
     raise AssertionError("the connection ended")
 
 
+def arrived(database_url: str) -> int:
+    """How many messages are in the log. (A bundle may repeat: its ids tell.)"""
+    return len({one.arrival.id for one in logged(database_url)})
+
+
 async def publish_all(url: str, messages: list[tuple[str, bytes]]) -> None:
     async with client(url) as publisher:
         for topic, payload in messages:
@@ -72,7 +77,7 @@ class TestReceiving:
             ("gemba/v1/plant-1/nonsense", GARBAGE),
         ]
         await publish_all(mqtt_broker.machine_url, messages)
-        wait_until(lambda: len(logged(database_url)) >= len(messages), "everything in the log")
+        wait_until(lambda: arrived(database_url) >= len(messages), "everything in the log")
         found = logged(database_url)
         assert sorted((one.topic, one.arrival.payload) for one in found) == sorted(messages)
         for one in found:
@@ -89,7 +94,7 @@ class TestReceiving:
         make_gateway()
         payload = b'{"boot":"b","seq":3,"x":"' + b"y" * 300_000 + b'"}'
         await publish_all(mqtt_broker.machine_url, [(count_topic(MACHINES[0]), payload)])
-        wait_until(lambda: len(logged(database_url)) == 1, "it is in the log")
+        wait_until(lambda: arrived(database_url) == 1, "it is in the log")
         (one,) = logged(database_url)
         assert one.arrival.size == len(payload)
         assert one.arrival.payload == payload[: 256 * 1024]
@@ -106,7 +111,7 @@ class TestReceiving:
             mqtt_broker.machine_url,
             [(count_topic(machine), b'{"boot":"b1","seq":%d}' % n) for n in numbers],
         )
-        wait_until(lambda: len(logged(database_url)) == len(numbers), "everything in the log")
+        wait_until(lambda: arrived(database_url) == len(numbers), "everything in the log")
         wait_until(lambda: gateway.metric("receipts") >= 1, "a receipt is out")
         gateway.kill()
         gateway.start()
@@ -114,7 +119,7 @@ class TestReceiving:
         await publish_all(
             mqtt_broker.machine_url, [(count_topic(machine), b'[{"boot":"b1","seq":8},{"x":1}]')]
         )
-        wait_until(lambda: len(logged(database_url)) == len(numbers) + 1, "the last in the log")
+        wait_until(lambda: arrived(database_url) == len(numbers) + 1, "the last in the log")
 
         receipts = await receipts_of(mqtt_broker, machine, seq=9)
         assert receipts.gateway == logged(database_url)[0].gateway
@@ -132,8 +137,8 @@ class TestReceiving:
         )
         assert gateway.stop() == 0
         gateway.start()
-        wait_until(lambda: len(logged(database_url)) >= 50, "everything in the log")
-        assert len({one.arrival.id for one in logged(database_url)}) == 50
+        wait_until(lambda: arrived(database_url) >= 50, "everything in the log")
+        assert arrived(database_url) == 50
 
 
 class TestKills:
@@ -166,7 +171,7 @@ class TestKills:
             for seq in range(len(range(index, objects, len(MACHINES))))
         }
 
-        def arrived() -> set[tuple[str, int]]:
+        def numbers() -> set[tuple[str, int]]:
             return {
                 ("/".join(one.topic.split("/")[2:6]), each["seq"])
                 for one in logged(database_url)
@@ -174,8 +179,8 @@ class TestKills:
                 if each["boot"] == boot
             }
 
-        wait_until(lambda: arrived() >= wanted, "every number in the log")
-        assert arrived() == wanted
+        wait_until(lambda: numbers() >= wanted, "every number in the log")
+        assert numbers() == wanted
         for machine in MACHINES:
             top = max(seq for path, seq in wanted if path == machine)
             (receipt,) = (await receipts_of(mqtt_broker, machine, seq=top)).publishers
@@ -201,7 +206,7 @@ class TestKills:
                     gateway.kill()
                     await asyncio.sleep(0.2)
                     gateway.start()
-        wait_until(lambda: len(logged(database_url)) >= messages, "every message in the log")
+        wait_until(lambda: arrived(database_url) >= messages, "every message in the log")
         gateway.wait_connected()
         rows = {(one.arrival.id, one.arrival.payload) for one in logged(database_url)}
         assert sorted(payload for _, payload in rows) == sorted(
@@ -226,9 +231,7 @@ class TestKills:
             gateway.start()
             gateway.wait_connected()
         total = 3 * 20 * len(MACHINES)
-        wait_until(
-            lambda: len({one.arrival.id for one in logged(database_url)}) >= total, "all in the log"
-        )
+        wait_until(lambda: arrived(database_url) >= total, "all in the log")
         highest: dict[int, int] = {}
         kept = 0
         for one in logged(database_url):
@@ -252,7 +255,7 @@ class TestTrouble:
             wait_until(lambda: gateway.metric("waiting") == 30, "the outbox keeps them")
             (receipt,) = (await receipts_of(mqtt_broker, MACHINES[0])).publishers
             assert receipt.first == 0
-        wait_until(lambda: len(logged(database_url)) >= 30, "everything in the log")
+        wait_until(lambda: arrived(database_url) >= 30, "everything in the log")
         wait_until(lambda: gateway.metric("waiting") == 0, "the outbox is empty")
 
     async def test_an_unreachable_database_is_told_with_the_number_of_messages(
@@ -300,7 +303,7 @@ class TestTrouble:
             await publish_all(
                 mqtt_broker.machine_url, [("gemba/v1/plant-1/x", one) for one in payloads[60:]]
             )
-        wait_until(lambda: len(logged(database_url)) >= len(payloads), "everything in the log")
+        wait_until(lambda: arrived(database_url) >= len(payloads), "everything in the log")
 
         def well() -> bool:
             said = gateway.health()
@@ -322,7 +325,7 @@ class TestTrouble:
         gateway.redis_url = f"redis://127.0.0.1:{unused_port}"
         gateway.start()
         await publish_all(mqtt_broker.machine_url, [(count_topic(MACHINES[0]), GARBAGE)])
-        wait_until(lambda: len(logged(database_url)) == 1, "it is in the log")
+        wait_until(lambda: arrived(database_url) == 1, "it is in the log")
 
     async def test_a_second_gateway_on_the_same_outbox_is_refused(
         self, make_gateway: GatewayFactory
