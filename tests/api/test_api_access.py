@@ -367,11 +367,11 @@ class TestSiteLimits:
         ):
             answer = await there.request(method, path, json=body)
             assert answer.status_code == 404, (method, path, answer.text)
-        for path, body in (
+        for path, new in (
             ("/v1/orders", {**order, "external_source": "x", "external_id": "1"}),
             ("/v1/work-orders", {"site": SITE, "number": "W", "operations": [{"number": 1}]}),
         ):
-            answer = await there.post(path, json=body)
+            answer = await there.post(path, json=new)
             assert answer.status_code == 422, answer.text
             assert answer.json()["errors"][0]["field"] == "site"
 

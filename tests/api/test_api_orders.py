@@ -112,33 +112,30 @@ class TestTakingIn:
             told
         ]
 
-    @pytest.mark.parametrize(
-        ("changes", "field"),
-        [
+    async def test_names_the_field_that_is_wrong(self, plant: httpx.AsyncClient) -> None:
+        line = {"item": "bracket", "quantity": 1}
+        for changes, field in (
             ({"site": "nowhere"}, "site"),
             ({"customer": "nobody"}, "customer"),
-            ({"lines": [{"item": "bracket", "quantity": 1}, {"item": "x", "quantity": 1}]}, "lines[1].item"),
-            ({"lines": [{"item": "bracket", "quantity": 0}]}, "lines[0].quantity"),
-            ({"lines": [{"item": "bracket", "quantity": True}]}, "lines[0].quantity"),
-            ({"lines": [{"item": "bracket", "quantity": "NaN"}]}, "lines[0].quantity"),
-            ({"lines": [{"item": "bracket", "quantity": 1, "unit": "kg"}]}, "lines[0].unit"),
-            ({"lines": [{"item": "bracket", "quantity": 1, "due_at": "2026-12-01"}]}, "lines[0].due_at"),
+            ({"lines": [line, {"item": "x", "quantity": 1}]}, "lines[1].item"),
+            ({"lines": [{**line, "quantity": 0}]}, "lines[0].quantity"),
+            ({"lines": [{**line, "quantity": True}]}, "lines[0].quantity"),
+            ({"lines": [{**line, "quantity": "NaN"}]}, "lines[0].quantity"),
+            ({"lines": [{**line, "quantity": "0.0000001"}]}, "lines[0].quantity"),
+            ({"lines": [{**line, "unit": "kg"}]}, "lines[0].unit"),
+            ({"lines": [{**line, "due_at": "2026-12-01"}]}, "lines[0].due_at"),
             ({"lines": []}, "lines"),
             ({"number": "a\x00b"}, "number"),
             ({"priority": "high"}, "priority"),
             ({"priority": 2**40}, "priority"),
             ({"misspelt": 1}, "misspelt"),
             ({"external_source": "sap"}, "body"),
-        ],
-    )  # fmt: skip
-    async def test_names_the_field_that_is_wrong(
-        self, plant: httpx.AsyncClient, changes: dict[str, Any], field: str
-    ) -> None:
-        answer = await plant.post("/v1/orders", json=new_order(**changes))
-        assert answer.status_code == 422, answer.text
-        problem = answer.json()
-        assert [error["field"] for error in problem["errors"]] == [field]
-        assert problem["status"] == 422
+        ):
+            answer = await plant.post("/v1/orders", json=new_order(**changes))
+            assert answer.status_code == 422, answer.text
+            problem = answer.json()
+            assert [error["field"] for error in problem["errors"]] == [field]
+            assert problem["status"] == 422
 
     async def test_a_refused_order_leaves_nothing_behind(
         self, plant: httpx.AsyncClient, api: Api
@@ -147,9 +144,11 @@ class TestTakingIn:
         answer = await plant.post("/v1/orders", json=new_order(lines=lines, release=True))
         assert answer.status_code == 409
         assert "wire" in answer.json()["detail"]
-        for table in ("orders", "order_lines", "work_orders", "operations", "pegs"):
-            assert await api.rows(f"SELECT count(*) FROM {table}") == [(0,)]
-        assert await api.rows("SELECT count(*) FROM audit_log WHERE order_id IS NOT NULL") == [(0,)]
+        assert await api.rows(
+            "SELECT (SELECT count(*) FROM orders), (SELECT count(*) FROM order_lines),"
+            " (SELECT count(*) FROM work_orders), (SELECT count(*) FROM operations),"
+            " (SELECT count(*) FROM audit_log WHERE order_id IS NOT NULL)"
+        ) == [(0, 0, 0, 0, 0)]
         assert await events(api) == []
 
     async def test_row_audit_and_event_are_one_transaction(
@@ -239,7 +238,7 @@ class TestChanging:
     async def test_only_what_is_named_changes(self, plant: httpx.AsyncClient) -> None:
         order = await taken_in(plant)
         path = f"/v1/orders/{order['number']}"
-        lines = [{"number": 1, "quantity": 1}]
+        lines: list[dict[str, int | None]] = [{"number": 1, "quantity": 1}]
         changed = (await plant.patch(path, json={"version": 1, "lines": lines})).json()
         assert changed["lines"][0]["due"] == "2026-12-01T08:00:00Z"
         lines = [{"number": 1, "due_at": None}]
@@ -359,15 +358,21 @@ class TestLists:
         assert await numbers(f"site={SITE}&search=so-0000") == both
         assert await numbers("site=plant-2") == []
 
-    @pytest.mark.parametrize(
-        "text",
-        ["'; DROP TABLE orders; --", "%", "_", "\\", "%(site)s", "{where}", "' OR '1'='1", "100%%"],
-    )
-    async def test_a_search_text_is_only_text(self, plant: httpx.AsyncClient, text: str) -> None:
+    async def test_a_search_text_is_only_text(self, plant: httpx.AsyncClient) -> None:
         await taken_in(plant)
-        for name in ("search", "customer", "site"):
-            answer = await plant.get("/v1/orders", params={name: text})
-            assert (answer.status_code, answer.json()["total"]) == (200, 0)
+        for text in (
+            "'; DROP TABLE orders; --",
+            "%",
+            "_",
+            "\\",
+            "%(site)s",
+            "{where}",
+            "' OR '1'='1",
+            "100%%",
+        ):
+            for name in ("search", "customer", "site"):
+                answer = await plant.get("/v1/orders", params={name: text})
+                assert (answer.status_code, answer.json()["total"]) == (200, 0)
         assert (await plant.get("/v1/orders")).json()["total"] == 1
 
     async def test_a_text_that_no_row_holds_is_refused(self, plant: httpx.AsyncClient) -> None:

@@ -92,7 +92,7 @@ class TestWorkOrders:
         ],
     )
     def test_a_work_order_is_what_its_operations_make_it(
-        self, operations: list[OperationState], cancelled: bool, expected: str
+        self, *, operations: list[OperationState], cancelled: bool, expected: str
     ) -> None:
         assert work_order_state(operations, cancelled=cancelled) == expected
 
@@ -163,7 +163,7 @@ class TestFilters:
                 ]
                 expected[work_order_state(shown, cancelled=cancelled)].add(number)
         async with build_pool(database_url, name="test") as pool, pool.connection() as reading:
-            for state in WorkOrderState:
-                rows, total = await work_orders(reading, Page(10_000, 0), state=state.value)
-                assert {row.number for row in rows} == expected[state], state
-                assert total == len(expected[state])
+            for wanted in WorkOrderState:
+                rows, total = await work_orders(reading, Page(10_000, 0), state=wanted.value)
+                assert {row.number for row in rows} == expected[wanted], wanted
+                assert total == len(expected[wanted])
