@@ -65,10 +65,11 @@ describe("the wall", () => {
   it.each([1, 6, 8, 17, 60, 200])("shows every one of %i machines once, in order, and nothing beyond the edge", (count) => {
     const lines = [line("l1", Math.ceil(count / 2)), line("l2", Math.floor(count / 2))].filter((each) => each.machines.length > 0);
     const layout = layOutWall(lines, room);
-    const shown = layout.pages.flatMap((page) => page.blocks.flatMap((block) => block.machines));
+    const shown = layout.pages.flatMap((page) => page.rows.flat().flatMap((block) => block.machines));
     expect(shown).toEqual(lines.flatMap((each) => each.machines));
     for (const page of layout.pages) {
-      const height = page.blocks.reduce((sum, block) => sum + WALL_HEADING + Math.ceil(block.machines.length / layout.columns) * (layout.tileHeight + WALL_GAP), 0);
+      const height = page.rows.reduce((sum, row) => sum + WALL_HEADING + Math.max(...row.map((block) => Math.ceil(block.machines.length / block.span))) * (layout.tileHeight + WALL_GAP), 0);
+      for (const row of page.rows) expect(row.reduce((sum, block) => sum + block.span, 0)).toBeLessThanOrEqual(layout.columns);
       expect(height).toBeLessThanOrEqual(room.height);
     }
   });
@@ -80,11 +81,16 @@ describe("the wall", () => {
     expect(layout.tileHeight).toBeGreaterThan(350);
   });
 
+  it("puts short lines side by side", () => {
+    const layout = layOutWall([line("l1", 2), line("l2", 2), line("l3", 2)], room);
+    expect(layout.pages[0]?.rows.map((row) => row.map((block) => block.line.key))).toEqual([["l1", "l2"], ["l3"]]);
+  });
+
   it("says that a line goes on on the next page", () => {
     const layout = layOutWall([line("l1", 40)], room);
     expect(layout.pages.length).toBeGreaterThan(1);
-    expect(layout.pages[0]?.blocks[0]?.continued).toBe(false);
-    expect(layout.pages[1]?.blocks[0]?.continued).toBe(true);
+    expect(layout.pages[0]?.rows[0]?.[0]?.continued).toBe(false);
+    expect(layout.pages[1]?.rows[0]?.[0]?.continued).toBe(true);
   });
 
   it("survives a room without height", () => {

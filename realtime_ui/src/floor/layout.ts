@@ -39,9 +39,18 @@ export interface Room {
   height: number;
 }
 
-export interface WallPage {
+export interface WallBlock {
+  line: Line;
+  machines: readonly string[];
   /** A line that does not fit goes on on the next page, and says so. */
-  blocks: { line: Line; machines: readonly string[]; continued: boolean }[];
+  continued: boolean;
+  /** How many columns it takes. */
+  span: number;
+}
+
+export interface WallPage {
+  /** Short lines stand side by side in a row. */
+  rows: WallBlock[][];
 }
 
 export interface WallLayout {
@@ -59,7 +68,7 @@ const LARGEST_TILE = 640;
 const LOWEST_TILE = 236;
 /** Height over width of a tile: its texts grow with its height and must not outgrow its width. */
 const SLIMMEST = 0.5;
-const TALLEST = 0.62;
+const TALLEST = 0.68;
 
 /** The fewest pages; of these the fewest columns; of these the highest tiles. */
 export function layOutWall(lines: readonly Line[], room: Room): WallLayout {
@@ -81,28 +90,39 @@ function layOut(lines: readonly Line[], room: Room, columns: number, shape: numb
   const width = (room.width - WALL_GAP * (columns - 1)) / columns;
   const tileHeight = Math.max(LOWEST_TILE, Math.round(width * shape));
   const pages: WallPage[] = [];
-  let page: WallPage = { blocks: [] };
+  let page: WallPage = { rows: [] };
   let left = room.height;
+  let free = 0;
   const turn = (): void => {
-    if (page.blocks.length > 0) pages.push(page);
-    page = { blocks: [] };
+    if (page.rows.length > 0) pages.push(page);
+    page = { rows: [] };
     left = room.height;
+    free = 0;
   };
+  const high = (rows: number): number => WALL_HEADING + rows * (tileHeight + WALL_GAP);
   for (const line of lines) {
+    const span = Math.min(columns, line.machines.length);
+    const beside = page.rows.at(-1);
+    if (beside !== undefined && span <= free && line.machines.length <= columns) {
+      beside.push({ line, machines: line.machines, continued: false, span });
+      free -= span;
+      continue;
+    }
     let rest = line.machines;
     let continued = false;
     while (rest.length > 0) {
       const rows = Math.floor((left - WALL_HEADING) / (tileHeight + WALL_GAP));
       const whole = Math.ceil(rest.length / columns);
       // A line that fits on a page of its own is not broken; nor does a page stay empty.
-      const fitsAlone = whole * (tileHeight + WALL_GAP) + WALL_HEADING <= room.height;
-      if (page.blocks.length > 0 && (rows < 1 || (rows < whole && fitsAlone))) {
+      if (page.rows.length > 0 && (rows < 1 || (rows < whole && high(whole) <= room.height))) {
         turn();
         continue;
       }
       const taken = rest.slice(0, Math.max(1, rows) * columns);
-      page.blocks.push({ line, machines: taken, continued });
-      left -= WALL_HEADING + Math.ceil(taken.length / columns) * (tileHeight + WALL_GAP);
+      const height = Math.ceil(taken.length / columns);
+      page.rows.push([{ line, machines: taken, continued, span }]);
+      left -= high(height);
+      free = height === 1 ? columns - span : 0;
       rest = rest.slice(taken.length);
       continued = true;
     }

@@ -152,15 +152,19 @@ function Wall({ channel, lines, zone }: { channel: Channel; lines: readonly Line
   return (
     <>
       <div className="wall" ref={area} style={{ "--columns": layout?.columns ?? 1, "--tile-height": `${layout?.tileHeight ?? 0}px` } as CSSProperties}>
-        {page?.blocks.map((block) => (
-          <section key={block.line.key} className="line">
-            <LineHeading line={block.line} continued={block.continued} />
-            <ul className="tiles">
-              {block.machines.map((machine) => (
-                <Tile key={machine} channel={channel} machine={machine} zone={zone} />
-              ))}
-            </ul>
-          </section>
+        {page?.rows.map((row) => (
+          <div key={row.map((block) => block.line.key).join(" ")} className="wall-row">
+            {row.map((block) => (
+              <section key={block.line.key} className="line" style={{ "--span": block.span } as CSSProperties}>
+                <LineHeading line={block.line} continued={block.continued} />
+                <ul className="tiles">
+                  {block.machines.map((machine) => (
+                    <Tile key={machine} channel={channel} machine={machine} zone={zone} />
+                  ))}
+                </ul>
+              </section>
+            ))}
+          </div>
         ))}
       </div>
       {pages > 1 && (

@@ -30,12 +30,12 @@ export const Tile = memo(function Tile({ channel, machine, zone }: TileProps): R
     <li className={`tile tile-${tile.state}${late === null ? "" : " tile-late"}${tile.configured ? "" : " tile-unconfigured"}`} data-testid={`tile-${machine}`} data-state={tile.state}>
       <div className="tile-head">
         <StateBadge state={tile.state} word={wordOf(t, "state", tile.state)} act={needsAction(tile.state, tile.reason)} />
-        <span className="tile-since">{sinceWords(t, tile, now, zone)}</span>
+        <span className="tile-since">{durationWords(t, tile, now)}</span>
         <Link className="tile-name" to="/terminal/$" params={{ _splat: machine }} title={machine}>
           {tile.name}
         </Link>
       </div>
-      <p className="tile-why">{whyWords(t, tile)}</p>
+      <p className="tile-why">{whyWords(t, tile, now, zone)}</p>
       <OperationLines operation={operation} />
       <Figures tile={tile} operation={operation} />
       <Bar operation={operation} now={now} zone={zone} />
@@ -54,21 +54,24 @@ export const Tile = memo(function Tile({ channel, machine, zone }: TileProps): R
 
 type T = ReturnType<typeof useT>;
 
-/** Since when a machine stands still; for how long one runs. */
-function sinceWords(t: T, tile: MachineTile, now: number, zone: string): string {
+/** For how long the machine has been in its state, to the minute: seconds would only flicker. */
+function durationWords(t: T, tile: MachineTile, now: number): string {
   const since = timeOf(tile.state_since);
-  if (since === null) return "";
-  const duration = formatDuration(t, Math.max(0, now - since));
-  return isStopped(tile.state) ? t("tile.since", { time: formatShortMoment(t, since, now, zone), duration }) : t("tile.for", { duration });
+  return since === null ? "" : formatDuration(t, Math.max(60_000, now - since));
 }
 
-/** Why it stands still, who is at it, and that nobody has named it. */
-function whyWords(t: T, tile: MachineTile): string {
+/** Since when and why it stands still; who is at one that runs; and that nobody has named it. */
+function whyWords(t: T, tile: MachineTile, now: number, zone: string): string {
   const said: string[] = [];
   if (!tile.configured) said.push(t("tile.unconfigured"));
-  if (isStopped(tile.state) && tile.reason !== null) said.push(wordOf(t, "reason", tile.reason));
-  else if (tile.state === "down") said.push(t("tile.no_reason"));
-  if (tile.operator !== null) said.push(tile.operator);
+  if (isStopped(tile.state)) {
+    const since = timeOf(tile.state_since);
+    if (since !== null) said.push(t("tile.since", { time: formatShortMoment(t, since, now, zone) }));
+    if (tile.reason !== null) said.push(wordOf(t, "reason", tile.reason));
+    else if (tile.state === "down") said.push(t("tile.no_reason"));
+  } else if (tile.operator !== null) {
+    said.push(tile.operator);
+  }
   return said.join(" · ");
 }
 

@@ -32,8 +32,9 @@ export function createTranslator<M>(language: Language, texts: Record<string, st
 
 /** A word of the server's in words: its message, or the code made readable. */
 export function wordOf<M>(t: Translator<M>, family: string, code: string): string {
-  const key = `${family}.${code}`;
-  if (t.has(key)) return (t as unknown as (key: string) => string)(key);
+  for (const key of [`${family}.${code}`, `${family}.${code.trim().toLowerCase().replace(/[\s-]+/g, "_")}`]) {
+    if (t.has(key)) return (t as unknown as (key: string) => string)(key);
+  }
   const words = code.replace(/[_-]+/g, " ").trim();
   return words.charAt(0).toUpperCase() + words.slice(1);
 }

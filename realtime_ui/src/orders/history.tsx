@@ -36,7 +36,7 @@ export function History({ number, site }: { number: string; site: string }): Rea
                   <p>
                     <strong>{wordOf(t, "event", entry.action)}</strong>
                     {entry.work_order !== null && <> · {entry.work_order}</>}
-                    {changesOf(t, entry).map((change) => (
+                    {changesOf(t, entry, now, zone).map((change) => (
                       <span key={change} className="history-change">
                         {change}
                       </span>
@@ -56,19 +56,21 @@ export function History({ number, site }: { number: string; site: string }): Rea
   );
 }
 
-function changesOf(t: StaffTranslator, entry: AuditEntry): string[] {
+function changesOf(t: StaffTranslator, entry: AuditEntry, now: number, zone: string): string[] {
   return changedFields(entry.before, entry.after).map(({ field, line, from, to }) => {
     const name = wordOf(t, "field", field);
-    const said = (value: unknown): string => saidOf(t, field, value);
+    const said = (value: unknown): string => saidOf(t, field, value, now, zone);
     const text = from === undefined ? t("history.set", { field: name, to: said(to) }) : t("history.changed", { field: name, from: said(from), to: said(to) });
     return line === null ? text : t("history.of_line", { line, change: text });
   });
 }
 
 /** A value of an audit entry in words. */
-function saidOf(t: StaffTranslator, field: string, value: unknown): string {
+function saidOf(t: StaffTranslator, field: string, value: unknown, now: number, zone: string): string {
   if (typeof value === "number") return formatNumber(value, t.language);
   if (typeof value === "boolean") return String(value);
   if (typeof value !== "string" || value === "") return "–";
-  return field === "state" ? wordOf(t, "stage", value) : value;
+  if (field === "state") return wordOf(t, "stage", value);
+  const at = field.endsWith("_at") ? timeOf(value) : null;
+  return at === null ? value : formatMoment(t, at, now, zone);
 }

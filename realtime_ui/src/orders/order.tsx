@@ -133,8 +133,12 @@ function Timeline({ order, details }: { order: OrderView; details: OrderDetails 
   const way: readonly string[] = cancelled ? ["received", "cancelled"] : WAY;
   const here = Math.max(0, way.indexOf(order.stage));
   const lines = order.lines;
+  const events = useQuery({ queryKey: ["order-events", order.number], queryFn: () => api.orderEvents(order.number) }).data?.items ?? [];
+  const released = events.find((entry) => entry.action === "OrderReleased")?.at ?? null;
   const known: Record<string, string | null> = {
     received: details.received,
+    confirmed: events.find((entry) => entry.action === "OrderConfirmed")?.at ?? released,
+    scheduled: released,
     in_production: lines.map((line) => line.started).filter((at) => at !== null).sort()[0] ?? null,
     produced: order.stage === "produced" ? (lines.map((line) => line.produced).filter((at) => at !== null).sort().at(-1) ?? null) : null,
     cancelled: cancelled ? order.changed : null,
