@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from contracts.ids import MachinePath
 
-SITE: Final = "plant-1"
+SITE: Final = "gemba-demo"
 SITE_NAME: Final = "Plant 1"
 TIME_ZONE: Final = "Europe/Warsaw"
 SOURCE: Final = "demo"
@@ -15,12 +15,12 @@ SOURCE: Final = "demo"
 
 UNIT: Final = "pcs"
 
-_PRESS_1: Final = MachinePath("plant-1/pressing/line-1/press-01")
-_PRESS_2: Final = MachinePath("plant-1/pressing/line-1/press-02")
-_WELD: Final = MachinePath("plant-1/pressing/line-2/weld-01")
-_COAT: Final = MachinePath("plant-1/pressing/line-2/coat-01")
-_ASSEMBLY: Final = MachinePath("plant-1/assembly/line-3/assembly-01")
-_TEST: Final = MachinePath("plant-1/assembly/line-3/test-01")
+_PRESS_1: Final = MachinePath("gemba-demo/pressing/line-1/press-01")
+_PRESS_2: Final = MachinePath("gemba-demo/pressing/line-1/press-02")
+_WELD: Final = MachinePath("gemba-demo/pressing/line-2/weld-01")
+_COAT: Final = MachinePath("gemba-demo/pressing/line-2/coat-01")
+_ASSEMBLY: Final = MachinePath("gemba-demo/assembly/line-3/assembly-01")
+_TEST: Final = MachinePath("gemba-demo/assembly/line-3/test-01")
 
 
 class Machine(NamedTuple):

@@ -12,4 +12,4 @@ class SimulatorSettings(Installation):
 
     seed: int = Field(default=1, description="The same seed gives the same machines.")
     speed: float = Field(default=1.0, gt=0, le=1_000, description="How much faster than life.")
-    site: str = Field(default="plant-1", min_length=1, description="The site whose machines run.")
+    site: str = Field(default="gemba-demo", min_length=1, description="Whose machines run.")

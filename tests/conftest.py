@@ -25,6 +25,7 @@ from store.migrate import migrate
 
 _FORBID_SKIP = "GEMBA_TEST_FORBID_SKIP"
 _TEMPLATE = "gemba_template"
+TIMESCALE_URL = os.environ.get("GEMBA_TEST_TIMESCALE_URL", "")
 _numbers = count(1)
 
 
@@ -78,9 +79,16 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgr
 
 
 @pytest.fixture
-def database_url(postgres_server: PostgresServer) -> Iterator[str]:
-    """A migrated database of the test's own, owned by the role in the URL."""
-    yield from _fresh_database(postgres_server, template=_TEMPLATE)
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A migrated database of the test's own, owned by the role in the URL.
+
+    Where GEMBA_TEST_TIMESCALE_URL names a server with TimescaleDB, it is made there.
+    """
+    if TIMESCALE_URL:
+        yield from _timescale_database(TIMESCALE_URL)
+    else:
+        server = request.getfixturevalue("postgres_server")
+        yield from _fresh_database(server, template=_TEMPLATE)
 
 
 @pytest.fixture
@@ -98,6 +106,21 @@ def _fresh_database(server: PostgresServer, *, template: str) -> Iterator[str]:
             )
         )
         yield _database(server.url, name)
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _timescale_database(server_url: str) -> Iterator[str]:
+    # Migrated anew: TimescaleDB's workers would keep a template busy.
+    name = f"gemba_test_{os.getpid()}_{next(_numbers)}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'").format(
+                sql.Identifier(name)
+            )
+        )
+        url = _database(server_url, name)
+        migrate(url)
+        yield url
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 

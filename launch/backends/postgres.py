@@ -156,10 +156,6 @@ class PostgresServer:
                         sql.Identifier(ROLE), sql.Literal(self._password)
                     )
                 )
-                # The migrations look whether TimescaleDB is preloaded.
-                await connection.execute(
-                    sql.SQL("GRANT pg_read_all_settings TO {}").format(sql.Identifier(ROLE))
-                )
             if not has_database:
                 await connection.execute(
                     sql.SQL("CREATE DATABASE {} OWNER {}").format(

@@ -199,7 +199,11 @@ BEGIN
         received_ms   bigint NOT NULL,
         body          bytea NOT NULL
     );
-    IF current_setting('shared_preload_libraries') LIKE '%timescaledb%' THEN
+    -- A plain owner may not see what is preloaded; the extension may have been made for it then.
+    IF EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') OR EXISTS (
+        SELECT FROM pg_settings
+        WHERE name = 'shared_preload_libraries' AND setting LIKE '%timescaledb%'
+    ) THEN
         CREATE EXTENSION IF NOT EXISTS timescaledb;
         CREATE TABLE samples (LIKE samples_shape INCLUDING ALL);
         PERFORM create_hypertable('samples', 't_ms', chunk_time_interval => 604800000::bigint,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from installation import Installation
+from installation import Installation, eventually
 
 
 @pytest.fixture(scope="session")
@@ -19,8 +19,19 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """The demo, at work."""
-    yield from _running(tmp_path_factory.mktemp("demo"), "amqtt", command="demo")
+    """The demo, at work: its orders are in, and its machines have begun to count."""
+    for demo in _running(tmp_path_factory.mktemp("demo"), "amqtt", command="demo"):
+        asyncio.run(_at_work(demo))
+        yield demo
+
+
+async def _at_work(demo: Installation) -> None:
+    async def counted() -> int:
+        async with demo.api() as api:
+            answer = await api.get("/v1/operations")
+        return sum(one["good_pieces"] for one in answer.json()["items"])
+
+    await eventually(counted, lambda pieces: pieces > 0)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from simulator.machine import Emitted, Phase, SimulatedMachine, Task
 from simulator.plant import Plant, Said
 from simulator.work import Machine, OnMachine, Operation, WorkOrder, next_task
 
-PATH = MachinePath("plant-1/pressing/line-1/press-01")
+PATH = MachinePath("gemba-demo/pressing/line-1/press-01")
 BEGIN = EpochMs(1_800_000_000_000)
 
 
@@ -162,14 +162,14 @@ class TestWhatIsTakenUp:
             **{field: getattr(first, field) for field in first.__struct_fields__}
             | {"released": False}
         )
-        orders = [unreleased, work_order("B", operation("B", machine="plant-1/a/b/other"))]
+        orders = [unreleased, work_order("B", operation("B", machine="gemba-demo/a/b/other"))]
         assert next_task(PATH, orders, set()) is None
 
     @pytest.mark.parametrize(("made", "starts"), [(0, False), (4, False), (5, True), (20, True)])
     def test_a_second_operation_when_the_first_has_handed_on_pieces(
         self, *, made: int, starts: bool
     ) -> None:
-        before = operation("A", 10, "plant-1/a/b/other", OperationState.RUNNING, made)
+        before = operation("A", 10, "gemba-demo/a/b/other", OperationState.RUNNING, made)
         orders = [work_order("A", before, operation("A", 20))]
         assert (next_task(PATH, orders, set()) is not None) is starts
 
