@@ -5,13 +5,15 @@ from __future__ import annotations
 import itertools
 import statistics
 import time
+from collections.abc import Iterable, Iterator
 from http.cookies import SimpleCookie
 from typing import Any, Final
 
 import httpx
 import pytest
 from api_client import MACHINE, ORIGIN, PASSWORD, SITE, Api
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, APIWebSocketRoute
+from starlette.routing import BaseRoute
 
 from domain.access import Permission, Role, allows
 from runtime.settings import ApiSettings
@@ -57,6 +59,16 @@ def doors(api: Api) -> list[tuple[str, str, str]]:
     return found
 
 
+def every_route(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
+    """All routes, also those of routers that were included."""
+    for route in routes:
+        router = getattr(route, "original_router", None)
+        if router is None:
+            yield route
+        else:
+            yield from every_route(router.routes)
+
+
 class TestDoors:
     async def test_every_call_is_in_the_table(self, api: Api) -> None:
         known = PUBLIC.union(SIGNED_IN, *NEEDS.values())
@@ -65,12 +77,13 @@ class TestDoors:
     async def test_what_is_not_in_the_document_is_a_page(self, api: Api) -> None:
         hidden = {
             route.path
-            for route in api.app.routes
-            if isinstance(route, APIRoute) and not route.include_in_schema
+            for route in every_route(api.app.routes)
+            if isinstance(route, APIRoute | APIWebSocketRoute)
+            and not getattr(route, "include_in_schema", False)
         }
         assert hidden == {
             "/", "/login", "/orders", "/orders/{rest:path}", "/floor", "/floor/{rest:path}",
-            "/terminal", "/terminal/{rest:path}", "/t/{token}",
+            "/terminal", "/terminal/{rest:path}", "/dead-letters", "/t/{token}", "/v1/live",
         }  # fmt: skip
         for path in ("/docs", "/redoc", "/openapi.json"):
             assert (await api.client().get(path)).status_code == 404
