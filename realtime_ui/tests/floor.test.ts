@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { CurrentOperation } from "../src/api/types.ts";
 import { lateBy, needsAction, shareExpected, shareMade } from "../src/floor/figures.ts";
-import { layOutWall, linesOf, WALL_GAP, WALL_HEADING } from "../src/floor/layout.ts";
+import { layOutDesk, layOutWall, linesOf, WALL_GAP, WALL_HEADING } from "../src/floor/layout.ts";
 
 const NOW = Date.parse("2026-11-22T08:00:00Z");
 const at = (minutes: number): string => new Date(NOW + minutes * 60_000).toISOString();
@@ -95,5 +95,16 @@ describe("the wall", () => {
 
   it("survives a room without height", () => {
     expect(layOutWall([line("l1", 2)], { width: 300, height: 0 }).pages.length).toBeGreaterThan(0);
+  });
+});
+
+describe("the desk", () => {
+  it("shows every machine once, short lines side by side, long ones in rows of their own", () => {
+    const line = (key: string, count: number) => ({ key, area: "a", line: key, machines: Array.from({ length: count }, (_, n) => `${key}/m${n}`) });
+    const { columns, rows } = layOutDesk([line("l1", 2), line("l2", 3), line("l3", 12), line("l4", 1)], 1_840);
+    expect(columns).toBe(5);
+    expect(rows.map((row) => row.map((block) => block.line.key))).toEqual([["l1", "l2"], ["l3"], ["l4"]]);
+    expect(rows.flat().flatMap((block) => block.machines)).toHaveLength(18);
+    expect(layOutDesk([line("l1", 2)], 340).columns).toBe(1);
   });
 });

@@ -70,6 +70,16 @@ const LOWEST_TILE = 236;
 const SLIMMEST = 0.5;
 const TALLEST = 0.68;
 
+const DESK_TILE = 320;
+const DESK_GAP = 12;
+
+/** At a desk, which scrolls: rows of lines, as many columns as fit. */
+export function layOutDesk(lines: readonly Line[], width: number): { columns: number; rows: WallBlock[][] } {
+  const columns = Math.max(1, Math.floor((width + DESK_GAP) / (DESK_TILE + DESK_GAP)));
+  const { pages } = layOut(lines, { width, height: Number.POSITIVE_INFINITY }, columns, SLIMMEST);
+  return { columns, rows: pages.flatMap((page) => page.rows) };
+}
+
 /** The fewest pages; of these the fewest columns; of these the highest tiles. */
 export function layOutWall(lines: readonly Line[], room: Room): WallLayout {
   const most = Math.max(1, Math.floor((room.width + WALL_GAP) / (SMALLEST_TILE + WALL_GAP)));

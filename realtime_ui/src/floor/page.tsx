@@ -1,5 +1,5 @@
 import { getRouteApi } from "@tanstack/react-router";
-import { useEffect, useMemo, useRef, useState, useSyncExternalStore, type CSSProperties, type ReactElement } from "react";
+import { useEffect, useMemo, useRef, useState, useSyncExternalStore, type CSSProperties, type ReactElement, type RefObject } from "react";
 import type { FloorSummary, MachineTile } from "../api/types.ts";
 import { formatDuration } from "../i18n/format.ts";
 import { useT } from "../i18n/staff.tsx";
@@ -9,7 +9,7 @@ import { useBlink } from "../ui/blink.ts";
 import { useSeconds } from "../ui/clock.ts";
 import { Empty, Forbidden, Skeleton } from "../ui/states.tsx";
 import { FloorHeader } from "./header.tsx";
-import { layOutWall, linesOf, type Line } from "./layout.ts";
+import { layOutDesk, layOutWall, linesOf, type Line, type Room, type WallBlock } from "./layout.ts";
 import { Tile } from "./tile.tsx";
 import "./floor.css";
 
@@ -97,14 +97,37 @@ function Board({ channel, wall }: { channel: Channel; wall: boolean }): ReactEle
       </Empty>
     );
   }
-  if (wall) return <Wall channel={channel} lines={lines} zone={zone} />;
+  return wall ? <Wall channel={channel} lines={lines} zone={zone} /> : <Desk channel={channel} lines={lines} zone={zone} />;
+}
+
+interface LinesProps {
+  channel: Channel;
+  lines: readonly Line[];
+  zone: string;
+}
+
+/** The size of an element, null until it is known. */
+function useRoom(element: RefObject<HTMLElement | null>): Room | null {
+  const [room, setRoom] = useState<Room | null>(null);
+  useEffect(() => {
+    if (element.current === null) return undefined;
+    const observer = new ResizeObserver(([entry]) => {
+      if (entry !== undefined) setRoom({ width: entry.contentRect.width, height: entry.contentRect.height });
+    });
+    observer.observe(element.current);
+    return () => { observer.disconnect(); };
+  }, [element]);
+  return room;
+}
+
+function LineRow({ row, columns, channel, zone }: { row: readonly WallBlock[]; columns: number; channel: Channel; zone: string }): ReactElement {
   return (
-    <div className={lines.reduce((sum, line) => sum + line.machines.length, 0) > CALM_FROM ? "lines lines-calm" : "lines"}>
-      {lines.map((line) => (
-        <section key={line.key} className="line" aria-labelledby={`line-${line.key}`}>
-          <LineHeading line={line} />
+    <div className="line-row" style={{ "--columns": columns } as CSSProperties}>
+      {row.map((block) => (
+        <section key={block.line.key} className="line" style={{ "--span": block.span } as CSSProperties} aria-label={block.line.line}>
+          <LineHeading line={block.line} continued={block.continued} />
           <ul className="tiles">
-            {line.machines.map((machine) => (
+            {block.machines.map((machine) => (
               <Tile key={machine} channel={channel} machine={machine} zone={zone} />
             ))}
           </ul>
@@ -114,10 +137,26 @@ function Board({ channel, wall }: { channel: Channel; wall: boolean }): ReactEle
   );
 }
 
+function keyOf(row: readonly WallBlock[]): string {
+  return row.map((block) => block.line.key).join(" ");
+}
+
+function Desk({ channel, lines, zone }: LinesProps): ReactElement {
+  const area = useRef<HTMLDivElement>(null);
+  const width = useRoom(area)?.width;
+  const layout = useMemo(() => (width === undefined ? null : layOutDesk(lines, width)), [lines, width]);
+  const calm = lines.reduce((sum, line) => sum + line.machines.length, 0) > CALM_FROM;
+  return (
+    <div className={calm ? "lines lines-calm" : "lines"} ref={area}>
+      {layout?.rows.map((row) => <LineRow key={keyOf(row)} row={row} columns={layout.columns} channel={channel} zone={zone} />)}
+    </div>
+  );
+}
+
 function LineHeading({ line, continued = false }: { line: Line; continued?: boolean }): ReactElement {
   const t = useT();
   return (
-    <h2 id={`line-${line.key}`} className="line-heading">
+    <h2 className="line-heading">
       {line.line}
       <small>{line.area}</small>
       {continued && <small>{t("floor.continued")}</small>}
@@ -125,20 +164,11 @@ function LineHeading({ line, continued = false }: { line: Line; continued?: bool
   );
 }
 
-function Wall({ channel, lines, zone }: { channel: Channel; lines: readonly Line[]; zone: string }): ReactElement {
+function Wall({ channel, lines, zone }: LinesProps): ReactElement {
   const t = useT();
   const area = useRef<HTMLDivElement>(null);
-  const [room, setRoom] = useState<{ width: number; height: number } | null>(null);
+  const room = useRoom(area);
   const [turn, setTurn] = useState(0);
-  useEffect(() => {
-    const element = area.current;
-    if (element === null) return undefined;
-    const observer = new ResizeObserver(([entry]) => {
-      if (entry !== undefined) setRoom({ width: entry.contentRect.width, height: entry.contentRect.height });
-    });
-    observer.observe(element);
-    return () => { observer.disconnect(); };
-  }, []);
   const layout = useMemo(() => (room === null ? null : layOutWall(lines, room)), [lines, room]);
   const pages = layout?.pages.length ?? 0;
   useEffect(() => {
@@ -151,21 +181,8 @@ function Wall({ channel, lines, zone }: { channel: Channel; lines: readonly Line
   const page = layout?.pages[shown];
   return (
     <>
-      <div className="wall" ref={area} style={{ "--columns": layout?.columns ?? 1, "--tile-height": `${layout?.tileHeight ?? 0}px` } as CSSProperties}>
-        {page?.rows.map((row) => (
-          <div key={row.map((block) => block.line.key).join(" ")} className="wall-row">
-            {row.map((block) => (
-              <section key={block.line.key} className="line" style={{ "--span": block.span } as CSSProperties}>
-                <LineHeading line={block.line} continued={block.continued} />
-                <ul className="tiles">
-                  {block.machines.map((machine) => (
-                    <Tile key={machine} channel={channel} machine={machine} zone={zone} />
-                  ))}
-                </ul>
-              </section>
-            ))}
-          </div>
-        ))}
+      <div className="wall" ref={area} style={{ "--tile-height": `${layout?.tileHeight ?? 0}px` } as CSSProperties}>
+        {page?.rows.map((row) => <LineRow key={keyOf(row)} row={row} columns={layout?.columns ?? 1} channel={channel} zone={zone} />)}
       </div>
       {pages > 1 && (
         <p className="wall-page" role="status">

@@ -30,17 +30,19 @@ export const Tile = memo(function Tile({ channel, machine, zone }: TileProps): R
     <li className={`tile tile-${tile.state}${late === null ? "" : " tile-late"}${tile.configured ? "" : " tile-unconfigured"}`} data-testid={`tile-${machine}`} data-state={tile.state}>
       <div className="tile-head">
         <StateBadge state={tile.state} word={wordOf(t, "state", tile.state)} act={needsAction(tile.state, tile.reason)} />
-        <span className="tile-since">{durationWords(t, tile, now)}</span>
         <Link className="tile-name" to="/terminal/$" params={{ _splat: machine }} title={machine}>
           {tile.name}
         </Link>
       </div>
-      <p className="tile-why">{whyWords(t, tile, now, zone)}</p>
+      <p className="tile-why">
+        <span className="tile-reason">{reasonWords(t, tile)}</span>
+        <span className="tile-since">{sinceWords(t, tile, now, zone)}</span>
+      </p>
       <OperationLines operation={operation} />
       <Figures tile={tile} operation={operation} />
       <Bar operation={operation} now={now} zone={zone} />
       <div className="tile-foot">
-        <span className="tile-next">{nextLine(t, tile, now)}</span>
+        <span className="tile-next">{nextLine(t, tile, now, late !== null)}</span>
         {late !== null && (
           <span className="late">
             <Glyph name="late" />
@@ -54,32 +56,30 @@ export const Tile = memo(function Tile({ channel, machine, zone }: TileProps): R
 
 type T = ReturnType<typeof useT>;
 
-/** For how long the machine has been in its state, to the minute: seconds would only flicker. */
-function durationWords(t: T, tile: MachineTile, now: number): string {
-  const since = timeOf(tile.state_since);
-  return since === null ? "" : formatDuration(t, Math.max(60_000, now - since));
-}
-
-/** Since when and why it stands still; who is at one that runs; and that nobody has named it. */
-function whyWords(t: T, tile: MachineTile, now: number, zone: string): string {
+/** Why a machine stands still, or who is at one that runs; and that nobody has named it. */
+function reasonWords(t: T, tile: MachineTile): string {
   const said: string[] = [];
   if (!tile.configured) said.push(t("tile.unconfigured"));
-  if (isStopped(tile.state)) {
-    const since = timeOf(tile.state_since);
-    if (since !== null) said.push(t("tile.since", { time: formatShortMoment(t, since, now, zone) }));
-    if (tile.reason !== null) said.push(wordOf(t, "reason", tile.reason));
-    else if (tile.state === "down") said.push(t("tile.no_reason"));
-  } else if (tile.operator !== null) {
-    said.push(tile.operator);
-  }
-  return said.join(" · ");
+  if (!isStopped(tile.state)) said.push(tile.operator ?? "");
+  else if (tile.reason !== null) said.push(wordOf(t, "reason", tile.reason));
+  else if (tile.state === "down") said.push(t("tile.no_reason"));
+  return said.filter((part) => part !== "").join(" · ");
 }
 
-function nextLine(t: T, tile: MachineTile, now: number): string {
+/** Since when and for how long it is so, to the minute: seconds would only flicker. */
+function sinceWords(t: T, tile: MachineTile, now: number, zone: string): string {
+  const since = timeOf(tile.state_since);
+  if (since === null) return "";
+  const duration = formatDuration(t, Math.max(60_000, now - since));
+  return isStopped(tile.state) ? t("tile.since", { time: formatShortMoment(t, since, now, zone), duration }) : t("tile.for", { duration });
+}
+
+/** What comes next and in how long; beside the word that it is late there is no room for both. */
+function nextLine(t: T, tile: MachineTile, now: number, brief: boolean): string {
   const next = tile.next_operation;
   if (next === null) return t("tile.no_next");
   const end = timeOf(tile.operation?.projected_end ?? null);
-  if (tile.operation === null || end === null) return t("tile.next", { work_order: next.work_order });
+  if (brief || tile.operation === null || end === null) return t("tile.next", { work_order: next.work_order });
   return t("tile.next_in", { work_order: next.work_order, countdown: formatCountdown(end - now) });
 }
 

@@ -239,6 +239,7 @@ export interface StaffMessages {
   "reason.break": null;
   "reason.breakdown": null;
   "reason.cleaning": null;
+  "reason.drive_overload": null;
   "reason.maintenance": null;
   "reason.material_jam": null;
   "reason.no_material": null;
@@ -305,7 +306,7 @@ export interface StaffMessages {
   "tile.percent": { percent: string | number };
   "tile.pieces": null;
   "tile.progress": null;
-  "tile.since": { time: string | number };
+  "tile.since": { duration: string | number; time: string | number };
   "tile.unassigned": null;
   "tile.unconfigured": null;
   "waits.hold": null;
