@@ -7,7 +7,7 @@ on the transactions of the worker that lost it fail.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -57,20 +57,33 @@ async def take_over(
 
 
 @asynccontextmanager
-async def transaction(pool: Pool, position: Position, offset: int) -> AsyncIterator[Connection]:
-    """A transaction that holds everything up to `offset`, or nothing.
+async def transaction(pool: Pool, offsets: Mapping[Position, int]) -> AsyncIterator[Connection]:
+    """A transaction that holds everything up to these offsets, or nothing.
 
     Raises:
-        FencedError: at entry, when the partition belongs to a newer epoch.
+        FencedError: at entry, when one of the partitions belongs to a newer epoch.
     """
+    positions = list(offsets)
     async with pool.connection() as connection, connection.transaction():
         cursor = await connection.execute(
             """
-            UPDATE effect_offsets SET "offset" = %s
-            WHERE consumer_group = %s AND topic = %s AND partition = %s AND epoch = %s
+            UPDATE effect_offsets e SET "offset" = n.done
+            FROM unnest(%s::text[], %s::text[], %s::integer[], %s::bigint[], %s::bigint[])
+                AS n (consumer_group, topic, partition, epoch, done)
+            WHERE e.consumer_group = n.consumer_group AND e.topic = n.topic
+                AND e.partition = n.partition AND e.epoch = n.epoch
+            RETURNING e.topic, e.partition
             """,
-            (offset, position.group, position.topic, position.partition, position.epoch),
+            (
+                [one.group for one in positions],
+                [one.topic for one in positions],
+                [one.partition for one in positions],
+                [one.epoch for one in positions],
+                list(offsets.values()),
+            ),
         )
-        if cursor.rowcount != 1:
-            raise FencedError(position)
+        held = {(topic, partition) for topic, partition in await cursor.fetchall()}
+        for position in positions:
+            if (position.topic, position.partition) not in held:
+                raise FencedError(position)
         yield connection

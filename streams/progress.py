@@ -94,7 +94,7 @@ class RollUpAgent:
     ) -> list[RolledUp]:
         orders, works, letters = _named(records)
         offset = records[-1].offset
-        async with effects.transaction(self._pool, position, offset) as connection:
+        async with effects.transaction(self._pool, {position: offset}) as connection:
             now_ms = self._clock.now_ms()
             rolled = await roll_up(
                 connection, order_ids=orders, work_order_ids=works, now_ms=now_ms

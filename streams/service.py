@@ -16,6 +16,7 @@ from contracts.streams import (
     FLOOR,
     OPERATIONS,
     ORDERS,
+    PARTITIONS,
     PROGRESS,
     TELEMETRY,
     WAREHOUSE,
@@ -38,6 +39,7 @@ _log = logging.getLogger(__name__)
 
 SERVICE: Final = "streams"
 POOL_CONNECTIONS: Final = 8
+TELEMETRY_TOPICS: Final = 3
 
 
 class StreamsService:
@@ -123,6 +125,7 @@ class StreamsService:
                 on_assigned=telemetry.on_assigned,
                 linger_s=settings.commit_linger_ms / 1_000,
                 max_records=settings.batch_records,
+                concurrency=TELEMETRY_TOPICS * PARTITIONS,  # they wait in groups of their own
             )
 
         @app.agent(topic(PROGRESS, ORDERS), name="progress")  # type: ignore[untyped-decorator] # as above

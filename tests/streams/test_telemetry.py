@@ -51,7 +51,7 @@ async def test_every_reference_scenario_gives_its_expected_result(
     rng = random.Random(11)
     if small_window:  # so that late objects fall behind checkpoints, and bases have to be fetched
         monkeypatch.setattr(floor_machine, "WINDOW_FACTS", 8)
-        monkeypatch.setattr("streams.telemetry.WINDOW_FACTS", 8)
+        monkeypatch.setattr("streams.telemetry.changes.WINDOW_FACTS", 8)
         monkeypatch.setattr(floor_past, "MARK_EVERY", 2)
     for path in SCENARIOS:
         scenario = json.loads(path.read_text())

@@ -1,0 +1,231 @@
+"""The telemetry agent: bundles become samples, contributions, machine states and events.
+
+The decisions are made by `domain.intake` (what is accepted) and `domain.floor` (which operation a
+piece belongs to); the effects of a batch are one fenced transaction (`store.effects`). Batches of
+several partitions that wait at the same time share a transaction (`streams.telemetry.group`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Final
+
+import psycopg
+
+from contracts.ids import MachinePath
+from contracts.streams import PARTITIONS
+from contracts.topics import partition_of
+from domain.floor.machine import Machine
+from runtime.settings import StreamsSettings
+from store import effects
+from store.database import Connection, Pool
+from store.log import StreamLog
+from store.telemetry import adoption, reading, writing
+from streams.consumption import Fenced, Message
+from streams.telemetry.changes import Changed, sort_in
+from streams.telemetry.commit import write_group
+from streams.telemetry.group import Batch, Groups
+from streams.telemetry.intake import Intake
+from streams.telemetry.policies import quarantine
+
+_log = logging.getLogger(__name__)
+
+GROUP: Final = "gemba-streams"
+MACHINES_IN_MEMORY: Final = 2_000
+
+POISON: Final = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    ValueError,
+    TypeError,
+    ArithmeticError,
+    LookupError,
+)
+"""What a record's content can cause, as against a database that is away."""
+
+
+class PoisonedError(Exception):
+    """Too many records in a row could not be taken: somebody has to look."""
+
+    def __init__(self, topic: str, partition: int, offset: int, count: int) -> None:
+        super().__init__(
+            f"{topic}[{partition}]: {count} poison records in a row up to offset {offset}; the"
+            " partition stands still. See the dead letters for their reasons, then restart the"
+            " stream worker to go on."
+        )
+
+
+class TelemetryAgent:
+    """Handles batches of telemetry, warehouse and operations topics.
+
+    Attributes:
+        metrics: counters since the start, for the health report.
+        stopped: which partitions stand still for poison, and why.
+        trouble: why the last batch failed; None once one went well.
+    """
+
+    def __init__(self, *, pool: Pool, log: StreamLog, settings: StreamsSettings) -> None:
+        self._pool = pool
+        self._stream_log = log
+        self._settings = settings
+        self._machines: dict[MachinePath, Machine] = {}
+        self._positions: dict[tuple[str, int], effects.Position] = {}
+        self._offsets: dict[tuple[str, int], int] = {}
+        self._gateways: dict[tuple[str, int], dict[str, int]] = {}
+        self._poison: dict[tuple[str, int], int] = defaultdict(int)
+        # Topics are partitioned alike: a machine's memory belongs to a partition number.
+        self._groups = Groups(self._handle_group)
+        self._samples = adoption.SamplePartitions()
+        self.metrics: dict[str, float] = defaultdict(float)
+        self.stopped: dict[tuple[str, int], str] = {}
+        self.trouble: str | None = None
+
+    async def on_assigned(self, topic: str, partition: int) -> None:
+        """Raise the partition's epoch, and forget what was in memory of its machines."""
+        async with self._groups.alone(partition), self._pool.connection() as connection:
+            position, offset = await effects.take_over(connection, GROUP, topic, partition)
+            gateways = await writing.gateway_positions(connection, topic, partition)
+            self._positions[topic, partition] = position
+            self._offsets[topic, partition] = offset
+            self._gateways[topic, partition] = gateways
+            self._forget(partition)
+
+    async def handle(self, batch: Sequence[Message]) -> None:
+        """Make a batch's effects durable; records that were handled before are skipped.
+
+        Raises:
+            Fenced: another worker has the partition.
+            PoisonedError: too many records in a row could not be taken.
+        """
+        await self._groups.submit(batch)
+
+    async def _handle_group(self, batches: Sequence[Batch]) -> list[Exception | None]:
+        """Handle batches of different partitions together, or one by one if that fails."""
+        if len(batches) > 1:
+            try:
+                await self._take(batches)
+            except Exception as error:  # noqa: BLE001 - whose fault it is shows one by one
+                _log.info("a group of %d batches failed: %s", len(batches), error)
+                for batch in batches:
+                    self._forget(batch[0].partition)
+            else:
+                self.trouble = None
+                return [None] * len(batches)
+        return [await self._alone(batch) for batch in batches]
+
+    async def _alone(self, batch: Batch) -> Exception | None:
+        topic, partition = batch[0].topic, batch[0].partition
+        try:
+            await self._isolate(batch)
+        except effects.FencedError:
+            return Fenced(topic, partition)
+        except Exception as error:  # noqa: BLE001 - the consumer logs it and tries again
+            self._forget(partition)
+            self.trouble = f"{topic}[{partition}]: {type(error).__name__}: {error}"
+            return error
+        except BaseException:
+            self._forget(partition)
+            raise
+        self.trouble = None
+        return None
+
+    async def _isolate(self, batch: Batch) -> None:
+        """Take the batch; if its content is poison, record by record, setting aside which it is."""
+        try:
+            await self._take([batch])
+        except POISON as error:
+            self._forget(batch[0].partition)
+            if len(batch) > 1:
+                for record in batch:
+                    await self._isolate([record])
+                return
+            await self._set_aside(batch[0], error)
+        else:
+            self._poison[batch[0].topic, batch[0].partition] = 0
+
+    async def _set_aside(self, record: Message, error: Exception) -> None:
+        key = (record.topic, record.partition)
+        self._poison[key] += 1
+        if self._poison[key] > self._settings.poison_limit:
+            stop = PoisonedError(*key, record.offset, self._poison[key])
+            self.stopped[key] = str(stop)
+            raise stop
+        _log.error("%s[%d]@%d is poison: %s", *key, record.offset, error)
+        intake = Intake(record.topic, record.partition, record.offset)
+        intake.refuse_record(record, f"{type(error).__name__}: {error}")
+        await self._commit([intake], [])
+
+    async def _take(self, batches: Sequence[Batch]) -> None:
+        intakes = [intake for batch in batches if (intake := self._judge(batch)) is not None]
+        changes: list[Changed] = []
+        if any(intake.arrived for intake in intakes):
+            async with self._pool.connection() as connection:
+                for intake in intakes:
+                    changes += await self._sort_in(connection, intake)
+        if intakes:
+            await self._commit(intakes, [change for change in changes if change.new])
+
+    def _judge(self, batch: Batch) -> Intake | None:
+        """A batch's records that were not handled before, judged."""
+        key = (batch[0].topic, batch[0].partition)
+        records = [record for record in batch if record.offset > self._offsets[key]]
+        if not records:
+            return None
+        intake = Intake(*key, records[-1].offset)
+        for record in records:
+            intake.take(record, self._gateways[key])
+        return intake
+
+    async def _sort_in(self, connection: Connection, intake: Intake) -> list[Changed]:
+        """Apply the installation's policies, have machines and partitions ready, and fold."""
+        await quarantine(connection, self._settings, intake.arrived, intake.refuse_received)
+        arrived = {path: some for path, some in intake.arrived.items() if some}
+        unknown = [path for path in arrived if path not in self._machines]
+        if unknown:
+            await adoption.adopt_machines(connection, unknown)
+            for path in unknown:
+                self._machines[path] = await reading.load_machine(connection, path)
+        months = {
+            adoption.month_of(received.object.t_ms)
+            for some in arrived.values()
+            for received in some
+        }
+        await self._samples.ensure(connection, months)
+        return [
+            await sort_in(connection, intake, self._machines[path], some)
+            for path, some in arrived.items()
+        ]
+
+    async def _commit(self, intakes: Sequence[Intake], changes: Sequence[Changed]) -> None:
+        offsets = {
+            self._positions[intake.topic, intake.partition]: intake.last_offset
+            for intake in intakes
+        }
+        async with effects.transaction(self._pool, offsets) as connection:
+            await write_group(connection, self._stream_log, intakes, changes)
+        self._confirm(intakes, changes)
+
+    def _confirm(self, intakes: Sequence[Intake], changes: Sequence[Changed]) -> None:
+        """Memory follows what was committed."""
+        for intake in intakes:
+            key = (intake.topic, intake.partition)
+            self._offsets[key] = intake.last_offset
+            self._gateways[key].update(intake.positions)
+            for totals in intake.totals.values():
+                for name, value in totals._asdict().items():
+                    self.metrics[name] += value
+        for change in changes:
+            change.machine.version += 1
+            for publisher in change.publishers.values():
+                publisher.stored = dict(publisher.seen.ranges())
+        self.metrics["batches"] += len(intakes)
+        self.metrics["transactions"] += 1
+        while len(self._machines) > MACHINES_IN_MEMORY:
+            del self._machines[next(iter(self._machines))]
+
+    def _forget(self, partition: int) -> None:
+        """Drop the memory of a partition's machines: it is read again from the rows."""
+        for path in [one for one in self._machines if partition_of(one, PARTITIONS) == partition]:
+            del self._machines[path]

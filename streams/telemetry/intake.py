@@ -1,0 +1,118 @@
+"""A batch of records, judged: what arrived for which machine, and what is set aside."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import msgspec
+
+from contracts.ids import MachinePath
+from contracts.streams import Arrival, Bundle, decode_bundle
+from contracts.topics import partition_key, site_of
+from domain.floor.machine import Received
+from domain.intake import Refusal, Refused, judge
+from store.telemetry import writing
+from streams.consumption import Message
+
+
+class Origin(NamedTuple):
+    """Where a message came from, for its dead letter."""
+
+    mqtt_topic: str | None
+    offset: int
+    received_ms: int
+    size: int
+
+
+@dataclass
+class Intake:
+    """A batch after judging, before anything is compared with what is stored."""
+
+    topic: str
+    partition: int
+    last_offset: int
+    arrived: dict[MachinePath, list[Received]] = field(default_factory=lambda: defaultdict(list))
+    letters: list[writing.DeadLetter] = field(default_factory=list)
+    totals: dict[str, writing.SiteTotals] = field(
+        default_factory=lambda: defaultdict(writing.SiteTotals)
+    )
+    positions: dict[str, int] = field(default_factory=dict)
+
+    def refuse(self, origin: Origin, code: Refusal, reason: str, payload: bytes) -> None:
+        """Set something aside as a dead letter."""
+        site = site_of(origin.mqtt_topic or "")
+        self.letters.append(
+            writing.DeadLetter(
+                site,
+                origin.mqtt_topic,
+                self.topic,
+                self.partition,
+                origin.offset,
+                origin.received_ms,
+                payload,
+                origin.size,
+                code.value,
+                reason,
+            )
+        )
+        self.count(site, refused=1)
+
+    def refuse_received(self, received: Received, code: Refusal, reason: str) -> None:
+        """Set an object aside that had been accepted so far."""
+        origin = Origin(received.mqtt_topic, received.offset, received.received_ms, received.size)
+        self.refuse(origin, code, reason, received.object.body)
+
+    def count(self, site: str, **columns: int) -> None:
+        """Add to a site's totals."""
+        before = self.totals[site]
+        self.totals[site] = before._replace(
+            **{name: getattr(before, name) + more for name, more in columns.items()}
+        )
+
+    def take(self, record: Message, stored: Mapping[str, int]) -> None:
+        """Judge a record's arrivals.
+
+        Args:
+            record: a bundle.
+            stored: per gateway the highest arrival that the partition holds; what is not above it
+                is a repeat of the bundle, not a new arrival.
+        """
+        value = record.value or b""
+        try:
+            bundle = decode_bundle(value)
+        except msgspec.DecodeError as error:
+            self.refuse_record(record, f"not a bundle: {error}")
+            return
+        for arrival in self._new(bundle, stored):
+            self._judge(record, bundle.topics[arrival.topic], arrival)
+
+    def refuse_record(self, record: Message, reason: str) -> None:
+        """Set a whole record aside."""
+        value = record.value or b""
+        origin = Origin(None, record.offset, int(record.timestamp * 1000), len(value))
+        self.refuse(origin, Refusal.RECORD, reason, value)
+
+    def _new(self, bundle: Bundle, stored: Mapping[str, int]) -> Sequence[Arrival]:
+        if not bundle.gateway:  # appended inside a database transaction: it cannot repeat
+            return bundle.arrivals
+        highest = self.positions.get(bundle.gateway, stored.get(bundle.gateway, -1))
+        new = [arrival for arrival in bundle.arrivals if arrival.id > highest]
+        if new:
+            self.positions[bundle.gateway] = new[-1].id
+        return new
+
+    def _judge(self, record: Message, topic: str, arrival: Arrival) -> None:
+        origin = Origin(topic, record.offset, arrival.received_ms, arrival.size)
+        self.count(site_of(topic), arrivals=1)
+        judged = judge(topic, arrival.payload, size=arrival.size, received_ms=arrival.received_ms)
+        path = MachinePath(partition_key(topic))
+        for one in judged:
+            if isinstance(one, Refused):
+                self.refuse(origin, one.code, one.reason, one.payload)
+            else:
+                self.arrived[path].append(
+                    Received(one, arrival.received_ms, topic, record.offset, arrival.size)
+                )
