@@ -44,6 +44,7 @@ const live = new LiveClient(
   }),
 );
 addEventListener("online", () => { live.retry(); });
+addEventListener("offline", () => { live.interrupt(); });
 
 function App({ words }: { words: StaffTranslator }): ReactElement {
   const [t, setWords] = useState(() => words);

@@ -262,6 +262,13 @@ describe("a connection that is lost", () => {
     expect(client.state.phase).toBe("refused");
   });
 
+  it("does not wait for silence when the network is known to be gone", async () => {
+    client.subscribe(FLOOR);
+    await opened();
+    client.interrupt();
+    expect(client.state.phase).toBe("waiting");
+  });
+
   it("notices a socket that is open but dead", async () => {
     client.subscribe(FLOOR);
     const socket = await opened();

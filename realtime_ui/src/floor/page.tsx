@@ -1,6 +1,7 @@
 import { getRouteApi } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef, useState, useSyncExternalStore, type CSSProperties, type ReactElement, type RefObject } from "react";
 import type { FloorSummary, MachineTile } from "../api/types.ts";
+import { LiveLoading } from "../app/unreachable.tsx";
 import { formatDuration } from "../i18n/format.ts";
 import { useT } from "../i18n/staff.tsx";
 import type { Channel } from "../live/channel.ts";
@@ -31,7 +32,7 @@ export function FloorPage(): ReactElement {
     <div className={wall ? "floor floor-wall" : "floor"}>
       <FloorHeader channel={channel} wall={wall} site={site} />
       <StaleBand />
-      {status.kind === "refused" ? <Forbidden detail={status.detail} /> : status.kind === "loading" ? <FloorSkeleton wall={wall} /> : <Board channel={channel} wall={wall} />}
+      {status.kind === "refused" ? <Forbidden detail={status.detail} /> : status.kind === "loading" ? <LiveLoading><FloorSkeleton wall={wall} /></LiveLoading> : <Board channel={channel} wall={wall} />}
     </div>
   );
 }

@@ -54,6 +54,7 @@ export interface StaffMessages {
   "create.text": null;
   "create.title": null;
   "error.conflict": { detail: string | number };
+  "error.live": null;
   "error.missing": null;
   "error.server": { status: string | number };
   "error.session": null;
@@ -190,6 +191,7 @@ export interface StaffMessages {
   "order.lines": null;
   "order.link": null;
   "order.made_by": null;
+  "order.never": null;
   "order.no_due": null;
   "order.no_machine": null;
   "order.no_operations": null;
@@ -210,6 +212,7 @@ export interface StaffMessages {
   "order.timeline": null;
   "order.undone": null;
   "order.waits": null;
+  "order.waits_ended": null;
   "order.waits_nothing": null;
   "order.when": null;
   "order.where": null;

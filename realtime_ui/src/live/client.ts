@@ -134,6 +134,11 @@ export class LiveClient {
     if (this.#state.phase === "waiting" || this.#state.phase === "refused") this.#connect();
   }
 
+  /** The network is known to be gone: do not wait for silence to prove it. */
+  interrupt(): void {
+    if (this.#state.phase === "live" || this.#state.phase === "connecting") this.#closed(1006);
+  }
+
   /** End the connection; the next subscription opens another. */
   stop(): void {
     this.#drop();

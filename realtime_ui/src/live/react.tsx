@@ -54,4 +54,10 @@ export function useStaleness(now: number): number | null {
   return now - last;
 }
 
+/** Whether the live connection cannot be had: the first failure may be chance. */
+export function useUnreachable(): boolean {
+  const connection = useConnection();
+  return connection.phase !== "live" && connection.attempts >= 2;
+}
+
 const STALE_AFTER_MS = 3_000;

@@ -109,7 +109,7 @@ function Answers({ order }: { order: OrderView }): ReactElement {
       </div>
       <div className={`answer risk-${riskOf(order)}`}>
         <h2>{t("order.when")}</h2>
-        <p className="answer-main" data-testid="order-projected">{end === null ? t(order.state === "produced" ? "order.is_done" : order.state === "cancelled" ? "stage.cancelled" : "order.no_projection") : formatMoment(t, end, now, zone)}</p>
+        <p className="answer-main" data-testid="order-projected">{end === null ? t(order.state === "produced" ? "order.is_done" : order.state === "cancelled" ? "order.never" : "order.no_projection") : formatMoment(t, end, now, zone)}</p>
         <p>
           {due === null ? t("order.no_due") : t("order.due", { date: formatMoment(t, due, now, zone) })} <Lateness order={order} />
         </p>
@@ -117,7 +117,7 @@ function Answers({ order }: { order: OrderView }): ReactElement {
       </div>
       <div className="answer">
         <h2>{t("order.waits")}</h2>
-        <p className="answer-main">{waits ?? t("order.waits_nothing")}</p>
+        <p className="answer-main">{waits ?? (order.state === "cancelled" || order.state === "produced" ? t("order.waits_ended") : t("order.waits_nothing"))}</p>
       </div>
     </section>
   );

@@ -2,6 +2,7 @@ import { getRouteApi, Link } from "@tanstack/react-router";
 import { useEffect, useState, type ReactElement } from "react";
 import { api } from "../api/endpoints.ts";
 import type { CurrentOperation, JobEvent, MachineTile, TerminalView } from "../api/types.ts";
+import { LiveLoading } from "../app/unreachable.tsx";
 import { formatDuration, formatNumber, formatShortMoment, timeOf } from "../i18n/format.ts";
 import { useT } from "../i18n/staff.tsx";
 import { wordOf } from "../i18n/translator.ts";
@@ -48,7 +49,7 @@ export function TerminalPage(): ReactElement {
       </Empty>
     );
   }
-  if (tile === undefined) return <TerminalSkeleton path={path} />;
+  if (tile === undefined) return <LiveLoading><TerminalSkeleton path={path} /></LiveLoading>;
   return <Terminal key={path} path={path} tile={tile} queue={queue?.operations ?? []} />;
 }
 

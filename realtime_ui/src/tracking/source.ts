@@ -63,6 +63,8 @@ export class TrackingSource {
     void this.#poll();
   };
 
+  readonly #interrupt = (): void => { this.#client.interrupt(); };
+
   #start(): void {
     const channel = this.#client.peek(this.#channel);
     const take = (): void => {
@@ -79,12 +81,14 @@ export class TrackingSource {
       this.#client.subscribe(this.#channel),
     ];
     addEventListener("online", this.retry);
+    addEventListener("offline", this.#interrupt);
     // The first answer need not wait for the socket.
     void this.#poll();
   }
 
   #stop(): void {
     removeEventListener("online", this.retry);
+    removeEventListener("offline", this.#interrupt);
     this.#leave.forEach((leave) => { leave(); });
     this.#client.stop();
     if (this.#timer !== null) clearTimeout(this.#timer);
