@@ -10,7 +10,6 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from redis.asyncio import Redis
 
 from api import errors
 from api.auth import endpoints as auth
@@ -38,6 +37,7 @@ from runtime.logging import configure_logging
 from runtime.secrets import installation_key
 from runtime.settings import ApiSettings
 from store.database import build_pool
+from store.live_channels import connect_redis
 from store.log import build_log
 
 logger = logging.getLogger("gemba.api")
@@ -126,6 +126,8 @@ def run(settings: ApiSettings) -> None:
             proxy_headers=False,
             server_header=False,
             access_log=False,
+            # Deltas are small and many: compressing them costs more than their bytes.
+            ws_per_message_deflate=False,
             log_config=None,
             timeout_graceful_shutdown=5,
         )
@@ -156,7 +158,7 @@ def _context(settings: ApiSettings, clock: Clock) -> Context:
     return Context(
         settings=settings,
         pool=pool,
-        redis=Redis.from_url(redis_url, socket_timeout=2.0, socket_connect_timeout=2.0),
+        redis=connect_redis(redis_url),
         log=build_log(settings.stream_url, pool),
         signing_key=installation_key(settings.data_dir),
         clock=clock,

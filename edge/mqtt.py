@@ -10,7 +10,7 @@ are taken over from it, because they cost most of the time at thousands of messa
   one write carries them all.
 
 Both rest on names that paho keeps to itself; aiomqtt and paho are pinned by hash, and
-`tests/edge/test_edge_mqtt.py` runs this module against both brokers.
+`tests/edge/test_edge_gateway.py` runs this module against both brokers.
 """
 
 from __future__ import annotations

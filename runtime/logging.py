@@ -8,7 +8,17 @@ import time
 
 _CREDENTIALS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^\s/@]*@", re.IGNORECASE)
 _PASSWORD_WORD = re.compile(r"(?P<key>\bpassword\s*=\s*)\S+", re.IGNORECASE)
-_QUIET = ("httpx", "httpcore", "aiokafka", "asyncio", "faust", "mode", "psycopg.pool", "yoyo")
+_QUIET = (
+    "uvicorn.error",
+    "httpx",
+    "httpcore",
+    "aiokafka",
+    "asyncio",
+    "faust",
+    "mode",
+    "psycopg.pool",
+    "yoyo",
+)
 
 
 def without_credentials(text: str) -> str:
