@@ -170,6 +170,26 @@ describe("a channel", () => {
     expect(client.peek(FLOOR).status).toEqual({ kind: "refused", code: "forbidden", detail: "not your site" });
   });
 
+  it("keeps what it shows while the server cannot tell it, and is ready when it can", async () => {
+    client.subscribe(FLOOR);
+    const socket = await opened();
+    const channel = client.peek(FLOOR);
+    socket.say({ op: "error", channel: FLOOR, code: "not_ready", detail: "it follows" });
+    expect(channel.status.kind).toBe("delayed");
+    socket.say({ op: "snapshot", channel: FLOOR, epoch: "a", offset: 5, data: { m1: { good: 1 } } });
+    world.draw();
+    expect(channel.status.kind).toBe("ready");
+    socket.onclose?.(1006);
+    await world.advance(500);
+    const second = await opened();
+    second.say({ op: "error", channel: FLOOR, code: "unavailable", detail: "it is tried again" });
+    expect(channel.status.kind).toBe("delayed");
+    expect(channel.get("m1")).toEqual({ good: 1 });
+    expect(channel.position).toEqual({ epoch: "a", offset: 5 });
+    second.say({ op: "subscribed", channel: FLOOR, epoch: "a", offset: 5 });
+    expect(channel.status.kind).toBe("ready");
+  });
+
   it("is left some time after its last user went, not at once", async () => {
     const leave = client.subscribe(FLOOR);
     const socket = await opened();

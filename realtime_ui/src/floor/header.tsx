@@ -45,7 +45,7 @@ export function FloorHeader({ channel, wall, site }: { channel: Channel; wall: b
     <header className="floor-header">
       <div className="floor-title">
         <h1>{summary?.name ?? site}</h1>
-        <SiteClock zone={summary?.time_zone ?? "UTC"} />
+        {summary !== undefined && <SiteClock zone={summary.time_zone} />}
       </div>
       {summary !== undefined && (
         <dl className="figures">

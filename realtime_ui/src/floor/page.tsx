@@ -1,4 +1,4 @@
-import { getRouteApi } from "@tanstack/react-router";
+import { getRouteApi, Link } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef, useState, useSyncExternalStore, type CSSProperties, type ReactElement, type RefObject } from "react";
 import type { FloorSummary, MachineTile } from "../api/types.ts";
 import { LiveLoading } from "../app/unreachable.tsx";
@@ -31,29 +31,45 @@ export function FloorPage(): ReactElement {
   return (
     <div className={wall ? "floor floor-wall" : "floor"}>
       <FloorHeader channel={channel} wall={wall} site={site} />
-      <StaleBand />
-      {status.kind === "refused" ? <Forbidden detail={status.detail} /> : status.kind === "loading" ? <LiveLoading><FloorSkeleton wall={wall} /></LiveLoading> : <Board channel={channel} wall={wall} />}
+      <StaleBand delayed={status.kind === "delayed"} />
+      {status.kind === "refused" ? <NoFloor site={site} code={status.code} detail={status.detail} /> : channel.keys.length === 0 && status.kind !== "ready" ? <LiveLoading><FloorSkeleton wall={wall} /></LiveLoading> : <Board channel={channel} wall={wall} />}
     </div>
   );
 }
 
+/** The floor cannot be shown to whoever asks: there is none of that name, or it is not theirs. */
+function NoFloor({ site, code, detail }: { site: string; code: string; detail: string }): ReactElement {
+  const t = useT();
+  if (code === "forbidden") return <Forbidden detail={detail} />;
+  return (
+    <Empty title={t("floor.unknown.title", { site })}>
+      <p>{t("floor.unknown.text")}</p>
+      <Link to="/" className="button">
+        {t("missing.home")}
+      </Link>
+    </Empty>
+  );
+}
+
 /** Says how old what is shown is; the tiles below are greyed by the attribute it leaves. */
-function StaleBand(): ReactElement | null {
+function StaleBand({ delayed }: { delayed: boolean }): ReactElement | null {
   const t = useT();
   const live = useLive();
   const now = useSeconds();
   const age = useStaleness(now);
   useEffect(() => {
-    document.documentElement.toggleAttribute("data-stale", age !== null);
+    document.documentElement.toggleAttribute("data-stale", age !== null || delayed);
     return () => { document.documentElement.removeAttribute("data-stale"); };
-  }, [age]);
-  if (age === null) return null;
+  }, [age, delayed]);
+  if (age === null && !delayed) return null;
   return (
     <div className="stale-band" role="alert" data-testid="stale">
-      {t("stale.band", { age: formatDuration(t, age) })}
-      <button type="button" className="button button-quiet" onClick={() => { live.retry(); }}>
-        {t("action.retry")}
-      </button>
+      {age === null ? t("stale.delayed") : t("stale.band", { age: formatDuration(t, age) })}
+      {age !== null && (
+        <button type="button" className="button button-quiet" onClick={() => { live.retry(); }}>
+          {t("action.retry")}
+        </button>
+      )}
     </div>
   );
 }

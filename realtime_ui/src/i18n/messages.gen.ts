@@ -93,6 +93,8 @@ export interface StaffMessages {
   "floor.pieces_today": null;
   "floor.running": null;
   "floor.scrap": { scrap: string | number };
+  "floor.unknown.text": null;
+  "floor.unknown.title": { site: string | number };
   "floor.wall": null;
   "forbidden.text": null;
   "forbidden.title": null;
@@ -258,6 +260,7 @@ export interface StaffMessages {
   "said.resumed": null;
   "said.started": null;
   "stale.band": { age: string | number };
+  "stale.delayed": null;
   "state.down": null;
   "state.idle": null;
   "state.loading": null;

@@ -2,10 +2,14 @@ import type { components } from "./protocol.gen.ts";
 
 export type Position = components["schemas"]["Position"];
 
-/** What became of a channel: nothing said yet, its state is here, or the server refused it. */
+/**
+ * What became of a channel: nothing said yet, its state is here, the server cannot tell it now and
+ * goes on trying by itself (what is here may be old), or the server refused it.
+ */
 export type ChannelStatus =
   | { kind: "loading" }
   | { kind: "ready" }
+  | { kind: "delayed"; code: string; detail: string }
   | { kind: "refused"; code: string; detail: string };
 
 type Listener = () => void;
@@ -75,6 +79,16 @@ export class Channel {
     this.#settle({ kind: "refused", code, detail });
   }
 
+  /** The server has nothing new yet; its word follows by itself. */
+  delay(code: string, detail: string): void {
+    this.#settle({ kind: "delayed", code, detail });
+  }
+
+  /** What is here is still true: the server goes on from our position. */
+  confirm(): void {
+    this.#settle({ kind: "ready" });
+  }
+
   /** Make what was taken visible and tell the listeners of the keys that changed. */
   flush(): void {
     if (!this.#replaced && this.#pending.size === 0) return;
@@ -132,7 +146,7 @@ export class Channel {
   }
 
   #settle(status: ChannelStatus): void {
-    if (status.kind === this.#status.kind && status.kind !== "refused") return;
+    if (status.kind === this.#status.kind && (status.kind === "ready" || status.kind === "loading")) return;
     this.#status = status;
     this.#statusListeners.forEach((listener) => { listener(); });
   }

@@ -15,6 +15,9 @@ export const SUBPROTOCOL = "gemba.live.v1";
 export const CLOSE_RESUME = 4000;
 export const CLOSE_SIGNED_OUT = 4001;
 
+/** Errors after which the server tries again by itself. */
+const PASSING: readonly string[] = ["unavailable", "not_ready"];
+
 const PING_EVERY_MS = 15_000;
 const PONG_WITHIN_MS = 10_000;
 const FIRST_DELAY_MS = 500;
@@ -253,7 +256,7 @@ export class LiveClient {
       case "pong":
         return;
       case "error":
-        if (message.channel != null) this.#entries.get(message.channel)?.channel.refuse(message.code, message.detail);
+        if (message.channel != null) this.#refused(message.channel, message.code, message.detail);
         return;
       case "snapshot": {
         const entry = this.#entries.get(message.channel);
@@ -269,6 +272,7 @@ export class LiveClient {
         // The same epoch and not behind us, or what we hold has no meaning any more.
         if (position?.epoch === message.epoch && message.offset >= position.offset) {
           entry.answered = true;
+          entry.channel.confirm();
         } else {
           entry.channel.forget();
           this.#ask(entry);
@@ -284,6 +288,12 @@ export class LiveClient {
       }
     }
     this.#flushSoon();
+  }
+
+  #refused(name: string, code: string, detail: string): void {
+    const channel = this.#entries.get(name)?.channel;
+    if (PASSING.includes(code)) channel?.delay(code, detail);
+    else channel?.refuse(code, detail);
   }
 
   #flushSoon(): void {

@@ -73,6 +73,10 @@ export class TrackingSource {
     };
     this.#leave = [
       channel.onKey("order", take),
+      channel.onStatus(() => {
+        // The link was withdrawn or has expired while the page was open.
+        if (channel.status.kind === "refused") this.#set({ view: null, problem: "invalid" });
+      }),
       this.#client.onState(() => {
         const live = this.#client.state.phase === "live";
         this.#set({ live, ...(live || !this.#state.live ? {} : { confirmedAt: this.#client.lastMessageAt ?? Date.now() }) });
