@@ -18,6 +18,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 UV ?= uv
 UI := realtime_ui
+WORKERS ?= 4
 # Node from PATH when it is new enough, else from the wheel: $(VENV)/.node names the folder.
 NPM = cd $(UI) && PATH="$$(cat ../$(VENV)/.node):$$PATH" npm
 
@@ -101,7 +102,8 @@ up: setup ui ## Runs everything without demo data
 
 .PHONY: test
 test: setup-dev ui ## Runs the whole test suite (ARGS="-k floor" picks)
-	@$(BIN)/python -m pytest $(ARGS)
+	@# Most tests wait for processes to start: more workers than cores, a module to a worker.
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 	@$(NPM) run --silent test
 
 .PHONY: check
