@@ -166,6 +166,9 @@ class Gateway:
         waiting = f"{self._outbox.waiting:,} messages waiting"
         if self._intake.blocked is not None:
             return HealthState.FAILED, f"{self._intake.blocked}; not receiving, {waiting}"
+        if self._outbox.full:  # one large batch filled it, and nothing has come since
+            size = f"{self._outbox.waiting_bytes:,} of {self._outbox.max_bytes:,} bytes wait"
+            return HealthState.FAILED, f"outbox full: {size}, {waiting}"
         trying_s = self._sender.trying_s
         if trying_s >= _GRACE_S:
             reason = f"stream unreachable for {trying_s:.0f} s, {waiting}"
