@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 from collections.abc import Collection
@@ -221,6 +222,11 @@ def run(settings: StreamsSettings) -> None:
         SystemExit: the engine crashed; the supervisor starts the worker anew.
     """
     service = build(settings)
+    # Machines' windows are some hundred thousand objects without cycles: looking through them for
+    # garbage at the usual pace took a fifth of the worker's time at 50,000 samples a second.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(200_000, 50, 100)
     code = loop.run(service.run())
     if code:
         raise SystemExit(code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -23,16 +23,11 @@ INSERT_SAMPLES: Final = 100
 """Up to so many samples of a batch go by INSERT, more by COPY."""
 
 
-class Sample(NamedTuple):
-    """A row of `samples`."""
+Sample: TypeAlias = tuple[int, int, int, int, int, int, bytes]
+"""A row of `samples`: machine id, t_ms, publisher id, seq, kind code, received_ms, body.
 
-    machine_id: int
-    t_ms: int
-    publisher_id: int
-    seq: int
-    kind: int
-    received_ms: int
-    body: bytes
+A plain tuple: tens of thousands are made a second, and a named one takes twice as long to make.
+"""
 
 
 class DeadLetter(NamedTuple):

@@ -122,7 +122,7 @@ def _samples(changes: Iterable[Changed]) -> Iterable[writing.Sample]:
             publisher = change.publishers[message.source, message.boot]
             if publisher.id is None:
                 raise LookupError(f"{message.source}/{message.boot} has no row")
-            yield writing.Sample(
+            yield (
                 change.machine.id,
                 accepted.t_ms,
                 publisher.id,
