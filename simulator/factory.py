@@ -24,7 +24,7 @@ _TEST: Final = MachinePath("gemba-demo/assembly/line-3/test-01")
 
 
 class Machine(NamedTuple):
-    """A machine and its place on its line."""
+    """A machine and its place on the floor."""
 
     path: MachinePath
     name: str
@@ -71,10 +71,10 @@ class Order(NamedTuple):
 MACHINES: Final = (
     Machine(_PRESS_1, "Press 250 t", 1),
     Machine(_PRESS_2, "Press 160 t", 2),
-    Machine(_WELD, "Welding cell", 1),
-    Machine(_COAT, "Powder coating", 2),
-    Machine(_ASSEMBLY, "Assembly station", 1),
-    Machine(_TEST, "Test and packing", 2),
+    Machine(_WELD, "Welding cell", 3),
+    Machine(_COAT, "Powder coating", 4),
+    Machine(_ASSEMBLY, "Assembly station", 5),
+    Machine(_TEST, "Test and packing", 6),
 )
 
 CUSTOMERS: Final = (

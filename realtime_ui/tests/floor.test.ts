@@ -46,15 +46,16 @@ describe("an operation's figures", () => {
 });
 
 describe("lines", () => {
-  it("stand in order of area and line, machines in floor order", () => {
+  it("stand in floor order, as their machines do; without a place, last and by name", () => {
     const lines = linesOf([
       { machine: "s/b/l1/m2", area: "b", line: "l1", position: 2 },
-      { machine: "s/a/l10/m1", area: "a", line: "l10", position: 1 },
+      { machine: "s/a/l10/m1", area: "a", line: "l10", position: 3 },
       { machine: "s/b/l1/m10", area: "b", line: "l1", position: 1 },
+      { machine: "s/a/l3/m1", area: "a", line: "l3", position: 0 },
       { machine: "s/a/l2/m1", area: "a", line: "l2", position: 0 },
     ]);
-    expect(lines.map((line) => line.key)).toEqual(["a/l2", "a/l10", "b/l1"]);
-    expect(lines[2]?.machines).toEqual(["s/b/l1/m10", "s/b/l1/m2"]);
+    expect(lines.map((line) => line.key)).toEqual(["b/l1", "a/l10", "a/l2", "a/l3"]);
+    expect(lines[0]?.machines).toEqual(["s/b/l1/m10", "s/b/l1/m2"]);
   });
 });
 

@@ -14,7 +14,12 @@ function compare(left: string, right: string): number {
   return left.localeCompare(right, "en", { numeric: true });
 }
 
-/** Machines by area and line, each line in the order of its places. */
+/** Where a line stands on the floor: its first place that somebody set; without one, last. */
+function placeOf(members: readonly Place[]): number {
+  return Math.min(...members.map((place) => (place.position > 0 ? place.position : Number.MAX_SAFE_INTEGER)));
+}
+
+/** Machines by line in floor order, each line in the order of its places. */
 export function linesOf(places: readonly Place[]): Line[] {
   const lines = new Map<string, { area: string; line: string; places: Place[] }>();
   for (const place of places) {
@@ -24,7 +29,7 @@ export function linesOf(places: readonly Place[]): Line[] {
     lines.set(key, line);
   }
   return [...lines]
-    .sort(([left], [right]) => compare(left, right))
+    .sort(([left, a], [right, b]) => placeOf(a.places) - placeOf(b.places) || compare(left, right))
     .map(([key, { area, line, places: members }]) => ({
       key,
       area,
