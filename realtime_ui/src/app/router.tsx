@@ -1,4 +1,5 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet } from "@tanstack/react-router";
+import type { OrderFilters } from "../orders/filters.ts";
 import { LoginPage } from "../session/login.tsx";
 import { HomePage, Shell } from "./shell.tsx";
 import { Broken, Missing } from "./trouble.tsx";
@@ -27,14 +28,6 @@ const floor = createRoute({
   component: lazyRouteComponent(() => import("../floor/page.tsx"), "FloorPage"),
   validateSearch: (search): { wall?: 1 } => (search["wall"] === 1 || search["wall"] === "1" ? { wall: 1 } : {}),
 });
-
-/** The filters of the order list, as they stand in its address. */
-export interface OrderFilters {
-  site?: string;
-  state?: string;
-  customer?: string;
-  search?: string;
-}
 
 const orders = createRoute({
   getParentRoute: () => shell,

@@ -1,4 +1,4 @@
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { Link, Navigate, Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
 import type { ReactElement } from "react";
 import { api } from "../api/endpoints.ts";
@@ -8,12 +8,8 @@ import { forgetSession, usePermission, useSession } from "../session/session.ts"
 import { Failed, Skeleton } from "../ui/states.tsx";
 import { ConnectionBadge } from "./connection.tsx";
 import { Preferences } from "./preferences.tsx";
+import { useSites } from "./sites.ts";
 import { Toasts } from "./toasts.tsx";
-
-export function useSites(): ReturnType<typeof useQuery<Awaited<ReturnType<typeof api.sites>>>> {
-  const session = useSession();
-  return useQuery({ queryKey: ["sites"], queryFn: api.sites, staleTime: 300_000, enabled: session.data != null });
-}
 
 /** The frame of every screen behind the sign-in. A wall shows the screen only. */
 export function Shell(): ReactElement {

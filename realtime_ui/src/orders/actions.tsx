@@ -3,6 +3,7 @@ import { useState, type ReactElement } from "react";
 import { api } from "../api/endpoints.ts";
 import type { OrderChange, OrderDetails, OrderLine, OrderView, CreatedLink } from "../api/types.ts";
 import { tell } from "../app/toasts.tsx";
+import { useZone } from "../app/sites.ts";
 import { formatMoment, formatUnit, timeOf } from "../i18n/format.ts";
 import { useT } from "../i18n/staff.tsx";
 import { usePermission } from "../session/session.ts";
@@ -11,7 +12,6 @@ import { Confirm, Dialog, FormFoot } from "../ui/dialog.tsx";
 import { Glyph } from "../ui/glyph.tsx";
 import { reasonOf } from "../ui/states.tsx";
 import { instantOf, localOf } from "./dates.ts";
-import { useZone } from "./order.tsx";
 
 type Open = "release" | "change" | "cancel" | "link" | null;
 

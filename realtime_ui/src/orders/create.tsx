@@ -2,7 +2,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState, type ReactElement } from "react";
 import { api } from "../api/endpoints.ts";
-import { useSites } from "../app/shell.tsx";
+import { useSites } from "../app/sites.ts";
 import { tell } from "../app/toasts.tsx";
 import { formatUnit } from "../i18n/format.ts";
 import { useT } from "../i18n/staff.tsx";

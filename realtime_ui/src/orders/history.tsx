@@ -2,13 +2,13 @@ import { useQuery } from "@tanstack/react-query";
 import type { ReactElement } from "react";
 import { api } from "../api/endpoints.ts";
 import type { AuditEntry } from "../api/types.ts";
+import { useZone } from "../app/sites.ts";
 import { formatMoment, formatNumber, timeOf } from "../i18n/format.ts";
 import { useT, type StaffTranslator } from "../i18n/staff.tsx";
 import { wordOf } from "../i18n/translator.ts";
 import { useNow } from "../ui/clock.ts";
 import { Failed, Skeleton } from "../ui/states.tsx";
 import { changedFields } from "./changes.ts";
-import { useZone } from "./order.tsx";
 
 /** Everything that was done to the order, newest first: what, who, from where, why. */
 export function History({ number, site }: { number: string; site: string }): ReactElement {

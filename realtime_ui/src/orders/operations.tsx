@@ -2,6 +2,7 @@ import { Link } from "@tanstack/react-router";
 import { useMemo, useSyncExternalStore, type ReactElement } from "react";
 import type { OperationProgress } from "../api/types.ts";
 import { formatNumber, formatShortMoment, timeOf } from "../i18n/format.ts";
+import { useZone } from "../app/sites.ts";
 import { useT } from "../i18n/staff.tsx";
 import { wordOf } from "../i18n/translator.ts";
 import type { Channel } from "../live/channel.ts";
@@ -9,7 +10,6 @@ import { useKeys } from "../live/react.tsx";
 import { useNow } from "../ui/clock.ts";
 import { StateBadge } from "../ui/states.tsx";
 import { spanOf, type Span } from "./gantt.ts";
-import { useZone } from "./order.tsx";
 
 const PREFIX = "operation/";
 

@@ -3,7 +3,7 @@ import { getRouteApi, Link } from "@tanstack/react-router";
 import { useEffect, type ReactElement } from "react";
 import { api } from "../api/endpoints.ts";
 import type { OrderDetails, OrderView } from "../api/types.ts";
-import { useSites } from "../app/shell.tsx";
+import { useZone } from "../app/sites.ts";
 import { formatDuration, formatMoment, formatNumber, formatUnit, formatZone, timeOf, zoneDiffers } from "../i18n/format.ts";
 import { useT } from "../i18n/staff.tsx";
 import { wordOf } from "../i18n/translator.ts";
@@ -13,8 +13,8 @@ import { Glyph } from "../ui/glyph.tsx";
 import { Failed, Skeleton } from "../ui/states.tsx";
 import { OrderActions } from "./actions.tsx";
 import { History } from "./history.tsx";
-import { Lateness } from "./list.tsx";
 import { Operations } from "./operations.tsx";
+import { Lateness } from "./standing.tsx";
 import { riskOf, waitsForWords } from "./words.ts";
 import "./orders.css";
 
@@ -53,11 +53,6 @@ export function OrderPage(): ReactElement {
       <History number={number} site={order.site} />
     </article>
   );
-}
-
-export function useZone(site: string): string {
-  const sites = useSites();
-  return sites.data?.items.find((each) => each.code === site)?.time_zone ?? "UTC";
 }
 
 function Head({ order, details }: { order: OrderView; details: OrderDetails }): ReactElement {

@@ -7,7 +7,7 @@ import { formatDuration, formatNumber, formatShortMoment, timeOf } from "../i18n
 import { useT } from "../i18n/staff.tsx";
 import { wordOf } from "../i18n/translator.ts";
 import { useChannel, useChannelStatus, useEntry, useStaleness } from "../live/react.tsx";
-import { useZone } from "../orders/order.tsx";
+import { useZone } from "../app/sites.ts";
 import { usePermission } from "../session/session.ts";
 import { useNow, useSeconds } from "../ui/clock.ts";
 import { Confirm } from "../ui/dialog.tsx";
