@@ -17,6 +17,7 @@ from api.auth.rate_limit import RateLimit
 from api.context import Context, Limits
 from api.customers import endpoints as customers
 from api.dead_letters import endpoints as dead_letters
+from api.description import endpoints as description
 from api.health import endpoints as health
 from api.health.service import keep_reporting, prepare_topics
 from api.http import LimitBodies, ProtectAnswers
@@ -61,6 +62,7 @@ _ROUTERS = (
     ingest.router,
     tracking.router,
     health.router,
+    description.router,
     live.router,
 )
 

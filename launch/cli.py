@@ -144,6 +144,35 @@ def ps(json_output: Json = False) -> None:
         console.print(lines, width=width)
 
 
+class Part(StrEnum):
+    """What an address can be asked of."""
+
+    HTTP = "http"
+    MQTT = "mqtt"
+    DATABASE = "database"
+    REDIS = "redis"
+
+
+@app.command(epilog="Example: `mosquitto_pub -L \"$(gemba address mqtt)/gemba/v1/…/count\" -m '…'`")
+def address(part: Annotated[Part, typer.Argument(help="Of which part.")]) -> None:
+    """Where a part of the running installation is, with the credentials that machines may use."""
+    from launch.installation import InstallationError
+    from launch.reach import addresses_of
+
+    try:
+        found = addresses_of(load_settings())
+    except InstallationError as error:
+        fail(str(error))
+    typer.echo(
+        {
+            Part.HTTP: found.http_url,
+            Part.MQTT: found.machine_mqtt_url,
+            Part.DATABASE: found.database_url,
+            Part.REDIS: found.redis_url,
+        }[part]
+    )
+
+
 @app.command(epilog='Example: `curl -H "Authorization: Bearer $(gemba token --role viewer)" …`')
 def token(
     role: RoleOption,

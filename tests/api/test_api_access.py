@@ -27,7 +27,7 @@ NEEDS: Final = {
     Permission.READ: {
         "listSites", "getSite", "listMachines", "getMachine", "listCustomers", "listItems",
         "listOrders", "getOrder", "listOrderEvents", "listWorkOrders", "getWorkOrder",
-        "listOperations", "listDeadLetters", "getDeadLetter", "getIngest",
+        "listOperations", "listDeadLetters", "getDeadLetter", "getIngest", "getOpenApi",
     },
     Permission.CONFIGURE: {"putSite", "putMachine", "putCustomer", "putItem"},
     Permission.ORDER: {
