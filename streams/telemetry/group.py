@@ -35,6 +35,7 @@ class Groups:
         self._busy: set[int] = set()
         self._freed = asyncio.Condition()
         self._runners: set[asyncio.Task[None]] = set()
+        self._at_work = 0
 
     @asynccontextmanager
     async def alone(self, partition: int) -> AsyncIterator[None]:
@@ -56,31 +57,39 @@ class Groups:
         await done
 
     def _start(self) -> None:
-        if self._waiting and len(self._runners) < AT_ONCE:
+        if self._waiting and self._at_work < AT_ONCE:
+            self._at_work += 1
             runner = asyncio.create_task(self._run(), name="group-commit")
-            self._runners.add(runner)
+            self._runners.add(runner)  # the loop itself keeps no strong reference
             runner.add_done_callback(self._runners.discard)
 
     async def _run(self) -> None:
         """Handle groups until nothing can be taken up."""
-        await asyncio.sleep(GATHER_S)
-        while group := self._take():
-            partitions = {batch[0].partition for batch, _ in group}
-            try:
-                results = await self._handle([batch for batch, _ in group])
-            except BaseException:
-                for _, done in group:
-                    done.cancel()
-                raise
-            finally:
-                await self._free(partitions)
-            for (_, done), error in zip(group, results, strict=True):
-                if done.cancelled():
-                    continue  # nobody waits any more; the effects are made all the same
-                if error is None:
-                    done.set_result(None)
-                else:
-                    done.set_exception(error)
+        try:
+            await asyncio.sleep(GATHER_S)
+            while group := self._take():
+                await self._handle_one(group)
+        finally:
+            # Nothing may be awaited between an empty `_take` and this: who submits in between must
+            # find either a runner that will look again, or room to start one.
+            self._at_work -= 1
+
+    async def _handle_one(self, group: list[tuple[Batch, asyncio.Future[None]]]) -> None:
+        try:
+            results = await self._handle([batch for batch, _ in group])
+        except BaseException:
+            for _, done in group:
+                done.cancel()
+            raise
+        finally:
+            await self._free({batch[0].partition for batch, _ in group})
+        for (_, done), error in zip(group, results, strict=True):
+            if done.cancelled():
+                continue  # nobody waits any more; the effects are made all the same
+            if error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(error)
 
     def _take(self) -> list[tuple[Batch, asyncio.Future[None]]]:
         """What waits and whose partition number is free, one batch each; it is busy from now on."""
