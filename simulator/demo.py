@@ -49,7 +49,7 @@ class DemoInfo:
 
 
 def load(api_url: str, token: str) -> DemoInfo:
-    """Load the demo factory, and make a new tracking link for its first order.
+    """Load the demo factory, and make a new tracking link for the order that is soon done.
 
     Args:
         api_url: the installation's HTTP address.
