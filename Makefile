@@ -61,8 +61,8 @@ $(VENV)/.dev: requirements/dev.lock $(VENV)/.runtime
 	@touch $@
 
 $(VENV)/.node: requirements/node.lock $(VENV)/.runtime
-	@if node -e 'const [a, b] = process.versions.node.split(".").map(Number); \
-		process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' >/dev/null 2>&1 \
+	@if node -e 'const [a, b] = process.versions.node.split("."); process.exit(a * 100 + +b < 2019)' \
+		>/dev/null 2>&1 \
 		&& command -v npm >/dev/null; then \
 		dirname "$$(command -v node)" > $@; \
 	else \
