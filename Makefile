@@ -61,7 +61,7 @@ $(VENV)/.dev: requirements/dev.lock $(VENV)/.runtime
 	@touch $@
 
 $(VENV)/.node: requirements/node.lock $(VENV)/.runtime
-	@if node -e 'const [a, b] = process.versions.node.split("."); process.exit(a * 100 + +b < 2019)' \
+	@if node -e 'const [a, b] = process.versions.node.split("."); process.exit(a * 100 + +b < 2019 ? 1 : 0)' \
 		>/dev/null 2>&1 \
 		&& command -v npm >/dev/null; then \
 		dirname "$$(command -v node)" > $@; \
