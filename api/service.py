@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from typing import Any
 
 import uvicorn
@@ -33,6 +33,7 @@ from api.sites import endpoints as sites
 from api.tracking import endpoints as tracking
 from api.ui import endpoints as ui
 from api.work_orders import endpoints as work_orders
+from runtime import tasks
 from runtime.clock import Clock, SystemClock
 from runtime.logging import configure_logging
 from runtime.secrets import installation_key
@@ -183,7 +184,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     reporting = asyncio.create_task(
         keep_reporting(context, lambda: _figures(hub), until=ending), name="health"
     )
-    tasks = [
+    background = [
         reporting,
         asyncio.create_task(prepare_topics(context), name="topics"),
         asyncio.create_task(_keep(hub.run), name="live"),
@@ -193,19 +194,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         ending.set()
         await asyncio.wait([reporting], timeout=_END_S)
-        await _end(tasks)
+        await tasks.end(background)
         await context.log.close()
         await context.pool.close()
         await context.redis.aclose()
-
-
-async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancel tasks until they are over: a cancellation that meets the end of a wait is lost."""
-    pending = {task for task in tasks if not task.done()}
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=1.0)
 
 
 async def _keep(work: Callable[[], Coroutine[Any, Any, None]]) -> None:

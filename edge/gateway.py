@@ -16,6 +16,7 @@ from edge.mqtt import ConnectionLostError, connect
 from edge.outbox import Outbox
 from edge.sender import Sender
 from edge.worker import OutboxThread
+from runtime import tasks
 from runtime.clock import Clock
 from runtime.health import Health, HealthState
 from runtime.mqtt_url import MqttAddress
@@ -81,12 +82,25 @@ class Gateway:
         self._away_reason = "not connected yet"
 
     async def run(self) -> None:
-        """Receive, store, send and acknowledge until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._intake.run())
-            tasks.create_task(self._sender.run())
-            tasks.create_task(self._acks.run())
-            tasks.create_task(self._stay_connected())
+        """Receive, store, send and acknowledge until cancelled.
+
+        Whatever else ends one of these is raised, and then the gateway has to be started anew.
+        """
+        work = [
+            asyncio.create_task(part)
+            for part in (
+                self._intake.run(),
+                self._sender.run(),
+                self._acks.run(),
+                self._stay_connected(),
+            )
+        ]
+        try:
+            ended, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await tasks.end(work)
+        for task in ended:
+            task.result()
 
     def _committed(self, stored: int, machines: list[MachinePath]) -> None:
         if stored:

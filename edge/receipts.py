@@ -33,7 +33,7 @@ _each = msgspec.json.Decoder(list[msgspec.Raw])
 _ranges = msgspec.msgpack.Decoder(list[int])
 
 # A document nested deeper than the interpreter's stack is unreadable too, not an accident.
-_UNREADABLE = (msgspec.DecodeError, RecursionError)
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class PublisherKey(NamedTuple):

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from edge.gateway import Gateway, GatewayOptions
 from edge.outbox import Outbox
 from edge.worker import OutboxThread
-from runtime import health
+from runtime import health, tasks
 from runtime.clock import Clock, SystemClock
 from runtime.health import HealthState
 from runtime.mqtt_url import parse_mqtt_url
@@ -91,9 +91,7 @@ class EdgeService:
             try:
                 done, _ = await asyncio.wait((*work, stopping), return_when=FIRST_COMPLETED)
             finally:
-                for task in (*work, stopping):
-                    task.cancel()
-                await asyncio.gather(*work, stopping, return_exceptions=True)
+                await tasks.end([*work, stopping])
             for task in done:
                 task.result()  # work never ends by itself: what ended it is raised here
         finally:

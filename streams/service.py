@@ -22,7 +22,7 @@ from contracts.streams import (
     TELEMETRY,
     WAREHOUSE,
 )
-from runtime import health, loop
+from runtime import health, loop, tasks
 from runtime.clock import Clock, SystemClock
 from runtime.settings import StreamsSettings
 from store.database import Pool, build_pool
@@ -105,9 +105,7 @@ class StreamsService:
             return await run_worker(self.app, self._settings)
         finally:
             watchdog.stop()
-            for task in helpers:
-                task.cancel()
-            await asyncio.gather(*helpers, return_exceptions=True)
+            await tasks.end(helpers)
 
     def _declare_agents(
         self, telemetry: TelemetryAgent, roll_up: RollUpAgent, projector: LiveProjector

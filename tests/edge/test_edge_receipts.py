@@ -188,3 +188,10 @@ def test_identity_decoding_does_not_coerce() -> None:
     """The reason why one library call is enough to read an identity."""
     with pytest.raises(msgspec.ValidationError):
         msgspec.json.decode(b'{"boot":"b","seq":true}', type=Identity)
+
+
+def test_text_that_is_not_utf8_has_no_identity() -> None:
+    broken = b'{"t":1,"boot":"\xff","seq":0,"good":1}'
+    whole = b'{"t":1,"boot":"b","seq":7,"good":1}'
+    assert identities(broken) == []
+    assert [one.seq for one in identities(b"[" + whole + b"," + broken + b"]")] == [7]

@@ -1,0 +1,27 @@
+"""Ending tasks for sure."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from typing import Any, Final
+
+_AGAIN_S: Final = 0.2
+
+
+async def end(tasks: Collection[asyncio.Task[Any]], *, within_s: float = 3.0) -> None:
+    """Cancel tasks until they are done, or the time is over; what they end with is not raised.
+
+    Once is not enough: on Python 3.11 `asyncio.wait_for` drops a cancellation that comes together
+    with its result, and libraries use it.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + within_s
+    pending = {task for task in tasks if not task.done()}
+    while pending and loop.time() < deadline:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_AGAIN_S)
+    for task in tasks:
+        if task.done() and not task.cancelled():
+            task.exception()  # has been looked at: asyncio does not complain of it later
