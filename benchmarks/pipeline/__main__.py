@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import os
+import socket
 import statistics
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import aiomqtt
+import httpx
 import psutil
 import psycopg
 
@@ -166,8 +168,6 @@ async def _installation(
             nonlocal addresses
             with contextlib.suppress(Exception):  # not yet written, not yet listening
                 addresses = read_installation(data_dir).addresses
-                import httpx  # noqa: PLC0415 - only while waiting
-
                 return httpx.get(f"{addresses.http_url}/readyz").status_code == 200
             return False
 
@@ -297,8 +297,6 @@ def _rate(counts: list[int], options: argparse.Namespace) -> float | None:
 
 
 def _free_port() -> int:
-    import socket  # noqa: PLC0415 - only here
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
