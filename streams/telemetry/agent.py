@@ -124,6 +124,9 @@ class TelemetryAgent:
         except Exception as error:  # noqa: BLE001 - the consumer logs it and tries again
             self._forget(partition)
             self.trouble = f"{topic}[{partition}]: {type(error).__name__}: {error}"
+            if isinstance(error, psycopg.OperationalError):
+                # The database went away: not one try for each connection that died with it.
+                await self._pool.check()
             return error
         except BaseException:
             self._forget(partition)
