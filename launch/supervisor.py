@@ -32,6 +32,7 @@ from launch.ports import is_free
 from launch.programs import Program
 from launch.services import SERVICES, service_program
 from launch.vitals import Vitals
+from runtime import tasks
 from runtime.health import Health
 from runtime.logging import without_credentials
 from runtime.secrets import installation_key
@@ -111,8 +112,7 @@ class Supervisor:
             finally:
                 self.phase = "stopping"
                 await self._stop_all()
-                writing.cancel()
-                await asyncio.gather(writing, return_exceptions=True)
+                await tasks.end([writing])
                 forget_installation(self.data_dir)
 
     async def start_backends(self) -> None:
@@ -210,9 +210,7 @@ class Supervisor:
         await asyncio.gather(*(child.stop(_STOP_WITHIN_S) for child in reversed(self._services)))
         await asyncio.gather(*(child.stop(_STOP_WITHIN_S) for child in reversed(self._backends)))
         # What is left are endless loops without a process.
-        for task in self._keeping:
-            if not task.get_name().startswith("keep "):
-                task.cancel()
+        await tasks.end([task for task in self._keeping if not task.get_name().startswith("keep ")])
         await asyncio.gather(*self._keeping, return_exceptions=True)
         if self._vitals is not None:
             await self._vitals.close()

@@ -16,6 +16,7 @@ from launch.display import Display
 from launch.identity import IdentityError
 from launch.installation import InstallationError
 from launch.supervisor import Supervisor, SupervisorError
+from runtime import tasks
 from runtime.logging import configure_logging
 from runtime.settings import Installation as Settings
 from store.migrate import MigrationError
@@ -55,7 +56,7 @@ async def _run(settings: Settings, console: Console, *, demo: bool) -> None:
                 await _until_stopped(bring_up, supervisor, display, stop)
                 display.say("Stopping …")
         finally:
-            shown.cancel()
+            await tasks.end([shown])
 
 
 async def _bring_up(supervisor: Supervisor, display: Display) -> None:
@@ -79,9 +80,7 @@ async def _until_stopped(
             starting.result()
             await stopping
     finally:
-        starting.cancel()
-        stopping.cancel()
-        await asyncio.gather(starting, stopping, return_exceptions=True)
+        await tasks.end([starting, stopping])
 
 
 async def _show(display: Display, supervisor: Supervisor) -> None:

@@ -28,6 +28,7 @@ import msgspec
 from contracts.ids import MachinePath
 from contracts.telemetry import MAIN_SOURCE, Receipts
 from contracts.topics import ACK, PREFIX, ack_topic
+from runtime import tasks
 from runtime.clock import Clock, SystemClock
 from runtime.mqtt_url import parse_mqtt_url
 from simulator.connection import connected
@@ -167,9 +168,7 @@ class OutboxPublisher:
         traceback: TracebackType | None,
     ) -> None:
         """Stop. What is unacknowledged stays in the file, for the next publisher on it."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await tasks.end(self._tasks)
         if self._pending:
             await self._call(self._outbox.add, self._pending)
             self._pending = []

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from contracts.ids import EpochMs
 from contracts.topics import PREFIX
+from runtime import tasks
 from runtime.clock import Clock, SystemClock
 from runtime.mqtt_url import parse_mqtt_url
 from runtime.settings import Installation
@@ -79,18 +80,16 @@ class SimulatorService:
             await publisher.flush(_FLUSH_S)
         except FlushTimeoutError as error:
             _LOG.info("going on with words of an earlier run unacknowledged: %s", error)
-        tasks = [
+        work = [
             asyncio.create_task(self._tick_for_ever(publisher)),
             asyncio.create_task(self._refresh_for_ever(api, publisher)),
             asyncio.create_task(self._reorder_for_ever(api)),
         ]
         stopping = asyncio.create_task(stop.wait())
         try:
-            done, _ = await asyncio.wait((*tasks, stopping), return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait((*work, stopping), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (*tasks, stopping):
-                task.cancel()
-            await asyncio.gather(*tasks, stopping, return_exceptions=True)
+            await tasks.end((*work, stopping))
         for task in done:
             task.result()  # work never ends by itself: what ended it is raised here
 

@@ -35,6 +35,7 @@ from contracts.streams import (
     OrderEvent,
     decode_events,
 )
+from runtime import tasks
 from runtime.clock import Clock
 from runtime.health import HealthState
 from store.database import Connection, Pool
@@ -187,7 +188,7 @@ class LiveProjector:
 
     async def run(self) -> None:
         """Project until cancelled."""
-        tasks = [
+        work = [
             asyncio.create_task(self._hold(), name="live-hold"),
             asyncio.create_task(self._pass_marks_on(), name="live-forward"),
             asyncio.create_task(self._listen(), name="live-wants"),
@@ -195,11 +196,9 @@ class LiveProjector:
             asyncio.create_task(self._project(), name="live-project"),
         ]
         try:
-            await asyncio.gather(*tasks)
+            await asyncio.gather(*work)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await tasks.end(work)
             self._owned = False
             with contextlib.suppress(RedisError, OSError):
                 await self._channels.release(self._owner)

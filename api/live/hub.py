@@ -22,6 +22,7 @@ from redis.exceptions import RedisError
 from api.live import outbox
 from api.live.outbox import Kind, Outgoing
 from contracts.live import CloseCode, Error, Position, Subscribed
+from runtime import tasks
 from runtime.clock import Clock
 from store.database import Pool
 from store.live_access import valid_links, valid_sessions
@@ -259,18 +260,15 @@ class LiveHub:
 
     async def run(self) -> None:
         """Follow the channels until cancelled."""
-        tasks = [
+        work = [
             asyncio.create_task(self._listen(), name="live-listen"),
             asyncio.create_task(self._refresh(), name="live-refresh"),
             asyncio.create_task(self._watch(), name="live-watch"),
         ]
         try:
-            await asyncio.gather(*tasks)
+            await asyncio.gather(*work)
         finally:
-            tasks += self._tasks
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await tasks.end([*work, *self._tasks])
 
     def close_all(self, code: CloseCode = CloseCode.GOING_AWAY) -> None:
         """Close every socket."""

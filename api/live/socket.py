@@ -29,6 +29,7 @@ from contracts.live import (
     Unsubscribe,
 )
 from domain.access import Permission, Role, allows, sees
+from runtime import tasks
 from store import live_access
 from store.access import linked_order, token_hash
 from store.database import Connection
@@ -112,21 +113,21 @@ class LiveSocket:
     async def serve(self) -> None:
         """Talk with the client until the socket closes."""
         self._hub.enter(self)
-        tasks = [
+        work = [
             asyncio.create_task(self._receive(), name="live-receive"),
             asyncio.create_task(self._send(), name="live-send"),
             asyncio.create_task(self._work(), name="live-work"),
             asyncio.create_task(self._ended.wait(), name="live-ended"),
         ]
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._ended.set()
-            for task in tasks:
-                task.cancel()
-            for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-                if isinstance(outcome, Exception) and not isinstance(outcome, WebSocketDisconnect):
-                    _log.error("live: a socket failed", exc_info=outcome)
+            await tasks.end(work)
+            for task in work:
+                error = task.exception() if task.done() and not task.cancelled() else None
+                if isinstance(error, Exception) and not isinstance(error, WebSocketDisconnect):
+                    _log.error("live: a socket failed", exc_info=error)
             self._hub.leave(self, self._channels.values())
             await self._say_goodbye()
 

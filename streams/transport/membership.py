@@ -12,6 +12,7 @@ from faust.transport.consumer import Consumer as FaustConsumer
 from faust.types import TP
 from mode import Service
 
+from runtime import tasks
 from store.database import Pool, build_pool
 from store.log.embedded import EmbeddedLog, TopicPartition
 from streams.transport.lease import Lease, LeaseLostError, lease
@@ -91,18 +92,16 @@ class Member(FaustConsumer):  # type: ignore[misc] # Faust is untyped here
             self._url, name=f"log-{self._group}", min_size=1, max_size=4, check=False
         )
         await pool.open(wait=False)
-        tasks = {
+        work = {
             asyncio.create_task(self._assign_all(EmbeddedLog(pool))),
             asyncio.create_task(held.watch(self._on_appended)),
         }
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()  # neither ends but by raising
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await tasks.end(work)
             self._log = None
             if not self.should_stop:
                 await self._revoke_all()

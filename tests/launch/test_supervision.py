@@ -26,6 +26,7 @@ from launch.ports import LOOPBACK, PortBook, is_free
 from launch.programs import Program
 from launch.vitals import Vitals
 from launch.watchdog import Watch
+from runtime import tasks
 from runtime.clock import SystemClock
 from runtime.health import Health, HealthState, report
 
@@ -220,8 +221,7 @@ class TestWatch:
         await until(lambda: child.status.restarts >= 1, "replaced")
         assert child.status.problem is not None
         assert "said nothing" in child.status.problem
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+        await tasks.end([watching])
         await child.stop(10)
         await keeping
         await vitals.close()
