@@ -43,6 +43,9 @@ EVENTS: Final = (
     streams.MachineChanged,
     streams.OrderEvent,
     streams.DeadLettered,
+    streams.GoodsMoved,
+    streams.DisruptionRaised,
+    streams.PlanStored,
 )
 FROM_CLIENT: Final = (live.Subscribe, live.Unsubscribe, live.Ping)
 TO_CLIENT: Final = (live.Snapshot, live.Delta, live.Subscribed, live.Error, live.Pong)
@@ -53,6 +56,10 @@ VIEWS: Final = (
     live.OperationProgress,
     live.TrackingView,
     live.TerminalView,
+    live.PlanHead,
+    live.PlanBar,
+    live.PlanMachine,
+    live.DisruptionView,
 )
 _CARRIED: Final[Mapping[str, Sequence[type[msgspec.Struct]]]] = {
     streams.TELEMETRY: (streams.Bundle,),
@@ -61,6 +68,9 @@ _CARRIED: Final[Mapping[str, Sequence[type[msgspec.Struct]]]] = {
     streams.ORDERS: (streams.OrderEvent,),
     streams.PROGRESS: (streams.OperationProgressed,),
     streams.FLOOR: (streams.MachineChanged,),
+    streams.GOODS: (streams.GoodsMoved,),
+    streams.DISRUPTIONS: (streams.DisruptionRaised,),
+    streams.PLANS: (streams.PlanStored,),
     streams.DEAD_LETTERS: (streams.DeadLettered,),
 }
 

@@ -184,6 +184,8 @@ class OperationProgress(msgspec.Struct, frozen=True, kw_only=True):
     started: str | None
     ended: str | None
     projected_end: str | None
+    projected_start: str | None = None
+    planned_machine: str | None = None
 
 
 class OrderView(msgspec.Struct, frozen=True, kw_only=True):
@@ -211,6 +213,28 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True):
     received: str
     changed: str
     lines: list[dict[str, Any]]
+    priority: int = 0
+    planned_end: str | None = None
+    """When the plan in force ends it; `projected_end` is what reality makes of that."""
+    late_because: list[dict[str, Any]] = []
+    """The plan's chain of causes where it ends late: `{"cause", "machine", "work_order",
+    "operation", "behind", "since", "wait_minutes"}` (`domain.plan.plan.LateCause`)."""
+    deliveries: list[DeliveryView] = []
+
+
+class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
+    """A shipment of an order, as staff and the customer see it. `state`: see `domain.shipping`."""
+
+    number: int
+    state: str
+    picked: float
+    packed: float
+    shipped: float
+    unit: str
+    picking: str | None
+    packed_at: str | None
+    shipped_at: str | None
+    delivered_at: str | None
 
 
 class TrackingView(msgspec.Struct, frozen=True, kw_only=True):
@@ -234,10 +258,118 @@ class TrackingView(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: str
     changed: str
     changes: list[dict[str, Any]]
-    """`{"at", "what", "detail"}`, newest first."""
+    """`{"at", "what", "detail"}`, newest first. `expected_moved` has `{"from", "to"}`."""
+    deliveries: list[DeliveryView] = []
 
 
 class TerminalView(msgspec.Struct, frozen=True, kw_only=True):
     """Key `queue` of `machine:<path>`: what an operator may start here."""
 
     operations: list[CurrentOperation]
+
+
+class PlanReason(msgspec.Struct, frozen=True, kw_only=True):
+    """A disruption that a plan answers, as it was told. `kind`: `contracts.plan.DisruptionKind`."""
+
+    disruption: int
+    kind: str
+    machine: str | None = None
+    work_order: str | None = None
+    operation: int | None = None
+    order: str | None = None
+    occurred: str | None = None
+    detail: dict[str, Any] = {}
+
+
+class PlanHead(msgspec.Struct, frozen=True, kw_only=True):
+    """Key `plan` of `plan:<scope>`: the plan in force. Times null and number 0 before the first."""
+
+    scope: str
+    sites: list[str]
+    id: int | None
+    number: int
+    method: str | None
+    as_of: str | None
+    published: str | None
+    published_by: str | None
+    reasons: list[PlanReason]
+    metrics: dict[str, Any] | None
+    frozen_ms: int
+    publish: str
+    """`auto` or `draft`: who publishes (`domain.plan.policy.PublishRule`)."""
+    draft: int | None
+    """The number of a draft that waits for somebody to publish it, and its id."""
+    draft_id: int | None
+    open_disruptions: int
+    unplanned: list[dict[str, Any]]
+
+
+class PlanBar(msgspec.Struct, frozen=True, kw_only=True):
+    """Key `bar/<operation id>` of `plan:<scope>`: planned above, projected or actual below it.
+
+    Operations that are not over, and those that ended within the last hours.
+    """
+
+    operation_id: int
+    work_order: str
+    operation: int
+    name: str | None
+    item: str | None
+    family: str | None
+    customer: str | None
+    order_number: str | None
+    priority: int
+    state: str
+    machine: str | None
+    """Where it is planned (path); null while it is in no plan."""
+    setup_start: str | None
+    start: str | None
+    end: str | None
+    pin: str | None
+    """`running`, `frozen`, `locked` or null."""
+    projected_machine: str | None
+    projected_start: str | None
+    """Really started, where it has; else the projection."""
+    projected_end: str | None
+    quantity_ordered: float | None
+    good_pieces: int
+    due: str | None
+    lateness_minutes: int | None
+    """Of its order: projected end after the due date; negative is early."""
+    after: list[int]
+    """The operations that must end before it."""
+
+
+class PlanMachine(msgspec.Struct, frozen=True, kw_only=True):
+    """Key `machine/<path>` of `plan:<scope>`: a row of the Gantt."""
+
+    machine: str
+    name: str
+    site: str
+    area: str
+    line: str
+    position: int
+    state: str
+    reason: str | None
+    state_since: str | None
+    unavailable: list[list[str]]
+    """`[start, end, why]` over the plan's horizon; why is a code: `closed`, `exception:<text>`,
+    `down`."""
+
+
+class DisruptionView(msgspec.Struct, frozen=True, kw_only=True):
+    """Key `disruption/<id>` of `plan:<scope>`: the newest ones, open or answered."""
+
+    id: int
+    site: str | None
+    kind: str
+    machine: str | None
+    work_order: str | None
+    operation: int | None
+    order_number: str | None
+    occurred: str
+    raised: str
+    detail: dict[str, Any]
+    handled: str | None
+    outcome: str | None
+    plan_number: int | None

@@ -14,9 +14,23 @@ ORDERS: Final = "gemba.orders.v1"
 OPERATIONS: Final = "gemba.operations.v1"
 PROGRESS: Final = "gemba.progress.v1"
 FLOOR: Final = "gemba.floor.v1"
+GOODS: Final = "gemba.goods.v1"
+DISRUPTIONS: Final = "gemba.disruptions.v1"
+PLANS: Final = "gemba.plans.v1"
 DEAD_LETTERS: Final = "gemba.dead-letters.v1"
 
-TOPICS: Final = (TELEMETRY, WAREHOUSE, ORDERS, OPERATIONS, PROGRESS, FLOOR, DEAD_LETTERS)
+TOPICS: Final = (
+    TELEMETRY,
+    WAREHOUSE,
+    ORDERS,
+    OPERATIONS,
+    PROGRESS,
+    FLOOR,
+    GOODS,
+    DISRUPTIONS,
+    PLANS,
+    DEAD_LETTERS,
+)
 PARTITIONS: Final = 4
 """The same on every backend: the partitioner must agree with the number."""
 
@@ -100,7 +114,54 @@ class DeadLettered(msgspec.Struct, array_like=True, frozen=True, tag="dead_lette
     reason: str
 
 
-Event: TypeAlias = OperationProgressed | MachineChanged | OrderEvent | DeadLettered
+class GoodsMoved(msgspec.Struct, array_like=True, frozen=True, tag="goods"):
+    """A warehouse device's `move` that names an order or a work order was stored (topic GOODS)."""
+
+    site: SiteCode
+    device_id: int
+    publisher_id: int
+    seq: int
+    t_ms: EpochMs
+    event: str
+    item: str
+    quantity: str
+    """An exact decimal."""
+    unit: str | None
+    lot: str | None
+    from_: str | None
+    to: str | None
+    work_order: str | None
+    order: str | None
+
+
+class DisruptionRaised(msgspec.Struct, array_like=True, frozen=True, tag="disruption"):
+    """Something makes a scope's plan wrong; its row says what (topic DISRUPTIONS, key: scope)."""
+
+    scope: str
+    disruption_id: int
+    kind: str
+
+
+class PlanStored(msgspec.Struct, array_like=True, frozen=True, tag="plan"):
+    """A plan was drafted, published or discarded (topic PLANS, key: scope)."""
+
+    scope: str
+    plan_id: int
+    number: int
+    state: str
+    order_ids: list[int]
+    """Orders whose dates differ from the plan before; for a published plan."""
+
+
+Event: TypeAlias = (
+    OperationProgressed
+    | MachineChanged
+    | OrderEvent
+    | DeadLettered
+    | GoodsMoved
+    | DisruptionRaised
+    | PlanStored
+)
 
 _encoder = msgspec.msgpack.Encoder()
 _events = msgspec.msgpack.Decoder(list[Event])

@@ -1,0 +1,123 @@
+"""What planning answers: a plan with its figures, or why there is none."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+
+class Assignment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An operation's place in a plan. Epoch milliseconds.
+
+    Attributes:
+        operation, machine: what, and where.
+        setup_start_ms: when its set-up begins; equal to `start_ms` when there is none.
+        start_ms: when the work begins; for a running operation, when it did.
+        end_ms: when the last piece is made.
+    """
+
+    operation: int
+    machine: int
+    setup_start_ms: int
+    start_ms: int
+    end_ms: int
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """All operations of a problem, each placed once; by machine and start."""
+
+    assignments: tuple[Assignment, ...]
+
+
+class Metrics(msgspec.Struct, frozen=True, kw_only=True):
+    """How good a plan is. Times are minutes, rounded; stability is against the plan in force.
+
+    Attributes:
+        cost: the policy's objective.
+        weighted_tardiness: Σ weight·max(0, end - due) over jobs.
+        tardiness: the same with all weights 1.
+        tardy_jobs, most_tardy: how many are late, and by how much the worst one.
+        makespan: from `now` to the last end.
+        setup: Σ set-up.
+        reassigned: operations on another machine than before.
+        moved: operations whose start moved by more than the policy's tolerance.
+        shifted: Σ |start - start before| over all operations of the plan in force.
+    """
+
+    cost: int
+    weighted_tardiness: int
+    tardiness: int
+    tardy_jobs: int
+    most_tardy: int
+    makespan: int
+    setup: int
+    reassigned: int
+    moved: int
+    shifted: int
+
+
+class LateCause(msgspec.Struct, frozen=True, kw_only=True):
+    """One link of the chain that makes a job late, from the last one backwards.
+
+    Attributes:
+        operation: what ends late.
+        machine: where.
+        cause: a code: `machine_busy` (behind `behind` on the machine), `predecessor` (`behind` has
+            to end first), `unavailable` (the machine does not work from `since_ms` on), `release`
+            (it may not start earlier), `work` (the work itself takes longer than there is time).
+        behind: the operation that is waited for.
+        since_ms: since when it could have gone on otherwise.
+        wait_ms: how long it waits for that.
+    """
+
+    operation: int
+    machine: int
+    cause: str
+    behind: int | None = None
+    since_ms: int | None = None
+    wait_ms: int = 0
+
+
+class LateJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A job that the plan ends after its due date, and why."""
+
+    job: int
+    end_ms: int
+    due_ms: int
+    chain: tuple[LateCause, ...]
+
+
+class Solved(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan that the validator accepts.
+
+    Attributes:
+        method: what found it: `right_shift`, `dispatch:<rule>`, `cp_sat`.
+        bound: a proven lower bound of the cost, where one is known.
+        solve_ms: how long it took.
+    """
+
+    plan: Plan
+    metrics: Metrics
+    late: tuple[LateJob, ...]
+    method: str
+    solve_ms: int
+    bound: int | None = None
+
+
+class Conflict(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact that makes planning impossible; `code` names it, the ids say whose it is."""
+
+    code: str
+    operation: int | None = None
+    machine: int | None = None
+    job: int | None = None
+
+
+class Infeasible(msgspec.Struct, frozen=True, kw_only=True):
+    """No plan can satisfy these facts together."""
+
+    conflicts: tuple[Conflict, ...]
+
+
+Outcome: TypeAlias = Solved | Infeasible
