@@ -37,6 +37,10 @@ def main() -> None:
         live.OperationProgress,
         live.TrackingView,
         live.TerminalView,
+        live.PlanHead,
+        live.PlanMachine,
+        live.PlanBar,
+        live.DisruptionView,
     ]
     _, schemas = msgspec.json.schema_components(
         [*messages, *views], ref_template="#/components/schemas/{name}"

@@ -26,6 +26,22 @@ export interface components {
             cycle_ms?: number | null;
         };
         /**
+         * DeliveryView
+         * @description A shipment of an order, as staff and the customer see it. `state`: see `domain.shipping`.
+         */
+        DeliveryView: {
+            number: number;
+            state: string;
+            picked: number;
+            packed: number;
+            shipped: number;
+            unit: string;
+            picking: string | null;
+            packed_at: string | null;
+            shipped_at: string | null;
+            delivered_at: string | null;
+        };
+        /**
          * Delta
          * @description The keys that changed since the message before, up to `offset`.
          */
@@ -35,6 +51,25 @@ export interface components {
             channel: string;
             offset: number;
             data: Record<string, unknown>;
+        };
+        /**
+         * DisruptionView
+         * @description Key `disruption/<id>` of `plan:<scope>`: the newest ones, open or answered.
+         */
+        DisruptionView: {
+            id: number;
+            site: string | null;
+            kind: string;
+            machine: string | null;
+            work_order: string | null;
+            operation: number | null;
+            order_number: string | null;
+            occurred: string;
+            raised: string;
+            detail: Record<string, unknown>;
+            handled: string | null;
+            outcome: string | null;
+            plan_number: number | null;
         };
         /**
          * Error
@@ -109,6 +144,10 @@ export interface components {
             started: string | null;
             ended: string | null;
             projected_end: string | null;
+            /** @default null */
+            projected_start?: string | null;
+            /** @default null */
+            planned_machine?: string | null;
         };
         /**
          * OrderView
@@ -133,6 +172,14 @@ export interface components {
             received: string;
             changed: string;
             lines: Record<string, unknown>[];
+            /** @default 0 */
+            priority?: number;
+            /** @default null */
+            planned_end?: string | null;
+            /** @default [] */
+            late_because?: Record<string, unknown>[];
+            /** @default [] */
+            deliveries?: components["schemas"]["DeliveryView"][];
         };
         /**
          * Ping
@@ -141,6 +188,95 @@ export interface components {
         Ping: {
             /** @enum {unknown} */
             op: "ping";
+        };
+        /**
+         * PlanBar
+         * @description Key `bar/<operation id>` of `plan:<scope>`: planned above, projected or actual below it.
+         *
+         *         Operations that are not over, and those that ended within the last hours.
+         */
+        PlanBar: {
+            operation_id: number;
+            work_order: string;
+            operation: number;
+            name: string | null;
+            item: string | null;
+            family: string | null;
+            customer: string | null;
+            order_number: string | null;
+            priority: number;
+            state: string;
+            machine: string | null;
+            setup_start: string | null;
+            start: string | null;
+            end: string | null;
+            pin: string | null;
+            projected_machine: string | null;
+            projected_start: string | null;
+            projected_end: string | null;
+            quantity_ordered: number | null;
+            good_pieces: number;
+            due: string | null;
+            lateness_minutes: number | null;
+            after: number[];
+        };
+        /**
+         * PlanHead
+         * @description Key `plan` of `plan:<scope>`: the plan in force. Times null and number 0 before the first.
+         */
+        PlanHead: {
+            scope: string;
+            sites: string[];
+            id: number | null;
+            number: number;
+            method: string | null;
+            as_of: string | null;
+            published: string | null;
+            published_by: string | null;
+            reasons: components["schemas"]["PlanReason"][];
+            metrics: Record<string, unknown> | null;
+            frozen_ms: number;
+            publish: string;
+            draft: number | null;
+            draft_id: number | null;
+            open_disruptions: number;
+            unplanned: Record<string, unknown>[];
+        };
+        /**
+         * PlanMachine
+         * @description Key `machine/<path>` of `plan:<scope>`: a row of the Gantt.
+         */
+        PlanMachine: {
+            machine: string;
+            name: string;
+            site: string;
+            area: string;
+            line: string;
+            position: number;
+            state: string;
+            reason: string | null;
+            state_since: string | null;
+            unavailable: string[][];
+        };
+        /**
+         * PlanReason
+         * @description A disruption that a plan answers, as it was told. `kind`: `contracts.plan.DisruptionKind`.
+         */
+        PlanReason: {
+            disruption: number;
+            kind: string;
+            /** @default null */
+            machine?: string | null;
+            /** @default null */
+            work_order?: string | null;
+            /** @default null */
+            operation?: number | null;
+            /** @default null */
+            order?: string | null;
+            /** @default null */
+            occurred?: string | null;
+            /** @default {} */
+            detail?: Record<string, unknown>;
         };
         /**
          * Pong
@@ -221,6 +357,8 @@ export interface components {
             time_zone: string;
             changed: string;
             changes: Record<string, unknown>[];
+            /** @default [] */
+            deliveries?: components["schemas"]["DeliveryView"][];
         };
         /**
          * Unsubscribe
