@@ -11,13 +11,12 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from launch import cli_replay, cli_user
+from launch import cli_replay, cli_simulate, cli_user
 from launch.cli_common import (
     Json,
     RoleOption,
     SiteOption,
     fail,
-    find_installation,
     load_settings,
     print_json,
 )
@@ -34,6 +33,7 @@ app = typer.Typer(
 )
 contracts_app = typer.Typer(help="The contracts that cross process boundaries.")
 app.add_typer(cli_replay.app, name="replay", no_args_is_help=True)
+app.add_typer(cli_simulate.app, name="simulate")
 app.add_typer(cli_user.app, name="user", no_args_is_help=True)
 app.add_typer(contracts_app, name="contracts", no_args_is_help=True)
 
@@ -57,9 +57,14 @@ def up() -> None:
     _run_installation(demo=False)
 
 
-@app.command(epilog="Example: `gemba demo`, then open the board's address that it prints")
-def demo() -> None:
-    """As `up`, with a small factory, people who can sign in, and simulated machines."""
+@app.command(epilog="Example: `gemba demo --scenario breakdown`, then open the address it prints")
+def demo(
+    scenario: cli_simulate.Scenario = None,
+    speed: cli_simulate.Speed = None,
+    seed: cli_simulate.Seed = None,
+) -> None:
+    """As `up`, with a factory at work, people who can sign in, and customers who order."""
+    cli_simulate.choose(scenario, speed, seed)
     _run_installation(demo=True)
 
 
@@ -190,24 +195,6 @@ def token(
     except InstallationError as error:
         fail(str(error))
     typer.echo(text)
-
-
-@app.command(epilog="Example: `gemba simulate` beside a running `gemba up`")
-def simulate() -> None:
-    """Be the simulated machines of the running installation, until Ctrl-C."""
-    import os
-
-    from launch.services import run_service
-
-    found = find_installation()
-    os.environ |= {
-        "GEMBA_DATA_DIR": str(load_settings().data_dir.resolve()),
-        "GEMBA_MQTT_URL": found.addresses.machine_mqtt_url,
-        "GEMBA_DATABASE_URL": found.addresses.database_url,
-        "GEMBA_REDIS_URL": found.addresses.redis_url,
-        "GEMBA_HTTP_PORT": found.addresses.http_url.rsplit(":", 1)[1],
-    }
-    run_service(Service.SIMULATOR.value)
 
 
 @contracts_app.command("export", epilog="Example: `gemba contracts export docs/contracts`")

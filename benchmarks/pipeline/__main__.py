@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import aiomqtt
-import httpx
 import psutil
 import psycopg
 
+from benchmarks.installation import cpu_seconds, running_installation, running_program, until
 from benchmarks.pipeline.probe import Probes, idle_board
 from launch.backends.mqtt import BrokerKind, MqttBroker
 from launch.backends.postgres import PostgresServer
@@ -68,7 +65,7 @@ def main() -> None:
 async def _gemba(options: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="gemba-bench-") as folder:
         data_dir = Path(folder) / "var"
-        async with _installation(data_dir, options.broker) as (process, addresses):
+        async with running_installation(data_dir, options.broker) as (process, addresses):
             token = issue_token(installation_key(data_dir), role="admin", sites=(), days=1)
             probes = Probes(site=SITE, machines=4, database_url=addresses.database_url)
             # Machines are adopted, caches are warm, and the site exists before a board asks for it.
@@ -81,17 +78,17 @@ async def _gemba(options: argparse.Namespace) -> dict[str, Any]:
                 asyncio.create_task(idle_board(addresses.http_url, token, SITE))
                 for _ in range(options.boards - 1)
             ]
-            await _until(probes.complete)
+            await until(probes.complete)
             probes.committed_s.clear()
             probes.shown_s.clear()
-            before = _cpu_s(process)
+            before = cpu_seconds(process)
             cpu_before = _cpu_by_service(data_dir)
             async with asyncio.TaskGroup() as group:
                 load = group.create_task(_load(addresses.machine_mqtt_url, SITE, options))
                 group.create_task(_publish_probes(probes, addresses, options.seconds))
             stored_s = await _stored(addresses.database_url, load.result()["samples"])
-            await _until(probes.complete)
-            cpu_s = _cpu_s(process) - before
+            await until(probes.complete)
+            cpu_s = cpu_seconds(process) - before
             cpu_after = _cpu_by_service(data_dir)
             for task in (*boards, *watching):
                 task.cancel()
@@ -130,13 +127,15 @@ def _naive(options: argparse.Namespace) -> dict[str, Any]:
                 "NAIVE_DATABASE_URL": postgres.url,
                 "NAIVE_MQTT_URL": broker.url,
             }
-            with _process([sys.executable, "-m", "benchmarks.pipeline.naive"], environment) as peer:
+            with running_program(
+                [sys.executable, "-m", "benchmarks.pipeline.naive"], environment
+            ) as peer:
                 time.sleep(5.0)  # until the peer is ready
                 pids = (database.pid, mqtt.pid, peer.pid)
-                before = sum(_cpu_s(psutil.Process(pid)) for pid in pids)
+                before = sum(cpu_seconds(psutil.Process(pid)) for pid in pids)
                 sent = asyncio.run(_load(broker.machine_url, "naive", options))
                 stored_s = _settled(postgres.url)
-                cpu_s = sum(_cpu_s(psutil.Process(pid)) for pid in pids) - before
+                cpu_s = sum(cpu_seconds(psutil.Process(pid)) for pid in pids) - before
                 with psycopg.connect(postgres.url) as connection:
                     row = connection.execute(
                         "SELECT count(*), count(DISTINCT (machine, seq)) FROM naive_samples"
@@ -150,45 +149,6 @@ def _naive(options: argparse.Namespace) -> dict[str, Any]:
         "doubled": rows - distinct,
         "cpu_s_per_1000_messages": round(cpu_s / sent["messages"] * 1_000, 4),
     }
-
-
-@contextlib.asynccontextmanager
-async def _installation(
-    data_dir: Path, broker: str
-) -> AsyncIterator[tuple[psutil.Process, Addresses]]:
-    environment = os.environ | {
-        "GEMBA_DATA_DIR": str(data_dir),
-        "GEMBA_MQTT_BROKER": broker,
-        "GEMBA_HTTP_PORT": str(_free_port()),
-    }
-    with _process([sys.executable, "-m", "launch", "up"], environment) as process:
-        addresses: Addresses | None = None
-
-        def up() -> bool:
-            nonlocal addresses
-            with contextlib.suppress(Exception):  # not yet written, not yet listening
-                addresses = read_installation(data_dir).addresses
-                return httpx.get(f"{addresses.http_url}/readyz").status_code == 200
-            return False
-
-        await _until(up)
-        if addresses is None:
-            raise RuntimeError("the installation did not come up")
-        yield psutil.Process(process.pid), addresses
-
-
-@contextlib.contextmanager
-def _process(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 async def _load(mqtt_url: str, site: str, options: argparse.Namespace) -> dict[str, float]:
@@ -255,27 +215,9 @@ def _settled(database_url: str) -> float:
     return grown - started
 
 
-async def _until(true: Any, seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > end:
-            raise TimeoutError(f"not within {seconds:.0f} s: {true}")
-        await asyncio.sleep(0.05)
-
-
-def _cpu_s(process: psutil.Process) -> float:
-    """CPU seconds of a process and all below it, ended children included."""
-    total = 0.0
-    for one in (process, *process.children(recursive=True)):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            times = one.cpu_times()
-            total += times.user + times.system + times.children_user + times.children_system
-    return total
-
-
 def _cpu_by_service(data_dir: Path) -> dict[str, float]:
     return {
-        one.name: _cpu_s(psutil.Process(one.pid))
+        one.name: cpu_seconds(psutil.Process(one.pid))
         for one in read_installation(data_dir).processes
         if one.pid is not None
     }
@@ -294,13 +236,6 @@ def _quantiles(name: str, latencies_s: list[float]) -> dict[str, float]:
 
 def _rate(counts: list[int], options: argparse.Namespace) -> float | None:
     return round(statistics.median(counts) / options.seconds, 1) if counts else None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ function Expected({ t, view, now }: { t: TrackingTranslator; view: TrackingView;
         <p>{t("expected.none")}</p>
       ) : (
         <>
-          <p className="date" data-testid="tracking-expected">
+          <p className="date" data-testid="tracking-expected" data-expected={view.expected}>
             {formatDay(expected, zone, t.language)}
           </p>
           <p className="range">
