@@ -13,6 +13,7 @@ export type ChannelStatus =
   | { kind: "refused"; code: string; detail: string };
 
 type Listener = () => void;
+type ChangeListener = (changed: ReadonlySet<string>) => void;
 
 /**
  * The state of one channel: a map of keys to objects, with listeners per key.
@@ -31,6 +32,7 @@ export class Channel {
   #keyListeners = new Map<string, Set<Listener>>();
   #listListeners = new Set<Listener>();
   #statusListeners = new Set<Listener>();
+  #changeListeners = new Set<ChangeListener>();
 
   constructor(name: string) {
     this.name = name;
@@ -120,6 +122,7 @@ export class Channel {
     this.#pending = new Map();
     this.#replaced = false;
     if (listed) this.#keys = [...this.#entries.keys()].sort();
+    if (changed.size > 0) this.#changeListeners.forEach((listener) => { listener(changed); });
     for (const key of changed) this.#keyListeners.get(key)?.forEach((listener) => { listener(); });
     if (listed) this.#listListeners.forEach((listener) => { listener(); });
     if (snapshot || this.#status.kind !== "ready") this.#settle({ kind: "ready" });
@@ -138,6 +141,12 @@ export class Channel {
   onKeys(listener: Listener): () => void {
     this.#listListeners.add(listener);
     return () => this.#listListeners.delete(listener);
+  }
+
+  /** Hear of every change at once, with its keys: for what is drawn as a whole. */
+  onChange(listener: ChangeListener): () => void {
+    this.#changeListeners.add(listener);
+    return () => this.#changeListeners.delete(listener);
   }
 
   onStatus(listener: Listener): () => void {

@@ -1,5 +1,5 @@
 /** By how much a zone's clock is before UTC at a moment, in milliseconds. */
-function offsetAt(at: number, zone: string): number {
+export function offsetAt(at: number, zone: string): number {
   const parts = new Intl.DateTimeFormat("en", {
     timeZone: zone,
     hourCycle: "h23",

@@ -1,7 +1,7 @@
 import type { ReactElement } from "react";
 
 /* One set: 16-unit squares, drawn in the current colour. Each state has a shape of its own. */
-const PATHS: Record<string, string> = {
+export const GLYPHS: Readonly<Record<string, string>> = {
   running: "M4 2.5v11l9-5.5z",
   idle: "M3 7h10v2H3z",
   setup: "M8 1.5 9 4l1.6.7L13 3.6 14.4 5l-1.1 2.4.7 1.6 0 0L14 9l-.7 1.6L14.4 13 13 14.4l-2.4-1.1L9 14l-1 .5L7 14l-1.6-.7L3 14.4 1.6 13l1.1-2.4L2 9V7l.7-1.6L1.6 3 3 1.6l2.4 1.1L7 2zM8 5.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5z",
@@ -16,6 +16,8 @@ const PATHS: Record<string, string> = {
   waiting: "M8 1.5a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13zm0 2a4.5 4.5 0 1 1 0 9 4.5 4.5 0 0 1 0-9z",
   copy: "M2 2h8v2H4v6H2zM6 6h8v8H6z",
   close: "M3.5 2 8 6.5 12.5 2 14 3.5 9.5 8l4.5 4.5-1.5 1.5L8 9.5 3.5 14 2 12.5 6.5 8 2 3.5z",
+  locked: "M8 1a4 4 0 0 0-4 4v2H3v8h10V7h-1V5a4 4 0 0 0-4-4zm0 1.8A2.2 2.2 0 0 1 10.2 5v2H5.8V5A2.2 2.2 0 0 1 8 2.8z",
+  frozen: "M7.2 1h1.6v2.3l1.6-1 .8 1.4-2.4 1.4v1.5l1.3-.75V3.1h1.6v1.85l2-1.15.8 1.4-2 1.15 1.6.95-.8 1.4-2.4-1.4L9.6 8l1.3.75 2.4-1.4.8 1.4-1.6.95 2 1.15-.8 1.4-2-1.15v1.85h-1.6V10.1l-1.3-.75v1.5l2.4 1.4-.8 1.4-1.6-1V15H7.2v-2.35l-1.6 1-.8-1.4 2.4-1.4v-1.5l-1.3.75v2.8H4.3V11.1l-2 1.15-.8-1.4 2-1.15-1.6-.95.8-1.4 2.4 1.4L6.4 8l-1.3-.75-2.4 1.4-.8-1.4 1.6-.95-2-1.15.8-1.4 2 1.15V3.1h1.6v2.8l1.3.75v-1.5l-2.4-1.4.8-1.4 1.6 1z",
   plus: "M7 2h2v5h5v2H9v5H7V9H2V7h5z",
   theme: "M8 1a7 7 0 1 0 0 14A7 7 0 0 0 8 1zm0 2v10A5 5 0 0 1 8 3z",
 };
@@ -24,7 +26,7 @@ const PATHS: Record<string, string> = {
 export function Glyph({ name, className = "glyph" }: { name: string; className?: string }): ReactElement {
   return (
     <svg className={className} viewBox="0 0 16 16" width="1em" height="1em" aria-hidden="true" focusable="false">
-      <path d={PATHS[name] ?? PATHS["waiting"]} fill="currentColor" fillRule="evenodd" />
+      <path d={GLYPHS[name] ?? GLYPHS["waiting"]} fill="currentColor" fillRule="evenodd" />
     </svg>
   );
 }
