@@ -237,7 +237,7 @@ async def _answered(rows: psycopg.AsyncConnection[Any]) -> None:
 
 
 async def _one(rows: psycopg.AsyncConnection[Any], query: str, *values: object) -> int:
-    row = await (await rows.execute(query, values)).fetchone()  # type: ignore[arg-type] # literals above
+    row = await (await rows.execute(query, values)).fetchone()
     return int(row[0]) if row else 0
 
 

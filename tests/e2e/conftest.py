@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
+from browsing import chromium
 from installation import Installation, eventually
+from playwright.async_api import Browser
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +42,13 @@ def demo_password(demo: Installation) -> str:
     """The demo supervisor's password, which `gemba demo` printed."""
     users = json.loads((demo.data_dir / "secrets" / "demo-users.json").read_text())
     return str(users["supervisor"])
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """A browser for all tests of a module: starting one takes a second."""
+    async with chromium() as started:
+        yield started
 
 
 def _running(folder: Path, broker: str, *, command: str = "up") -> Iterator[Installation]:

@@ -6,21 +6,19 @@ import asyncio
 import os
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-import pytest_asyncio
+from browsing import GENEROUS_MS, new_page, sign_in
 from installation import Installation
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, expect
 
 SITE = "screens"
 MACHINE = f"{SITE}/cutting/line-1/press-1"
 PASSWORD = "a long enough password"
-GENEROUS_MS = 60_000
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 
 pytestmark = [
@@ -85,41 +83,6 @@ async def _order(installation: Installation) -> dict[str, Any]:
         return order | {"link": answer.json()["url"]}
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=shutil.which("chromium"),
-            args=[
-                "--no-sandbox",  # CI is root
-                "--disable-gpu",
-                "--disable-quic",
-                "--no-first-run",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-            ],
-        )
-        yield browser
-        await browser.close()
-
-
-async def _page(browser: Browser, *, phone: bool = False, language: str = "en") -> Page:
-    size = {"width": 390, "height": 844} if phone else {"width": 1920, "height": 1080}
-    context = await browser.new_context(viewport=size, locale=language)  # type: ignore[arg-type] # playwright's TypedDict
-    page = await context.new_page()
-    page.set_default_timeout(GENEROUS_MS)
-    return page
-
-
-async def _sign_in(page: Page, installation: Installation, name: str) -> None:
-    await page.goto(f"{installation.addresses.http_url}/login")
-    await page.fill("input[name=name]", name)
-    await page.fill("input[name=password]", PASSWORD)
-    await page.click("button[type=submit]")
-    await page.wait_for_url("**/floor/**")
-
-
 async def _publish(installation: Installation, kind: str, body: str) -> None:
     """What a person at a shell would type."""
     url = urlsplit(installation.addresses.machine_mqtt_url)
@@ -145,19 +108,19 @@ async def test_a_touch_starts_the_operation_and_every_screen_follows_the_machine
     installation: Installation, browser: Browser, order: dict[str, Any]
 ) -> None:
     base = installation.addresses.http_url
-    terminal = await _page(browser)
-    await _sign_in(terminal, installation, "olga")
+    terminal = await new_page(browser)
+    await sign_in(terminal, installation, "olga", PASSWORD)
     await terminal.goto(f"{base}/terminal/{MACHINE}")
     await terminal.get_by_test_id("start").first.click()
     await expect(terminal.get_by_test_id("pause")).to_be_visible(timeout=GENEROUS_MS)
 
-    board = await _page(browser)
-    await _sign_in(board, installation, "sven")
+    board = await new_page(browser)
+    await sign_in(board, installation, "sven", PASSWORD)
     await board.goto(f"{base}/floor/{SITE}")
-    customer = await _page(browser, phone=True, language="zh-CN")
+    customer = await new_page(browser, phone=True, language="zh-CN")
     await customer.goto(order["link"])
-    details = await _page(browser)
-    await _sign_in(details, installation, "sven")
+    details = await new_page(browser)
+    await sign_in(details, installation, "sven", PASSWORD)
     await details.goto(f"{base}/orders/{order['number']}")
 
     good = board.get_by_test_id(f"tile-{MACHINE}").get_by_test_id("good")
@@ -188,8 +151,8 @@ async def test_a_refused_message_is_seen_with_its_reason(
     await _publish(
         installation, "count", '{"t":"1999-01-01T00:00:00Z","boot":"x","seq":0,"good":1}'
     )
-    page = await _page(browser)
-    await _sign_in(page, installation, "sven")
+    page = await new_page(browser)
+    await sign_in(page, installation, "sven", PASSWORD)
     await page.goto(f"{installation.addresses.http_url}/dead-letters")
     await expect(page.get_by_text("before 2000-01-01").first).to_be_visible(timeout=GENEROUS_MS)
 
@@ -197,12 +160,8 @@ async def test_a_refused_message_is_seen_with_its_reason(
 async def test_the_demo_factory_fills_the_board(
     demo: Installation, browser: Browser, demo_password: str
 ) -> None:
-    page = await _page(browser)
-    await page.goto(f"{demo.addresses.http_url}/login")
-    await page.fill("input[name=name]", "supervisor")
-    await page.fill("input[name=password]", demo_password)
-    await page.click("button[type=submit]")
-    await page.wait_for_url("**/floor/**")
+    page = await new_page(browser)
+    await sign_in(page, demo, "supervisor", demo_password)
     running = page.locator("[data-testid^='tile-'][data-state='running']")
     await expect(running).not_to_have_count(0, timeout=GENEROUS_MS)
     tiles = page.locator("[data-testid^='tile-']")
