@@ -1,0 +1,184 @@
+"""What decides whether a plan still holds, beside the problem itself: machines, orders, open causes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import msgspec
+from psycopg.rows import class_row
+
+from domain.plan.disturbance import Breakdown, MachineStanding
+from store.database import Connection
+
+_ROUND_LOCKS = 20_260
+"""The namespace of the advisory locks of projection rounds; a solve holds others."""
+
+
+class Outlook(msgspec.Struct, frozen=True, kw_only=True):
+    """What is under way in a scope.
+
+    Attributes:
+        published: the id of the plan in force.
+        answering: whether a disruption is open, or a draft waits for somebody.
+    """
+
+    published: int | None
+    answering: bool
+
+
+class OrderFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What decides whether a change to an order concerns the plan.
+
+    Attributes:
+        id: the order.
+        priority: the order's.
+        released: whether it has, or had, work on the floor.
+    """
+
+    id: int
+    priority: int
+    released: bool
+
+
+class _MachineRow(msgspec.Struct, frozen=True, kw_only=True):
+    machine: int
+    state: str
+    since_ms: int | None
+    reason: str | None
+    told_ms: int | None
+    answered: bool | None
+    over: bool | None
+
+
+async def lock_round(connection: Connection, scope: str) -> None:
+    """Wait for the scope's round of another worker; held until the transaction ends."""
+    await connection.execute(
+        "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_ROUND_LOCKS, scope)
+    )
+
+
+async def scopes_of_sites(connection: Connection) -> dict[str, str]:
+    """The planning scope of every site, by the site's code."""
+    cursor = await connection.execute("SELECT code, coalesce(planning_scope, code) FROM sites")
+    return dict(await cursor.fetchall())
+
+
+async def busy_scopes(connection: Connection) -> set[str]:
+    """The scopes that have released work which is not over, or a plan in force."""
+    cursor = await connection.execute(
+        """
+        SELECT coalesce(s.planning_scope, s.code) FROM sites s
+        WHERE EXISTS (
+            SELECT FROM work_orders w JOIN operations o ON o.work_order_id = w.id
+            WHERE w.site_id = s.id AND w.planned AND w.cancelled_at IS NULL
+              AND o.state NOT IN ('completed', 'aborted', 'cancelled'))
+        UNION SELECT scope FROM plans WHERE state = 'published'
+        """
+    )
+    return {row[0] for row in await cursor.fetchall()}
+
+
+async def machine_standings(connection: Connection, scope: str) -> list[MachineStanding]:
+    """The machines of a scope that are down, or whose last breakdown is not told to be over.
+
+    (A machine that is neither makes no plan wrong.)
+    """
+    cursor = connection.cursor(row_factory=class_row(_MachineRow))
+    await cursor.execute(
+        """
+        SELECT m.id AS machine, coalesce(s.state, 'offline') AS state,
+               s.state_since_ms AS since_ms, s.reason, d.occurred_ms AS told_ms,
+               d.handled_at IS NOT NULL AS answered, d.over
+        FROM machines m
+        JOIN sites t ON t.id = m.site_id
+        LEFT JOIN machine_states s ON s.machine_id = m.id
+        LEFT JOIN (
+            SELECT DISTINCT ON (d.machine_id) d.machine_id, d.occurred_ms, d.handled_at,
+                   EXISTS (SELECT FROM disruptions u WHERE u.scope = d.scope
+                           AND u.key = 'machine_up:' || d.machine_id || ':' || d.occurred_ms)
+                       AS over
+            FROM disruptions d
+            WHERE d.scope = %(scope)s AND d.kind = 'machine_down'
+            ORDER BY d.machine_id, d.id DESC
+        ) d ON d.machine_id = m.id
+        WHERE coalesce(t.planning_scope, t.code) = %(scope)s
+          AND (s.state = 'down' OR NOT d.over)
+        ORDER BY m.id
+        """,
+        {"scope": scope},
+    )
+    return [
+        MachineStanding(
+            machine=row.machine,
+            state=row.state,
+            since_ms=row.since_ms,
+            reason=row.reason,
+            told=None
+            if row.told_ms is None
+            else Breakdown(row.told_ms, bool(row.answered), bool(row.over)),
+        )
+        for row in await cursor.fetchall()
+    ]
+
+
+async def machines_down(
+    connection: Connection, machine_ids: Collection[int]
+) -> dict[int, int | None]:
+    """Which of some machines are down, and since when."""
+    cursor = await connection.execute(
+        """
+        SELECT machine_id, state_since_ms FROM machine_states
+        WHERE machine_id = ANY(%s) AND state = 'down'
+        """,
+        (list(machine_ids),),
+    )
+    return dict(await cursor.fetchall())
+
+
+async def outlook(connection: Connection, scope: str) -> Outlook:
+    """Which plan is in force, and whether a new one is on its way."""
+    cursor = await connection.execute(
+        """
+        SELECT (SELECT id FROM plans WHERE scope = %(scope)s AND state = 'published'),
+               EXISTS (SELECT FROM disruptions WHERE scope = %(scope)s AND handled_at IS NULL)
+               OR EXISTS (SELECT FROM plans d WHERE d.scope = %(scope)s AND d.state = 'draft'
+                          AND d.base_id IS NOT DISTINCT FROM (
+                              SELECT id FROM plans
+                              WHERE scope = %(scope)s AND state = 'published'))
+        """,
+        {"scope": scope},
+    )
+    row = await cursor.fetchone()
+    assert row is not None  # noqa: S101 - a SELECT without FROM gives one row
+    return Outlook(published=row[0], answering=row[1])
+
+
+async def order_facts(connection: Connection, order_ids: Collection[int]) -> dict[int, OrderFacts]:
+    """The facts of orders, by id."""
+    cursor = connection.cursor(row_factory=class_row(OrderFacts))
+    await cursor.execute(
+        """
+        SELECT o.id, o.priority, EXISTS (
+            SELECT FROM order_lines l JOIN pegs p ON p.order_line_id = l.id
+            WHERE l.order_id = o.id) AS released
+        FROM orders o WHERE o.id = ANY(%s)
+        """,
+        (list(order_ids),),
+    )
+    return {row.id: row for row in await cursor.fetchall()}
+
+
+async def operation_names(
+    connection: Connection, operation_ids: Sequence[int]
+) -> dict[int, tuple[str, int]]:
+    """The work order's and the operation's number of operations, by id."""
+    if not operation_ids:
+        return {}
+    cursor = await connection.execute(
+        """
+        SELECT o.id, w.number, o.number
+        FROM operations o JOIN work_orders w ON w.id = o.work_order_id WHERE o.id = ANY(%s)
+        """,
+        (list(operation_ids),),
+    )
+    return {id_: (work_order, number) for id_, work_order, number in await cursor.fetchall()}
