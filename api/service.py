@@ -14,10 +14,12 @@ from fastapi import FastAPI
 from api import errors
 from api.auth import endpoints as auth
 from api.auth.rate_limit import RateLimit
+from api.calendars import endpoints as calendars
 from api.context import Context, Limits
 from api.customers import endpoints as customers
 from api.dead_letters import endpoints as dead_letters
 from api.description import endpoints as description
+from api.disruptions import endpoints as disruptions
 from api.health import endpoints as health
 from api.health.service import keep_reporting, prepare_topics
 from api.http import LimitBodies, ProtectAnswers
@@ -29,6 +31,8 @@ from api.machines import endpoints as machines
 from api.metrics import MeasureRequests, RequestMetrics
 from api.operations import endpoints as operations
 from api.orders import endpoints as orders
+from api.planning import endpoints as planning
+from api.plans import endpoints as plans
 from api.sites import endpoints as sites
 from api.tracking import endpoints as tracking
 from api.ui import endpoints as ui
@@ -52,6 +56,7 @@ _END_S = 5.0
 _ROUTERS = (
     auth.router,
     sites.router,
+    calendars.router,
     machines.router,
     customers.router,
     items.router,
@@ -59,6 +64,9 @@ _ROUTERS = (
     orders.links_router,
     work_orders.router,
     operations.router,
+    planning.router,
+    plans.router,
+    disruptions.router,
     dead_letters.router,
     ingest.router,
     tracking.router,

@@ -29,6 +29,7 @@ class Permission(enum.StrEnum):
     READ = "read"
     CONFIGURE = "configure"
     ORDER = "order"
+    PLAN = "plan"
     OPERATE = "operate"
     DEAD_LETTERS = "dead_letters"
     METRICS = "metrics"
@@ -43,6 +44,7 @@ _GRANTED: Final[Mapping[Permission, frozenset[Role]]] = MappingProxyType(
         Permission.ORDER: frozenset(
             {Role.ADMIN, Role.PLANNER, Role.SALES, Role.CUSTOMER_SERVICE},
         ),
+        Permission.PLAN: frozenset({Role.ADMIN, Role.PLANNER}),
         Permission.OPERATE: frozenset({Role.ADMIN, Role.SUPERVISOR, Role.OPERATOR}),
         Permission.DEAD_LETTERS: frozenset({Role.ADMIN, Role.SUPERVISOR}),
         Permission.METRICS: frozenset({Role.ADMIN, Role.GATEWAY}),

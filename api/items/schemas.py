@@ -7,9 +7,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, Field
 from pydantic_core import PydanticCustomError
 
-from api.fields import Body, Listing, Name, Wanted, Whole
-
-_LONGEST_MS = 10 * 365 * 24 * 3_600_000
+from api.alternatives import Alternatives, CycleMs, SetupMs
+from api.fields import Body, Code, Listing, Name, Wanted, Whole
 
 
 class Step(Body):
@@ -18,8 +17,9 @@ class Step(Body):
     number: Whole
     name: Name
     machine: Wanted = Field(description="The machine's path.")
-    cycle_ms: Annotated[Whole, Field(gt=0, le=_LONGEST_MS)]
-    setup_ms: Annotated[Whole, Field(le=_LONGEST_MS)] = 0
+    cycle_ms: CycleMs
+    setup_ms: SetupMs = 0
+    alternatives: Alternatives = []
 
 
 def _distinct_steps(steps: list[Step]) -> list[Step]:
@@ -40,6 +40,10 @@ class ItemChange(Body):
 
     name: Name
     unit: Name = "pcs"
+    setup_family: Code | None = Field(
+        default=None,
+        description="What machines are set up for; see the setups of a machine.",
+    )
     routings: list[Routing] = Field(
         default=[], max_length=100, description="Replaces the routings at the sites named here."
     )
@@ -51,6 +55,7 @@ class Item(BaseModel):
     code: str
     name: str
     unit: str
+    setup_family: str | None
     routings: list[Routing]
 
 

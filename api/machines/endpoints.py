@@ -17,6 +17,8 @@ from api.machines.schemas import (
     MachineChange,
     MachineList,
     MachineOperation,
+    Setups,
+    SetupsChange,
     Unassigned,
 )
 from contracts.ids import MachinePath
@@ -53,6 +55,20 @@ async def report_job(
     """
     principal.require_site(path.partition("/")[0], kind="machine", name=path)
     return await service.report_job(context, principal, path, report)
+
+
+@router.get("/{path:path}/setups", operation_id="getSetups")
+async def get_setups(context: RequestContext, principal: Reader, path: Wanted) -> Setups:
+    """How long the machine takes from one setup family to another, by family."""
+    return await service.setups(context, principal, path)
+
+
+@router.put("/{path:path}/setups", operation_id="putSetups")
+async def put_setups(
+    context: RequestContext, principal: Configurer, path: Wanted, wanted: SetupsChange
+) -> Setups:
+    """Replace the machine's setup matrix. A new plan follows."""
+    return await service.put_setups(context, principal, path, wanted)
 
 
 @router.get("/{path:path}", operation_id="getMachine")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
+from pydantic_core import PydanticCustomError
 
-from api.fields import AnyWhole, Body, Listing, Name, Small, Wanted, Whole
+from api.alternatives import SetupMs
+from api.fields import AnyWhole, Body, Code, Listing, Name, Small, Wanted, Whole
 from contracts.telemetry import JobEvent, MachineState, OperationState
 
 
@@ -54,6 +57,41 @@ class Machine(BaseModel):
 
 class MachineList(Listing[Machine]):
     """Machines by path."""
+
+
+class Setup(Body):
+    """How long a machine takes from one setup family to another."""
+
+    from_family: Code
+    to_family: Code
+    setup_ms: SetupMs
+
+
+def _distinct_changes(setups: list[Setup]) -> list[Setup]:
+    seen: dict[tuple[str, str], int] = {}
+    for index, setup in enumerate(setups):
+        change = (setup.from_family, setup.to_family)
+        if change in seen:
+            raise PydanticCustomError(
+                "setups",
+                "[{index}] says again how long {from_family!r} to {to_family!r} takes",
+                {"index": index, "from_family": change[0], "to_family": change[1]},
+            )
+        seen[change] = index
+    return setups
+
+
+class SetupsChange(Body):
+    """A machine's setup matrix. What it does not say takes the routing step's `setup_ms`."""
+
+    setups: Annotated[list[Setup], AfterValidator(_distinct_changes)] = Field(max_length=10_000)
+
+
+class Setups(BaseModel):
+    """A machine's setup matrix."""
+
+    machine: str = Field(description="Its path.")
+    setups: list[Setup]
 
 
 class JobReport(Body):

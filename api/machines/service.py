@@ -8,7 +8,7 @@ import msgspec
 
 from api.auth.principal import Principal
 from api.context import Context
-from api.machines.schemas import JobObject, JobReport
+from api.machines.schemas import JobObject, JobReport, Setups, SetupsChange
 from contracts.ids import EpochMs
 from contracts.streams import (
     FLOOR,
@@ -91,3 +91,13 @@ def _job_record(path: str, job: JobObject) -> NewRecord:
         path.encode(),
         encode_bundle(Bundle("", [f"gemba/v1/{path}/job"], [arrival])),
     )
+
+
+async def setups(context: Context, principal: Principal, path: str) -> Setups:
+    raise NotFoundError("machine", path)
+
+
+async def put_setups(
+    context: Context, principal: Principal, path: str, wanted: SetupsChange
+) -> Setups:
+    raise NotFoundError("machine", path)

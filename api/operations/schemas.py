@@ -6,6 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
+from api.alternatives import Alternative
 from api.fields import Listing, Number
 from contracts.telemetry import OperationState
 
@@ -30,6 +31,9 @@ class Operation(BaseModel):
     started_at: datetime | None
     ended_at: datetime | None
     work_order_id: int
+    alternatives: list[Alternative] = Field(
+        description="Every machine that may do it, that of `machine` included; empty: no choice."
+    )
 
 
 class OperationList(Listing[Operation]):

@@ -19,12 +19,14 @@ from api.orders.schemas import (
     Cancellation,
     CancelledOrder,
     CreatedLink,
+    DeliveryList,
     LinkList,
     NewLink,
     NewOrder,
     Order,
     OrderChange,
     OrderList,
+    OrderSort,
     TrackingLink,
 )
 from domain.orders import LineState
@@ -70,8 +72,20 @@ async def list_orders(
         Wanted | None,
         Query(description="Text in number, customer, their reference, or external id."),
     ] = None,
+    is_open: Annotated[
+        bool | None,
+        Query(alias="open", description="True: something is still to be made; false: nothing is."),
+    ] = None,
+    late: Annotated[
+        bool | None,
+        Query(
+            description="True: open, and overdue or projected to end after a due date; false: not."
+        ),
+    ] = None,
+    priority_at_least: Annotated[int | None, Query(ge=-(2**31), le=2**31 - 1)] = None,
+    sort: OrderSort = OrderSort.RECEIVED,
 ) -> OrderList:
-    """Orders, newest first."""
+    """Orders, newest first, by the next due date of what is open, by priority, or by lateness."""
     if site is not None:
         principal.require_site(site)
     async with context.connection() as connection:
@@ -99,6 +113,14 @@ async def list_order_events(
     return AuditList(
         items=[AuditEntry(**msgspec.structs.asdict(entry)) for entry in rows], total=total
     )
+
+
+@router.get("/{number:path}/shipments", operation_id="listShipments")
+async def list_shipments(
+    context: RequestContext, principal: Reader, number: Wanted
+) -> DeliveryList:
+    """The order's shipments by number: what was picked, packed and shipped, and when."""
+    raise NotFoundError("order", number)
 
 
 @router.get("/{number:path}/tracking-links", operation_id="listTrackingLinks")

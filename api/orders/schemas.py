@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from datetime import datetime
 from typing import Annotated, Any, Self
 
@@ -21,6 +22,7 @@ from api.fields import (
     Wanted,
     Whole,
 )
+from api.plans.schemas import LateCause
 from contracts.telemetry import OperationState
 from domain.orders import LineState
 from domain.tracking import Stage
@@ -107,6 +109,40 @@ class OrderLine(BaseModel):
     work_orders: list[str]
 
 
+class Delivery(BaseModel):
+    """A shipment of an order: `contracts.live`'s DeliveryView, as on `/v1/live`."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    number: int = Field(description="Rises within the order.")
+    state: str = Field(description="`picking`, `packed`, `shipped`, `delivered`, …")
+    picked: Number
+    packed: Number
+    shipped: Number
+    unit: str
+    picking: datetime | None = Field(description="Since when it is picked.")
+    packed_at: datetime | None
+    shipped_at: datetime | None
+    delivered_at: datetime | None
+
+
+class DeliveryList(Listing[Delivery]):
+    """An order's shipments by number."""
+
+
+class OrderSort(enum.StrEnum):
+    """In which order a list of orders is told; newest first where that leaves it open."""
+
+    RECEIVED = "received"
+    """Newest first."""
+    DUE = "due"
+    """The next due date of what is open first; then the ones without."""
+    PRIORITY = "priority"
+    """Highest first."""
+    LATENESS = "lateness"
+    """What is projected to end latest after its due date first; then the ones without."""
+
+
 class OrderSummary(BaseModel):
     """Where an order is, when it will be there, what it waits for."""
 
@@ -136,6 +172,13 @@ class OrderSummary(BaseModel):
     received: datetime
     changed: datetime
     lines: list[OrderLine]
+    planned_end: datetime | None = Field(
+        description="When the plan in force ends it; `projected_end` is what reality makes of it."
+    )
+    late_because: list[LateCause] = Field(
+        description="Why the plan in force ends it late; empty when it does not."
+    )
+    deliveries: list[Delivery]
 
 
 class OrderOperation(BaseModel):
@@ -156,7 +199,9 @@ class OrderOperation(BaseModel):
     planned_end: datetime | None
     started: datetime | None
     ended: datetime | None
+    projected_start: datetime | None
     projected_end: datetime | None
+    planned_machine: str | None = Field(description="Where the plan in force has it (path).")
 
 
 class Peg(BaseModel):

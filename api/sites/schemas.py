@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from api.fields import Body, Listing, Name, TimeZone
+from api.fields import Body, Level, Listing, Name, TimeZone
 
 
 class SiteChange(Body):
@@ -12,6 +12,10 @@ class SiteChange(Body):
 
     name: Name
     time_zone: TimeZone = Field(default="UTC", description="IANA name, as `Asia/Shanghai`.")
+    planning_scope: Level | None = Field(
+        default=None,
+        description="Sites with the same scope are planned together; null: planned by itself.",
+    )
 
 
 class Site(BaseModel):
@@ -20,6 +24,7 @@ class Site(BaseModel):
     code: str = Field(description="Its level in MQTT topics and in machines' paths.")
     name: str
     time_zone: str
+    planning_scope: str | None
 
 
 class SiteList(Listing[Site]):

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.fields import Number
+from api.orders.schemas import Delivery
 from domain.tracking import Stage
 
 
@@ -48,3 +49,4 @@ class Tracking(BaseModel):
     time_zone: str
     changed: datetime
     changes: list[Change] = Field(description="Newest first.")
+    deliveries: list[Delivery]

@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from api.alternatives import Alternatives, CycleMs, SetupMs
 from api.fields import (
     Body,
     Code,
@@ -24,8 +25,6 @@ from api.fields import (
 from api.operations.schemas import Operation
 from domain.orders import WorkOrderState
 
-_LONGEST_MS = 10 * 365 * 24 * 3_600_000
-
 
 class PlannedOperation(Body):
     """An operation to be planned. Without a quantity it makes the work order's."""
@@ -33,9 +32,18 @@ class PlannedOperation(Body):
     number: Whole
     name: Name | None = None
     machine: Wanted | None = Field(default=None, description="The machine's path.")
-    cycle_ms: Annotated[Whole, Field(gt=0, le=_LONGEST_MS)] | None = None
-    setup_ms: Annotated[Whole, Field(le=_LONGEST_MS)] = 0
+    cycle_ms: CycleMs | None = None
+    setup_ms: SetupMs = 0
     quantity: Quantity | None = None
+    alternatives: Alternatives = []
+
+    @model_validator(mode="after")
+    def _alternatives_to_something(self) -> Self:
+        if self.alternatives and (self.machine is None or self.cycle_ms is None):
+            raise PydanticCustomError(
+                "alternatives", "alternatives need the machine and cycle_ms they stand beside"
+            )
+        return self
 
 
 def _distinct_operations(operations: list[PlannedOperation]) -> list[PlannedOperation]:
@@ -84,6 +92,7 @@ class WorkOrder(BaseModel):
     external_source: str | None = Field(description="Where it comes from; unplanned: who named it.")
     external_id: str | None
     item: str | None
+    setup_family: str | None = Field(description="Its item's.")
     quantity_ordered: Number | None
     unit: str
     good_pieces: int = Field(description="Those of the last operation.")

@@ -165,6 +165,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/disruptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Disruptions
+         * @description What made plans wrong, newest first, and how it was answered.
+         */
+        get: operations["listDisruptions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/ingest": {
         parameters: {
             query?: never;
@@ -312,6 +332,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/machines/{path}/setups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Setups
+         * @description How long the machine takes from one setup family to another, by family.
+         */
+        get: operations["getSetups"];
+        /**
+         * Put Setups
+         * @description Replace the machine's setup matrix. A new plan follows.
+         */
+        put: operations["putSetups"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/openapi.json": {
         parameters: {
             query?: never;
@@ -361,7 +405,7 @@ export interface paths {
         };
         /**
          * List Orders
-         * @description Orders, newest first.
+         * @description Orders, newest first, by the next due date of what is open, by priority, or by lateness.
          */
         get: operations["listOrders"];
         put?: never;
@@ -462,6 +506,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/orders/{number}/shipments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Shipments
+         * @description The order's shipments by number: what was picked, packed and shipped, and when.
+         */
+        get: operations["listShipments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/orders/{number}/tracking-links": {
         parameters: {
             query?: never;
@@ -480,6 +544,208 @@ export interface paths {
          * @description Make a link by which the customer sees this order without signing in.
          */
         post: operations["createTrackingLink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/planning": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Planning
+         * @description The planning scopes of which one may see every site, by name.
+         */
+        get: operations["listPlanning"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/planning/{scope}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Planning
+         * @description One planning scope: its policy, the plan in force, a draft that waits.
+         */
+        get: operations["getPlanning"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/planning/{scope}/plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Plans
+         * @description The scope's plan versions, newest first: why each was made, and how good it was.
+         */
+        get: operations["listPlans"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/planning/{scope}/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put Policy
+         * @description Replace a scope's policy; what is absent gets its default. A new plan follows.
+         */
+        put: operations["putPolicy"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/planning/{scope}/replan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Request Plan
+         * @description Ask for a new plan of the present state. It follows; the reason stands in its history.
+         */
+        post: operations["requestPlan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plans/{plan_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Plan
+         * @description One plan version and what it means for customers' orders, the latest ones first.
+         */
+        get: operations["getPlan"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plans/{plan_id}/differences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Plan Differences
+         * @description What the plan does otherwise than another one, for operations and for orders.
+         */
+        get: operations["getPlanDifferences"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plans/{plan_id}/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Discard Plan
+         * @description Put a draft aside for good. 409 when it is no draft.
+         */
+        post: operations["discardPlan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plans/{plan_id}/operations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Plan Operations
+         * @description The plan's operations by machine and start.
+         */
+        get: operations["listPlanOperations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plans/{plan_id}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Publish Plan
+         * @description Put a draft in force.
+         *
+         *     409 when it is no draft, or when the plan it stands on is no longer the one in force.
+         */
+        post: operations["publishPlan"];
         delete?: never;
         options?: never;
         head?: never;
@@ -553,6 +819,30 @@ export interface paths {
          * @description Make a site, or name it anew; one that telemetry names is adopted by itself.
          */
         put: operations["putSite"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sites/{code}/calendar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Calendar
+         * @description When a site and its machines work; exceptions also of the past.
+         */
+        get: operations["getCalendar"];
+        /**
+         * Put Calendar
+         * @description Replace a site's working times and exceptions. A new plan follows.
+         */
+        put: operations["putCalendar"];
         post?: never;
         delete?: never;
         options?: never;
@@ -705,6 +995,24 @@ export interface components {
             status?: "ok";
         };
         /**
+         * Alternative
+         * @description Another machine that can do it, and in what time.
+         */
+        Alternative: {
+            /** Cycle Ms */
+            cycle_ms: number;
+            /**
+             * Machine
+             * @description The machine's path.
+             */
+            machine: string;
+            /**
+             * Setup Ms
+             * @default 0
+             */
+            setup_ms?: number;
+        };
+        /**
          * AuditEntry
          * @description Who changed what, when, from where and why.
          */
@@ -747,6 +1055,62 @@ export interface components {
              * @description How many there are in all.
              */
             total: number;
+        };
+        /**
+         * Calendar
+         * @description When a site and its machines work.
+         */
+        Calendar: {
+            /** Exceptions */
+            exceptions: components["schemas"]["CalendarException"][];
+            /** Site */
+            site: string;
+            /**
+             * Time Zone
+             * @description The zone that the working times are told in.
+             */
+            time_zone: string;
+            /** Working Times */
+            working_times: components["schemas"]["WorkingTime"][];
+        };
+        /**
+         * CalendarChange
+         * @description What a site's calendar is to be. Without any working time the site works always.
+         */
+        CalendarChange: {
+            /** Exceptions */
+            exceptions: components["schemas"]["CalendarException"][];
+            /** Working Times */
+            working_times: components["schemas"]["WorkingTime"][];
+        };
+        /**
+         * CalendarException
+         * @description Maintenance, a holiday, an extra shift: it prevails over the working times.
+         */
+        CalendarException: {
+            /**
+             * Ends At
+             * Format: date-time
+             */
+            ends_at: string;
+            /**
+             * Machine
+             * @description The machine's path; null: the site.
+             */
+            machine?: string | null;
+            /** Reason */
+            reason: string;
+            /**
+             * Starts At
+             * Format: date-time
+             */
+            starts_at: string;
+            /**
+             * Working
+             * @description True: it works although it otherwise would not.
+             * @default false
+             */
+            working?: boolean;
         };
         /**
          * Cancellation
@@ -940,6 +1304,135 @@ export interface components {
             total: number;
         };
         /**
+         * Delivery
+         * @description A shipment of an order: `contracts.live`'s DeliveryView, as on `/v1/live`.
+         */
+        Delivery: {
+            /** Delivered At */
+            delivered_at: string | null;
+            /**
+             * Number
+             * @description Rises within the order.
+             */
+            number: number;
+            /** Packed */
+            packed: number;
+            /** Packed At */
+            packed_at: string | null;
+            /** Picked */
+            picked: number;
+            /**
+             * Picking
+             * @description Since when it is picked.
+             */
+            picking: string | null;
+            /** Shipped */
+            shipped: number;
+            /** Shipped At */
+            shipped_at: string | null;
+            /**
+             * State
+             * @description `picking`, `packed`, `shipped`, `delivered`, …
+             */
+            state: string;
+            /** Unit */
+            unit: string;
+        };
+        /**
+         * DeliveryList
+         * @description An order's shipments by number.
+         */
+        DeliveryList: {
+            /** Items */
+            items: components["schemas"]["Delivery"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * Disruption
+         * @description Something that made a plan wrong, and how it was answered.
+         */
+        Disruption: {
+            /**
+             * Detail
+             * @description By kind: `reason`, `since`, `minutes`, `by`, …
+             */
+            detail: {
+                [key: string]: unknown;
+            };
+            /**
+             * Handled
+             * @description When it was answered; null: it is open.
+             */
+            handled: string | null;
+            /** Id */
+            id: number;
+            kind: components["schemas"]["DisruptionKind"];
+            /**
+             * Machine
+             * @description Its path.
+             */
+            machine: string | null;
+            /**
+             * Occurred
+             * Format: date-time
+             * @description When it happened.
+             */
+            occurred: string;
+            /** Operation */
+            operation: number | null;
+            /** Order Number */
+            order_number: string | null;
+            outcome: components["schemas"]["DisruptionOutcome"] | null;
+            /**
+             * Plan Id
+             * @description The plan that answers it.
+             */
+            plan_id: number | null;
+            /** Plan Number */
+            plan_number: number | null;
+            /**
+             * Raised
+             * Format: date-time
+             * @description When it was noticed.
+             */
+            raised: string;
+            /** Scope */
+            scope: string;
+            /** Site */
+            site: string | null;
+            /** Work Order */
+            work_order: string | null;
+        };
+        /**
+         * DisruptionKind
+         * @description What makes a plan wrong.
+         * @enum {string}
+         */
+        DisruptionKind: "machine_down" | "machine_up" | "operation_late" | "promise_at_risk" | "work_released" | "rush_order" | "order_changed" | "order_cancelled" | "calendar_changed" | "requested";
+        /**
+         * DisruptionList
+         * @description Disruptions, newest first.
+         */
+        DisruptionList: {
+            /** Items */
+            items: components["schemas"]["Disruption"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * DisruptionOutcome
+         * @description How a disruption was answered.
+         * @enum {string}
+         */
+        DisruptionOutcome: "planned" | "no_change" | "failed";
+        /**
          * FieldProblem
          * @description What is wrong with one field of a request.
          */
@@ -999,6 +1492,8 @@ export interface components {
             name: string;
             /** Routings */
             routings: components["schemas"]["Routing"][];
+            /** Setup Family */
+            setup_family: string | null;
             /** Unit */
             unit: string;
         };
@@ -1015,6 +1510,11 @@ export interface components {
              * @default []
              */
             routings?: components["schemas"]["Routing"][];
+            /**
+             * Setup Family
+             * @description What machines are set up for; see the setups of a machine.
+             */
+            setup_family?: string | null;
             /**
              * Unit
              * @default pcs
@@ -1083,6 +1583,35 @@ export interface components {
             requested?: number | null;
             /** Work Order */
             work_order: string;
+        };
+        /**
+         * LateCause
+         * @description A link of the chain that makes an order late, from its end backwards.
+         */
+        LateCause: {
+            /**
+             * Behind
+             * @description What is waited for: `<work order>/<operation>`.
+             */
+            behind?: string | null;
+            /**
+             * Cause
+             * @description `machine_busy`, `predecessor`, `unavailable`, `release` or `work`.
+             */
+            cause: string;
+            /** Machine */
+            machine: string | null;
+            /** Operation */
+            operation: number | null;
+            /** Since */
+            since?: string | null;
+            /**
+             * Wait Minutes
+             * @default 0
+             */
+            wait_minutes?: number;
+            /** Work Order */
+            work_order: string | null;
         };
         /**
          * LineChange
@@ -1300,7 +1829,7 @@ export interface components {
             /** Number */
             number: string;
             /** Operations */
-            operations: components["schemas"]["PlannedOperation"][];
+            operations: components["schemas"]["api__work_orders__schemas__PlannedOperation"][];
             order_line?: components["schemas"]["LineReference"] | null;
             /** Quantity Ordered */
             quantity_ordered?: (number | string) | null;
@@ -1312,6 +1841,11 @@ export interface components {
          * @description An operation and what has been made at it.
          */
         Operation: {
+            /**
+             * Alternatives
+             * @description Every machine that may do it, that of `machine` included; empty: no choice.
+             */
+            alternatives: components["schemas"]["Alternative"][];
             /** Cycle Ms */
             cycle_ms: number | null;
             /** Ended At */
@@ -1362,6 +1896,44 @@ export interface components {
             work_order_id: number;
         };
         /**
+         * OperationDifference
+         * @description What a plan does with an operation that another one does not; one side null: not in it.
+         */
+        OperationDifference: {
+            /** From End */
+            from_end: string | null;
+            /** From Machine */
+            from_machine: string | null;
+            /** From Start */
+            from_start: string | null;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "added" | "removed" | "reassigned" | "earlier" | "later";
+            /**
+             * Minutes
+             * @description How much later it starts; negative is earlier.
+             */
+            minutes: number | null;
+            /** Name */
+            name: string | null;
+            /** Operation */
+            operation: number;
+            /** Operation Id */
+            operation_id: number;
+            /** Order */
+            order: string | null;
+            /** To End */
+            to_end: string | null;
+            /** To Machine */
+            to_machine: string | null;
+            /** To Start */
+            to_start: string | null;
+            /** Work Order */
+            work_order: string;
+        };
+        /**
          * OperationList
          * @description Operations by work order and number.
          */
@@ -1399,6 +1971,8 @@ export interface components {
             customer_code: string;
             /** Customer Reference */
             customer_reference: string | null;
+            /** Deliveries */
+            deliveries: components["schemas"]["Delivery"][];
             /** Due */
             due: string | null;
             /** External Id */
@@ -1412,6 +1986,11 @@ export interface components {
              * @description The first line's item, and how many more there are.
              */
             item: string;
+            /**
+             * Late Because
+             * @description Why the plan in force ends it late; empty when it does not.
+             */
+            late_because: components["schemas"]["LateCause"][];
             /**
              * Lateness Minutes
              * @description Negative is early.
@@ -1427,6 +2006,11 @@ export interface components {
             pegs: components["schemas"]["Peg"][];
             /** Percent */
             percent: number;
+            /**
+             * Planned End
+             * @description When the plan in force ends it; `projected_end` is what reality makes of it.
+             */
+            planned_end: string | null;
             /** Priority */
             priority: number;
             /** Projected End */
@@ -1472,6 +2056,27 @@ export interface components {
             reason?: string | null;
             /** Version */
             version: number;
+        };
+        /**
+         * OrderDifference
+         * @description How an order's end moved from one plan to the other; one side null: not in it.
+         */
+        OrderDifference: {
+            /** Customer */
+            customer: string;
+            /** Due */
+            due: string | null;
+            /** From End */
+            from_end: string | null;
+            /**
+             * Minutes
+             * @description How much later it ends; negative is earlier.
+             */
+            minutes: number | null;
+            /** Order */
+            order: string;
+            /** To End */
+            to_end: string | null;
         };
         /**
          * OrderLine
@@ -1534,10 +2139,17 @@ export interface components {
             operation: number;
             /** Planned End */
             planned_end: string | null;
+            /**
+             * Planned Machine
+             * @description Where the plan in force has it (path).
+             */
+            planned_machine: string | null;
             /** Planned Start */
             planned_start: string | null;
             /** Projected End */
             projected_end: string | null;
+            /** Projected Start */
+            projected_start: string | null;
             /** Quantity Ordered */
             quantity_ordered: number | null;
             /** Runs */
@@ -1550,6 +2162,12 @@ export interface components {
             /** Work Order */
             work_order: string;
         };
+        /**
+         * OrderSort
+         * @description In which order a list of orders is told; newest first where that leaves it open.
+         * @enum {string}
+         */
+        OrderSort: "received" | "due" | "priority" | "lateness";
         /**
          * OrderSummary
          * @description Where an order is, when it will be there, what it waits for.
@@ -1569,6 +2187,8 @@ export interface components {
             customer_code: string;
             /** Customer Reference */
             customer_reference: string | null;
+            /** Deliveries */
+            deliveries: components["schemas"]["Delivery"][];
             /** Due */
             due: string | null;
             /** External Id */
@@ -1583,6 +2203,11 @@ export interface components {
              */
             item: string;
             /**
+             * Late Because
+             * @description Why the plan in force ends it late; empty when it does not.
+             */
+            late_because: components["schemas"]["LateCause"][];
+            /**
              * Lateness Minutes
              * @description Negative is early.
              */
@@ -1593,6 +2218,11 @@ export interface components {
             number: string;
             /** Percent */
             percent: number;
+            /**
+             * Planned End
+             * @description When the plan in force ends it; `projected_end` is what reality makes of it.
+             */
+            planned_end: string | null;
             /** Priority */
             priority: number;
             /** Projected End */
@@ -1641,30 +2271,426 @@ export interface components {
          * @description What a call of the API needs.
          * @enum {string}
          */
-        Permission: "read" | "configure" | "order" | "operate" | "dead_letters" | "metrics";
+        Permission: "read" | "configure" | "order" | "plan" | "operate" | "dead_letters" | "metrics";
         /**
-         * PlannedOperation
-         * @description An operation to be planned. Without a quantity it makes the work order's.
+         * PinKind
+         * @description Why an operation may not be planned freely.
+         * @enum {string}
          */
-        PlannedOperation: {
-            /** Cycle Ms */
-            cycle_ms?: number | null;
+        PinKind: "running" | "frozen" | "locked";
+        /**
+         * Plan
+         * @description A plan version with the orders it concerns, the latest ones first.
+         */
+        Plan: {
             /**
-             * Machine
-             * @description The machine's path.
+             * As Of
+             * Format: date-time
+             * @description The moment that it was planned from.
              */
-            machine?: string | null;
-            /** Name */
-            name?: string | null;
+            as_of: string;
+            /** Base Id */
+            base_id: number | null;
+            /**
+             * Base Number
+             * @description The plan that was in force when it was made.
+             */
+            base_number: number | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Id */
+            id: number;
+            /**
+             * Late Orders
+             * @description Orders that end after their due date.
+             */
+            late_orders: number;
+            /**
+             * Method
+             * @description `right_shift`, `dispatch:<rule>`, `cp_sat`, …
+             */
+            method: string;
+            metrics: components["schemas"]["PlanMetrics"];
+            /**
+             * Number
+             * @description Rises within the scope.
+             */
+            number: number;
+            /** Orders */
+            orders: components["schemas"]["PlannedOrder"][];
+            /** Published At */
+            published_at: string | null;
+            /** Published By */
+            published_by: string | null;
+            /** Reasons */
+            reasons: components["schemas"]["PlanReason"][];
+            /** Scope */
+            scope: string;
+            /** Solve Ms */
+            solve_ms: number;
+            state: components["schemas"]["PlanState"];
+            /** Superseded At */
+            superseded_at: string | null;
+            /** Unplanned */
+            unplanned: components["schemas"]["Unplanned"][];
+            /** @description What merely waiting would have come to: the plan before, shifted. */
+            waiting: components["schemas"]["PlanMetrics"] | null;
+        };
+        /**
+         * PlanDifferences
+         * @description How a plan differs from another, usually the one it stands on.
+         */
+        PlanDifferences: {
+            /**
+             * Against
+             * @description The other one's id; null: there was none before it.
+             */
+            against: number | null;
+            /** Against Number */
+            against_number: number | null;
             /** Number */
             number: number;
-            /** Quantity */
-            quantity?: (number | string) | null;
             /**
-             * Setup Ms
-             * @default 0
+             * Operations
+             * @description Without what moved by less than the policy's tolerance, or has ended since.
              */
-            setup_ms?: number;
+            operations: components["schemas"]["OperationDifference"][];
+            /**
+             * Orders
+             * @description The ones that moved furthest first.
+             */
+            orders: components["schemas"]["OrderDifference"][];
+            /**
+             * Plan
+             * @description The plan's id.
+             */
+            plan: number;
+        };
+        /**
+         * PlanList
+         * @description Plans of a scope, newest first.
+         */
+        PlanList: {
+            /** Items */
+            items: components["schemas"]["PlanSummary"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * PlanMetrics
+         * @description How good a plan is; times in minutes. Stability is against the plan it stands on.
+         */
+        PlanMetrics: {
+            /**
+             * Cost
+             * @description The policy's objective.
+             */
+            cost: number;
+            /** Makespan */
+            makespan: number;
+            /** Most Tardy */
+            most_tardy: number;
+            /**
+             * Moved
+             * @description Operations whose start moved beyond the policy's tolerance.
+             */
+            moved: number;
+            /**
+             * Reassigned
+             * @description Operations on another machine than before.
+             */
+            reassigned: number;
+            /** Setup */
+            setup: number;
+            /**
+             * Shifted
+             * @description Sum of all starts' shifts.
+             */
+            shifted: number;
+            /** Tardiness */
+            tardiness: number;
+            /**
+             * Tardy Jobs
+             * @description Work orders that end after their due date.
+             */
+            tardy_jobs: number;
+            /**
+             * Weighted Tardiness
+             * @description Sum of weight times tardiness over work orders.
+             */
+            weighted_tardiness: number;
+        };
+        /**
+         * PlanReason
+         * @description A disruption that a plan answers, as it was told: `contracts.live`'s PlanReason.
+         */
+        PlanReason: {
+            /**
+             * Detail
+             * @default {}
+             */
+            detail?: {
+                [key: string]: unknown;
+            };
+            /** Disruption */
+            disruption: number;
+            kind: components["schemas"]["DisruptionKind"];
+            /** Machine */
+            machine?: string | null;
+            /** Occurred */
+            occurred?: string | null;
+            /** Operation */
+            operation?: number | null;
+            /** Order */
+            order?: string | null;
+            /** Work Order */
+            work_order?: string | null;
+        };
+        /**
+         * PlanRequest
+         * @description Why a new plan is asked for.
+         */
+        PlanRequest: {
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * PlanRequested
+         * @description What the planner will answer with its next plan.
+         */
+        PlanRequested: {
+            disruption: components["schemas"]["Disruption"];
+        };
+        /**
+         * PlanState
+         * @description Where a plan version stands. Versions are immutable but for this.
+         * @enum {string}
+         */
+        PlanState: "draft" | "published" | "superseded" | "discarded";
+        /**
+         * PlanSummary
+         * @description A plan version: why it was made, how good it is, where it stands.
+         */
+        PlanSummary: {
+            /**
+             * As Of
+             * Format: date-time
+             * @description The moment that it was planned from.
+             */
+            as_of: string;
+            /** Base Id */
+            base_id: number | null;
+            /**
+             * Base Number
+             * @description The plan that was in force when it was made.
+             */
+            base_number: number | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Id */
+            id: number;
+            /**
+             * Late Orders
+             * @description Orders that end after their due date.
+             */
+            late_orders: number;
+            /**
+             * Method
+             * @description `right_shift`, `dispatch:<rule>`, `cp_sat`, …
+             */
+            method: string;
+            metrics: components["schemas"]["PlanMetrics"];
+            /**
+             * Number
+             * @description Rises within the scope.
+             */
+            number: number;
+            /** Published At */
+            published_at: string | null;
+            /** Published By */
+            published_by: string | null;
+            /** Reasons */
+            reasons: components["schemas"]["PlanReason"][];
+            /** Scope */
+            scope: string;
+            /** Solve Ms */
+            solve_ms: number;
+            state: components["schemas"]["PlanState"];
+            /** Superseded At */
+            superseded_at: string | null;
+            /** Unplanned */
+            unplanned: components["schemas"]["Unplanned"][];
+            /** @description What merely waiting would have come to: the plan before, shifted. */
+            waiting: components["schemas"]["PlanMetrics"] | null;
+        };
+        /**
+         * PlannedOperationList
+         * @description Operations of a plan by machine and start.
+         */
+        PlannedOperationList: {
+            /** Items */
+            items: components["schemas"]["api__plans__schemas__PlannedOperation"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * PlannedOrder
+         * @description What a plan means for a customer's order.
+         */
+        PlannedOrder: {
+            /**
+             * Because
+             * @description Why it is late; empty when it is not.
+             */
+            because: components["schemas"]["LateCause"][];
+            /** Customer */
+            customer: string;
+            /** Due */
+            due: string | null;
+            /**
+             * End
+             * Format: date-time
+             * @description When its last open operation ends.
+             */
+            end: string;
+            /**
+             * Lateness Minutes
+             * @description Negative is early.
+             */
+            lateness_minutes: number | null;
+            /** Order */
+            order: string;
+        };
+        /**
+         * Planning
+         * @description A planning scope: sites that are planned together, and how that stands.
+         */
+        Planning: {
+            /** @description The newest plan that waits for publishing. */
+            draft: components["schemas"]["PlanSummary"] | null;
+            /**
+             * Open Disruptions
+             * @description How many no plan has answered yet.
+             */
+            open_disruptions: number;
+            policy: components["schemas"]["Policy"];
+            /** @description The plan in force. */
+            published: components["schemas"]["PlanSummary"] | null;
+            /** Scope */
+            scope: string;
+            /** Sites */
+            sites: string[];
+        };
+        /**
+         * PlanningList
+         * @description Planning scopes by name.
+         */
+        PlanningList: {
+            /** Items */
+            items: components["schemas"]["Planning"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * Policy
+         * @description How a scope wants to be planned: `domain.plan.policy.Policy`. Durations in milliseconds.
+         *
+         *     What a plan costs is `tardiness · Σ weight·tardiness + reassignment · (operations on another
+         *     machine) + setup · Σ set-up + move · Σ |start - start before|`, times in minutes.
+         */
+        Policy: {
+            /**
+             * Debounce Ms
+             * @description How long other disruptions are waited for after one.
+             * @default 200
+             */
+            debounce_ms?: number;
+            /**
+             * Down Threshold Ms
+             * @description A machine that is down for less has had a micro-stop.
+             * @default 120000
+             */
+            down_threshold_ms?: number;
+            /**
+             * Frozen Ms
+             * @description What starts within this time stays where it is.
+             * @default 600000
+             */
+            frozen_ms?: number;
+            /**
+             * Improve Ms
+             * @description How long the planner goes on improving after its first plan.
+             * @default 2000
+             */
+            improve_ms?: number;
+            /**
+             * Move
+             * @description Cost of a minute that a start moves.
+             * @default 1
+             */
+            move?: number;
+            /**
+             * Move Tolerance Ms
+             * @description To start earlier or later by less costs nothing.
+             * @default 900000
+             */
+            move_tolerance_ms?: number;
+            /**
+             * @description `auto`: new plans take force at once; `draft`: somebody publishes them.
+             * @default auto
+             */
+            publish?: components["schemas"]["PublishRule"];
+            /**
+             * Reassignment
+             * @description Cost of an operation's other machine.
+             * @default 40
+             */
+            reassignment?: number;
+            /**
+             * Repair Ms
+             * @description How long a breakdown is expected to last.
+             * @default 1800000
+             */
+            repair_ms?: number;
+            /**
+             * Rush Priority
+             * @description Orders of this priority or a higher one are rush orders.
+             * @default 8
+             */
+            rush_priority?: number;
+            /**
+             * Setup
+             * @description Cost of a minute of set-up.
+             * @default 1
+             */
+            setup?: number;
+            /**
+             * Tardiness
+             * @description Cost of a weighted minute of tardiness.
+             * @default 20
+             */
+            tardiness?: number;
+            /**
+             * Tolerance Ms
+             * @description How far a projection may pass a promise or the next operation's start.
+             * @default 600000
+             */
+            tolerance_ms?: number;
         };
         /**
          * Problem
@@ -1693,6 +2719,12 @@ export interface components {
              */
             type: string;
         };
+        /**
+         * PublishRule
+         * @description Who puts a new plan in force.
+         * @enum {string}
+         */
+        PublishRule: "auto" | "draft";
         /**
          * Readiness
          * @description Whether the installation does its work, and how each part is.
@@ -1730,6 +2762,39 @@ export interface components {
             user: components["schemas"]["User"];
         };
         /**
+         * Setup
+         * @description How long a machine takes from one setup family to another.
+         */
+        Setup: {
+            /** From Family */
+            from_family: string;
+            /** Setup Ms */
+            setup_ms: number;
+            /** To Family */
+            to_family: string;
+        };
+        /**
+         * Setups
+         * @description A machine's setup matrix.
+         */
+        Setups: {
+            /**
+             * Machine
+             * @description Its path.
+             */
+            machine: string;
+            /** Setups */
+            setups: components["schemas"]["Setup"][];
+        };
+        /**
+         * SetupsChange
+         * @description A machine's setup matrix. What it does not say takes the routing step's `setup_ms`.
+         */
+        SetupsChange: {
+            /** Setups */
+            setups: components["schemas"]["Setup"][];
+        };
+        /**
          * SignIn
          * @description A name and a password.
          */
@@ -1754,6 +2819,8 @@ export interface components {
             code: string;
             /** Name */
             name: string;
+            /** Planning Scope */
+            planning_scope: string | null;
             /** Time Zone */
             time_zone: string;
         };
@@ -1764,6 +2831,11 @@ export interface components {
         SiteChange: {
             /** Name */
             name: string;
+            /**
+             * Planning Scope
+             * @description Sites with the same scope are planned together; null: planned by itself.
+             */
+            planning_scope?: string | null;
             /**
              * Time Zone
              * @description IANA name, as `Asia/Shanghai`.
@@ -1809,6 +2881,12 @@ export interface components {
          * @description A step of a routing. Times are for one piece and for one set-up.
          */
         Step: {
+            /**
+             * Alternatives
+             * @description Other machines that can do it, beside `machine`.
+             * @default []
+             */
+            alternatives?: components["schemas"]["Alternative"][];
             /** Cycle Ms */
             cycle_ms: number;
             /**
@@ -1853,6 +2931,8 @@ export interface components {
             changes: components["schemas"]["Change"][];
             /** Customer */
             customer: string;
+            /** Deliveries */
+            deliveries: components["schemas"]["Delivery"][];
             /** Due */
             due: string | null;
             /** Expected */
@@ -1915,6 +2995,23 @@ export interface components {
             scrap: number;
         };
         /**
+         * Unplanned
+         * @description An operation that could not be planned.
+         */
+        Unplanned: {
+            /**
+             * Code
+             * @description `no_machine`, `no_cycle`, `no_quantity`, `behind_unplanned`, …
+             */
+            code: string;
+            /** Operation */
+            operation?: number | null;
+            /** Operation Id */
+            operation_id: number;
+            /** Work Order */
+            work_order?: string | null;
+        };
+        /**
          * User
          * @description Who is signed in, and what they may do.
          */
@@ -1971,6 +3068,11 @@ export interface components {
              * @description The sum over the operations.
              */
             scrap_pieces: number;
+            /**
+             * Setup Family
+             * @description Its item's.
+             */
+            setup_family: string | null;
             /** Site */
             site: string;
             state: components["schemas"]["WorkOrderState"];
@@ -2006,6 +3108,110 @@ export interface components {
          * @enum {string}
          */
         WorkOrderState: "planned" | "running" | "paused" | "interrupted" | "completed" | "aborted" | "cancelled";
+        /**
+         * WorkingTime
+         * @description A span of a weekday during which a site, or a machine of it, works. Breaks are the gaps.
+         */
+        WorkingTime: {
+            /**
+             * End
+             * @description Not after `start`: on the next day. A whole day is `00:00` to `24:00`.
+             * @example 14:00
+             */
+            end: string;
+            /**
+             * Machine
+             * @description The machine's path; null: the site. A machine with working times of its own goes by those alone.
+             */
+            machine?: string | null;
+            /**
+             * Shift
+             * @description What people call it: `early`, `night`.
+             */
+            shift: string;
+            /**
+             * Start
+             * @description In the site's time zone.
+             * @example 06:00
+             */
+            start: string;
+            /**
+             * Weekday
+             * @description On which it begins: 0 is Monday, 6 is Sunday.
+             */
+            weekday: number;
+        };
+        /**
+         * PlannedOperation
+         * @description An operation's place in a plan.
+         */
+        api__plans__schemas__PlannedOperation: {
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /**
+             * Machine
+             * @description Its path.
+             */
+            machine: string;
+            /** Name */
+            name: string | null;
+            /** Operation */
+            operation: number;
+            /** Operation Id */
+            operation_id: number;
+            /**
+             * Order
+             * @description The order it is made for; the first of several.
+             */
+            order: string | null;
+            /** @description Why the planner was not free to move it. */
+            pin: components["schemas"]["PinKind"] | null;
+            /**
+             * Setup Start
+             * Format: date-time
+             */
+            setup_start: string;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /** Work Order */
+            work_order: string;
+        };
+        /**
+         * PlannedOperation
+         * @description An operation to be planned. Without a quantity it makes the work order's.
+         */
+        api__work_orders__schemas__PlannedOperation: {
+            /**
+             * Alternatives
+             * @description Other machines that can do it, beside `machine`.
+             * @default []
+             */
+            alternatives?: components["schemas"]["Alternative"][];
+            /** Cycle Ms */
+            cycle_ms?: number | null;
+            /**
+             * Machine
+             * @description The machine's path.
+             */
+            machine?: string | null;
+            /** Name */
+            name?: string | null;
+            /** Number */
+            number: number;
+            /** Quantity */
+            quantity?: (number | string) | null;
+            /**
+             * Setup Ms
+             * @default 0
+             */
+            setup_ms?: number;
+        };
     };
     responses: never;
     parameters: never;
@@ -2264,6 +3470,45 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeadLetter"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDisruptions: {
+        parameters: {
+            query?: {
+                scope?: string | null;
+                site?: string | null;
+                kind?: components["schemas"]["DisruptionKind"] | null;
+                /** @description True: not answered yet; false: answered. */
+                open?: boolean | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DisruptionList"];
                 };
             };
             /** @description A problem (RFC 9457). */
@@ -2542,6 +3787,72 @@ export interface operations {
             };
         };
     };
+    getSetups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Setups"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putSetups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetupsChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Setups"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getOpenApi: {
         parameters: {
             query?: never;
@@ -2620,6 +3931,12 @@ export interface operations {
                 customer?: string | null;
                 /** @description Text in number, customer, their reference, or external id. */
                 search?: string | null;
+                /** @description True: something is still to be made; false: nothing is. */
+                open?: boolean | null;
+                /** @description True: open, and overdue or projected to end after a due date; false: not. */
+                late?: boolean | null;
+                priority_at_least?: number | null;
+                sort?: components["schemas"]["OrderSort"];
                 /** @description How many items at most. */
                 limit?: number;
                 /** @description How many to leave out first. */
@@ -2861,6 +4178,37 @@ export interface operations {
             };
         };
     };
+    listShipments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listTrackingLinks: {
         parameters: {
             query?: never;
@@ -2914,6 +4262,342 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CreatedLink"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPlanning: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanningList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPlanning: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                scope: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Planning"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPlans: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                scope: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putPolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                scope: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Policy"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    requestPlan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                scope: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanRequested"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPlan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                plan_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plan"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPlanDifferences: {
+        parameters: {
+            query?: {
+                /** @description Another plan of the scope; default: its base. */
+                against?: number | null;
+            };
+            header?: never;
+            path: {
+                plan_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanDifferences"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    discardPlan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                plan_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plan"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPlanOperations: {
+        parameters: {
+            query?: {
+                /** @description The machine's path. */
+                machine?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                plan_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlannedOperationList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    publishPlan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                plan_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plan"];
                 };
             };
             /** @description A problem (RFC 9457). */
@@ -3103,6 +4787,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Site"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCalendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Calendar"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putCalendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CalendarChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Calendar"];
                 };
             };
             /** @description A problem (RFC 9457). */

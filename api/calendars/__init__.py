@@ -1,0 +1,1 @@
+"""When sites and machines work."""

@@ -1,0 +1,12 @@
+"""Disruptions."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from api.errors import ProblemError
+
+
+async def disruption_list(*args: Any, **kwargs: Any) -> Any:
+    raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "Planning is being built.")

@@ -1,0 +1,1 @@
+"""Plan versions: what is in them, how they differ, publishing a draft."""

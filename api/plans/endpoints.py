@@ -1,0 +1,66 @@
+"""Plan versions."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from api.auth.principal import PlanMaker, Reader
+from api.context import RequestContext
+from api.fields import Paging, Wanted
+from api.plans import service
+from api.plans.schemas import Plan, PlanDifferences, PlannedOperationList
+
+router = APIRouter(prefix="/v1/plans", tags=["planning"])
+
+_LARGEST_ID = 2**63 - 1
+PlanId = Annotated[int, Path(ge=1, le=_LARGEST_ID)]
+
+
+@router.get("/{plan_id}", operation_id="getPlan")
+async def get_plan(context: RequestContext, principal: Reader, plan_id: PlanId) -> Plan:
+    """One plan version and what it means for customers' orders, the latest ones first."""
+    return await service.plan(context, principal, plan_id)
+
+
+@router.get("/{plan_id}/operations", operation_id="listPlanOperations")
+async def list_plan_operations(
+    *,
+    context: RequestContext,
+    principal: Reader,
+    plan_id: PlanId,
+    page: Paging,
+    machine: Annotated[Wanted | None, Query(description="The machine's path.")] = None,
+) -> PlannedOperationList:
+    """The plan's operations by machine and start."""
+    return await service.operations(context, principal, plan_id, page, machine=machine)
+
+
+@router.get("/{plan_id}/differences", operation_id="getPlanDifferences")
+async def get_plan_differences(
+    context: RequestContext,
+    principal: Reader,
+    plan_id: PlanId,
+    against: Annotated[
+        int | None,
+        Query(ge=1, le=_LARGEST_ID, description="Another plan of the scope; default: its base."),
+    ] = None,
+) -> PlanDifferences:
+    """What the plan does otherwise than another one, for operations and for orders."""
+    return await service.differences(context, principal, plan_id, against)
+
+
+@router.post("/{plan_id}/publish", operation_id="publishPlan")
+async def publish_plan(context: RequestContext, principal: PlanMaker, plan_id: PlanId) -> Plan:
+    """Put a draft in force.
+
+    409 when it is no draft, or when the plan it stands on is no longer the one in force.
+    """
+    return await service.publish(context, principal, plan_id)
+
+
+@router.post("/{plan_id}/discard", operation_id="discardPlan")
+async def discard_plan(context: RequestContext, principal: PlanMaker, plan_id: PlanId) -> Plan:
+    """Put a draft aside for good. 409 when it is no draft."""
+    return await service.discard(context, principal, plan_id)

@@ -1,0 +1,172 @@
+"""Shapes of plan versions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from api.fields import Listing
+from contracts.plan import DisruptionKind, PlanState
+from domain.plan.problem import PinKind
+
+
+class PlanReason(BaseModel):
+    """A disruption that a plan answers, as it was told: `contracts.live`'s PlanReason."""
+
+    disruption: int
+    kind: DisruptionKind
+    machine: str | None = None
+    work_order: str | None = None
+    operation: int | None = None
+    order: str | None = None
+    occurred: datetime | None = None
+    detail: dict[str, Any] = {}
+
+
+class PlanMetrics(BaseModel):
+    """How good a plan is; times in minutes. Stability is against the plan it stands on."""
+
+    cost: int = Field(description="The policy's objective.")
+    weighted_tardiness: int = Field(description="Sum of weight times tardiness over work orders.")
+    tardiness: int
+    tardy_jobs: int = Field(description="Work orders that end after their due date.")
+    most_tardy: int
+    makespan: int
+    setup: int
+    reassigned: int = Field(description="Operations on another machine than before.")
+    moved: int = Field(description="Operations whose start moved beyond the policy's tolerance.")
+    shifted: int = Field(description="Sum of all starts' shifts.")
+
+
+class Unplanned(BaseModel):
+    """An operation that could not be planned."""
+
+    operation_id: int
+    work_order: str | None = None
+    operation: int | None = None
+    code: str = Field(description="`no_machine`, `no_cycle`, `no_quantity`, `behind_unplanned`, …")
+
+
+class PlanSummary(BaseModel):
+    """A plan version: why it was made, how good it is, where it stands."""
+
+    id: int
+    scope: str
+    number: int = Field(description="Rises within the scope.")
+    state: PlanState
+    base_id: int | None
+    base_number: int | None = Field(description="The plan that was in force when it was made.")
+    method: str = Field(description="`right_shift`, `dispatch:<rule>`, `cp_sat`, …")
+    solve_ms: int
+    as_of: datetime = Field(description="The moment that it was planned from.")
+    created_at: datetime
+    published_at: datetime | None
+    published_by: str | None
+    superseded_at: datetime | None
+    reasons: list[PlanReason]
+    metrics: PlanMetrics
+    waiting: PlanMetrics | None = Field(
+        description="What merely waiting would have come to: the plan before, shifted."
+    )
+    late_orders: int = Field(description="Orders that end after their due date.")
+    unplanned: list[Unplanned]
+
+
+class PlanList(Listing[PlanSummary]):
+    """Plans of a scope, newest first."""
+
+
+class LateCause(BaseModel):
+    """A link of the chain that makes an order late, from its end backwards."""
+
+    cause: str = Field(
+        description="`machine_busy`, `predecessor`, `unavailable`, `release` or `work`."
+    )
+    machine: str | None
+    work_order: str | None
+    operation: int | None
+    behind: str | None = Field(
+        default=None, description="What is waited for: `<work order>/<operation>`."
+    )
+    since: datetime | None = None
+    wait_minutes: int = 0
+
+
+class PlannedOrder(BaseModel):
+    """What a plan means for a customer's order."""
+
+    order: str
+    customer: str
+    end: datetime = Field(description="When its last open operation ends.")
+    due: datetime | None
+    lateness_minutes: int | None = Field(description="Negative is early.")
+    because: list[LateCause] = Field(description="Why it is late; empty when it is not.")
+
+
+class Plan(PlanSummary):
+    """A plan version with the orders it concerns, the latest ones first."""
+
+    orders: list[PlannedOrder]
+
+
+class PlannedOperation(BaseModel):
+    """An operation's place in a plan."""
+
+    operation_id: int
+    work_order: str
+    operation: int
+    name: str | None
+    order: str | None = Field(description="The order it is made for; the first of several.")
+    machine: str = Field(description="Its path.")
+    setup_start: datetime
+    start: datetime
+    end: datetime
+    pin: PinKind | None = Field(description="Why the planner was not free to move it.")
+
+
+class PlannedOperationList(Listing[PlannedOperation]):
+    """Operations of a plan by machine and start."""
+
+
+class OperationDifference(BaseModel):
+    """What a plan does with an operation that another one does not; one side null: not in it."""
+
+    kind: Literal["added", "removed", "reassigned", "earlier", "later"]
+    operation_id: int
+    work_order: str
+    operation: int
+    name: str | None
+    order: str | None
+    from_machine: str | None
+    to_machine: str | None
+    from_start: datetime | None
+    to_start: datetime | None
+    from_end: datetime | None
+    to_end: datetime | None
+    minutes: int | None = Field(description="How much later it starts; negative is earlier.")
+
+
+class OrderDifference(BaseModel):
+    """How an order's end moved from one plan to the other; one side null: not in it."""
+
+    order: str
+    customer: str
+    from_end: datetime | None
+    to_end: datetime | None
+    due: datetime | None
+    minutes: int | None = Field(description="How much later it ends; negative is earlier.")
+
+
+class PlanDifferences(BaseModel):
+    """How a plan differs from another, usually the one it stands on."""
+
+    plan: int = Field(description="The plan's id.")
+    number: int
+    against: int | None = Field(description="The other one's id; null: there was none before it.")
+    against_number: int | None
+    operations: list[OperationDifference] = Field(
+        description="Without what moved by less than the policy's tolerance, or has ended since."
+    )
+    orders: list[OrderDifference] = Field(description="The ones that moved furthest first.")
