@@ -10,6 +10,12 @@ export type CurrentOperation = LiveViews["CurrentOperation"];
 export type TerminalView = LiveViews["TerminalView"];
 export type OperationProgress = LiveViews["OperationProgress"];
 
+export type PlanHead = LiveViews["PlanHead"];
+export type PlanReason = LiveViews["PlanReason"];
+export type PlanMachine = LiveViews["PlanMachine"];
+export type PlanBar = LiveViews["PlanBar"];
+export type DisruptionView = LiveViews["DisruptionView"];
+
 export type OrderLine = Resources["OrderLine"];
 export type OrderDetails = Resources["Order"];
 export type OrderSummary = Resources["OrderSummary"];

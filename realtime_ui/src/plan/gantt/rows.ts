@@ -1,0 +1,108 @@
+import { lowerMachine, lowerSpan, riskOf, type Bar, type MachineRow } from "./bars.ts";
+
+/** A row of the chart: a machine, or a work order of a customer's order. */
+export interface Row {
+  key: string;
+  label: string;
+  detail: string;
+  machine: MachineRow | null;
+  order: string | null;
+  lateness: number | null;
+  /** By the start of their upper and lower bars; one bar may be planned here and run elsewhere. */
+  planned: readonly Bar[];
+  lower: readonly Bar[];
+}
+
+export interface Group {
+  key: string;
+  /** Empty for the one group of the view by order. */
+  label: string;
+  detail: string;
+  rows: readonly Row[];
+}
+
+export type Arrangement = "machine" | "order";
+
+const numeric = new Intl.Collator("en", { numeric: true });
+
+function byPlannedStart(bars: Bar[]): Bar[] {
+  return bars.sort((a, b) => (a.planned?.from ?? 0) - (b.planned?.from ?? 0));
+}
+
+function byLowerStart(bars: Bar[]): Bar[] {
+  return bars.sort((a, b) => (lowerSpan(a)?.from ?? 0) - (lowerSpan(b)?.from ?? 0));
+}
+
+function push<K>(map: Map<K, Bar[]>, key: K, bar: Bar): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [bar]);
+  else list.push(bar);
+}
+
+function byFloorOrder(a: MachineRow, b: MachineRow): number {
+  return a.view.position - b.view.position || numeric.compare(a.view.machine, b.view.machine);
+}
+
+/** Machines in floor order, by line; a line stands where its first machine does. */
+export function rowsByMachine(machines: Iterable<MachineRow>, bars: Iterable<Bar>): Group[] {
+  const planned = new Map<string, Bar[]>();
+  const lower = new Map<string, Bar[]>();
+  for (const bar of bars) {
+    if (bar.planned !== null && bar.view.machine !== null) push(planned, bar.view.machine, bar);
+    const on = lowerMachine(bar);
+    if (on !== null && lowerSpan(bar) !== null) push(lower, on, bar);
+  }
+  const sorted = [...machines].sort(byFloorOrder);
+  const sites = new Set(sorted.map((machine) => machine.view.site));
+  const lines = new Map<string, { label: string; detail: string; rows: Row[] }>();
+  for (const machine of sorted) {
+    const { site, area, line, machine: path, name } = machine.view;
+    const key = `${site}/${area}/${line}`;
+    let group = lines.get(key);
+    if (group === undefined) {
+      group = { label: line, detail: sites.size > 1 ? `${site} / ${area}` : area, rows: [] };
+      lines.set(key, group);
+    }
+    group.rows.push({
+      key: path,
+      label: name,
+      detail: "",
+      machine,
+      order: null,
+      lateness: null,
+      planned: byPlannedStart(planned.get(path) ?? []),
+      lower: byLowerStart(lower.get(path) ?? []),
+    });
+  }
+  return [...lines].map(([key, group]) => ({ key, ...group }));
+}
+
+/** One row per work order: the latest first, then by due date. */
+export function rowsByOrder(bars: Iterable<Bar>): Group[] {
+  const orders = new Map<string, Bar[]>();
+  for (const bar of bars) push(orders, `${bar.view.order_number ?? ""}\n${bar.view.work_order}`, bar);
+  const rows = [...orders].map(([key, own]): Row => {
+    const first = own[0]?.view;
+    return {
+      key,
+      label: first?.order_number ?? first?.work_order ?? "",
+      detail: [first?.order_number == null ? null : first.work_order, first?.customer, first?.item].filter((part) => part != null && part !== "").join(" · "),
+      machine: null,
+      order: first?.order_number ?? null,
+      lateness: own.some((bar) => riskOf(bar) === "late") ? Math.max(...own.map((bar) => bar.view.lateness_minutes ?? 0)) : null,
+      planned: byPlannedStart(own.filter((bar) => bar.planned !== null)),
+      lower: byLowerStart(own.filter((bar) => lowerSpan(bar) !== null)),
+    };
+  });
+  const due = (row: Row): string => [...row.planned, ...row.lower].map((bar) => bar.view.due ?? "9").sort()[0] ?? "9";
+  const dues = new Map(rows.map((row) => [row, due(row)]));
+  rows.sort((a, b) => (b.lateness ?? 0) - (a.lateness ?? 0) || (dues.get(a) ?? "").localeCompare(dues.get(b) ?? "") || numeric.compare(a.key, b.key));
+  return [{ key: "orders", label: "", detail: "", rows }];
+}
+
+/** All families that have work, in a stable order: a family keeps its colour as long as it is known. */
+export function familiesOf(bars: Iterable<Bar>): string[] {
+  const found = new Set<string>();
+  for (const bar of bars) if (bar.view.family !== null) found.add(bar.view.family);
+  return [...found].sort(numeric.compare);
+}
