@@ -1,4 +1,4 @@
-"""What decides whether a plan still holds, beside the problem itself: machines, orders, open causes."""
+"""What decides whether a plan still holds, beside the problem: machines, orders, open causes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class OrderFacts(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         id: the order.
         priority: the order's.
-        released: whether it has, or had, work on the floor.
+        released: whether it has work on the floor that is not over, or had when it was cancelled.
     """
 
     id: int
@@ -92,15 +92,15 @@ async def machine_standings(connection: Connection, scope: str) -> list[MachineS
         FROM machines m
         JOIN sites t ON t.id = m.site_id
         LEFT JOIN machine_states s ON s.machine_id = m.id
-        LEFT JOIN (
-            SELECT DISTINCT ON (d.machine_id) d.machine_id, d.occurred_ms, d.handled_at,
+        LEFT JOIN LATERAL (
+            SELECT d.occurred_ms, d.handled_at,
                    EXISTS (SELECT FROM disruptions u WHERE u.scope = d.scope
                            AND u.key = 'machine_up:' || d.machine_id || ':' || d.occurred_ms)
                        AS over
             FROM disruptions d
-            WHERE d.scope = %(scope)s AND d.kind = 'machine_down'
-            ORDER BY d.machine_id, d.id DESC
-        ) d ON d.machine_id = m.id
+            WHERE d.scope = %(scope)s AND d.machine_id = m.id AND d.kind = 'machine_down'
+            ORDER BY d.id DESC LIMIT 1
+        ) d ON true
         WHERE coalesce(t.planning_scope, t.code) = %(scope)s
           AND (s.state = 'down' OR NOT d.over)
         ORDER BY m.id
@@ -159,8 +159,10 @@ async def order_facts(connection: Connection, order_ids: Collection[int]) -> dic
     await cursor.execute(
         """
         SELECT o.id, o.priority, EXISTS (
-            SELECT FROM order_lines l JOIN pegs p ON p.order_line_id = l.id
-            WHERE l.order_id = o.id) AS released
+            SELECT FROM order_lines l
+            JOIN pegs p ON p.order_line_id = l.id
+            JOIN operations w ON w.work_order_id = p.work_order_id
+            WHERE l.order_id = o.id AND w.state NOT IN ('completed', 'aborted')) AS released
         FROM orders o WHERE o.id = ANY(%s)
         """,
         (list(order_ids),),
