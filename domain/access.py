@@ -65,3 +65,12 @@ def allows(role: Role, permission: Permission) -> bool:
 def sees(limited_to: Collection[SiteCode], site: SiteCode) -> bool:
     """Whether somebody limited to these sites may know of a site; no limit means every site."""
     return not limited_to or site in limited_to
+
+
+def sees_scope(limited_to: Collection[SiteCode], sites: Collection[SiteCode]) -> bool:
+    """Whether somebody limited to these sites may know of what is planned at the scope's sites.
+
+    A plan tells of machines and orders of all its sites, so they have to see every one of them. A
+    scope without sites does not exist.
+    """
+    return bool(sites) and all(sees(limited_to, site) for site in sites)

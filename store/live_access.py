@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
+from contracts.ids import SiteCode
 from store.database import Connection
 
 
@@ -29,6 +30,16 @@ async def site_of_order(connection: Connection, number: str) -> str | None:
 async def site_exists(connection: Connection, code: str) -> str | None:
     """The code itself, if there is such a site."""
     return await _one(connection, "SELECT code FROM sites WHERE code = %s", code)
+
+
+async def sites_of_scope(connection: Connection, scope: str) -> list[SiteCode]:
+    """The codes of a planning scope's sites; none when there is no such scope."""
+    if "\x00" in scope:
+        return []
+    cursor = await connection.execute(
+        "SELECT code FROM sites WHERE coalesce(planning_scope, code) = %s", (scope,)
+    )
+    return [row[0] for row in await cursor.fetchall()]
 
 
 async def session_end(connection: Connection, token_hash: bytes) -> datetime | None:

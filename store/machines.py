@@ -22,6 +22,12 @@ class SiteRow(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     name: str
     time_zone: str
+    planning_scope: str | None
+
+    @property
+    def scope(self) -> str:
+        """What it is planned with: a scope of its own, unless it shares one."""
+        return self.planning_scope or self.code
 
 
 class MachineRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +56,7 @@ class MachineRow(msgspec.Struct, frozen=True, kw_only=True):
     unassigned_scrap: Decimal
 
 
-_SITE = sql.SQL("SELECT s.id, s.code, s.name, s.time_zone FROM sites s")
+_SITE = sql.SQL("SELECT s.id, s.code, s.name, s.time_zone, s.planning_scope FROM sites s")
 
 _MACHINE = sql.SQL(
     """
@@ -108,16 +114,20 @@ async def known_site(connection: Connection, code: str, *, field: str = "site") 
     return site
 
 
-async def put_site(connection: Connection, code: str, *, name: str, time_zone: str) -> SiteRow:
-    """Make a site, or name it anew."""
+async def put_site(
+    connection: Connection, code: str, *, name: str, time_zone: str, planning_scope: str | None
+) -> SiteRow:
+    """Make a site, or name it and plan it anew."""
     cursor = connection.cursor(row_factory=class_row(SiteRow))
     await cursor.execute(
         """
-        INSERT INTO sites (code, name, time_zone) VALUES (%s, %s, %s)
-        ON CONFLICT (code) DO UPDATE SET name = excluded.name, time_zone = excluded.time_zone
-        RETURNING id, code, name, time_zone
+        INSERT INTO sites (code, name, time_zone, planning_scope) VALUES (%s, %s, %s, %s)
+        ON CONFLICT (code) DO UPDATE
+        SET name = excluded.name, time_zone = excluded.time_zone,
+            planning_scope = excluded.planning_scope
+        RETURNING id, code, name, time_zone, planning_scope
         """,
-        (code, name, time_zone),
+        (code, name, time_zone, planning_scope),
     )
     row = await cursor.fetchone()
     assert row is not None  # noqa: S101 - RETURNING of an upsert gives a row

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from psycopg import sql
-from psycopg.rows import class_row
+from psycopg.rows import class_row, kwargs_row
 
+from store.catalogue import Alternative
 from store.database import Connection
 from store.filters import Filters, Page
 
@@ -40,6 +41,7 @@ class OperationRow(msgspec.Struct, frozen=True, kw_only=True):
     setup_ms: int
     started_ms: int | None
     ended_ms: int | None
+    alternatives: tuple[Alternative, ...]
 
 
 class WorkOrderRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +53,7 @@ class WorkOrderRow(msgspec.Struct, frozen=True, kw_only=True):
     external_source: str | None
     external_id: str | None
     item: str | None
+    setup_family: str | None
     quantity_ordered: Decimal | None
     unit: str
     due_at: datetime | None
@@ -84,6 +87,8 @@ class NewOperation(msgspec.Struct, frozen=True, kw_only=True):
     cycle_ms: int | None
     setup_ms: int
     quantity: Decimal | None
+    alternatives: Sequence[Alternative] = ()
+    """Every machine that may do it, `machine_id` included; none: it has no choice."""
 
 
 class StoredWorkOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,7 +136,12 @@ _OPERATION: Final = sql.SQL(
            w.planned AND o.planned AND w.cancelled_at IS NULL AS released,
            o.state, o.runs, o.good_pieces, o.scrap_pieces,
            coalesce(o.quantity, o.requested, w.quantity_ordered) AS quantity,
-           o.cycle_ms, o.setup_ms, o.started_ms, o.ended_ms
+           o.cycle_ms, o.setup_ms, o.started_ms, o.ended_ms,
+           (SELECT jsonb_agg(jsonb_build_object(
+                'machine', am.path, 'machine_id', a.machine_id,
+                'cycle_ms', a.cycle_ms, 'setup_ms', a.setup_ms) ORDER BY am.path)
+            FROM operation_alternatives a JOIN machines am ON am.id = a.machine_id
+            WHERE a.operation_id = o.id) AS alternatives
     FROM operations o
     JOIN work_orders w ON w.id = o.work_order_id
     JOIN sites s ON s.id = w.site_id
@@ -143,7 +153,7 @@ _WORK_ORDER: Final = sql.SQL(
     """
     SELECT w.id, s.code AS site, w.number, w.external_source,
            coalesce(w.external_id, CASE WHEN NOT w.planned THEN w.number END) AS external_id,
-           coalesce(i.code, w.item_text) AS item,
+           coalesce(i.code, w.item_text) AS item, i.setup_family,
            coalesce(w.quantity_ordered, made.requested) AS quantity_ordered, w.unit, w.due_at,
            w.planned, w.cancelled_at IS NOT NULL AS cancelled, w.version,
            coalesce(made.good_pieces, 0) AS good_pieces,
@@ -186,7 +196,7 @@ async def operations(
     )
     filters.add(f"({_OPERATION_STATE}) = %(state)s", state=state)
     filters.limit_to_sites(limited_to)
-    cursor = connection.cursor(row_factory=class_row(OperationRow))
+    cursor = connection.cursor(row_factory=kwargs_row(_operation))
     await cursor.execute(
         _OPERATION
         + filters.where
@@ -212,7 +222,7 @@ async def operations_of(
     connection: Connection, work_order_ids: Sequence[int]
 ) -> dict[int, list[OperationRow]]:
     """The operations of work orders, by work order, in the order of their numbers."""
-    cursor = connection.cursor(row_factory=class_row(OperationRow))
+    cursor = connection.cursor(row_factory=kwargs_row(_operation))
     await cursor.execute(
         _OPERATION + sql.SQL(" WHERE o.work_order_id = ANY(%s) ORDER BY o.work_order_id, o.number"),
         (list(work_order_ids),),
@@ -366,6 +376,24 @@ async def put_operations(
             for o in sorted(new, key=lambda operation: operation.number)
         ],
     )
+    await connection.execute(
+        """
+        DELETE FROM operation_alternatives a USING operations o
+        WHERE a.operation_id = o.id AND o.work_order_id = %s AND o.number = ANY(%s)
+        """,
+        (work_order_id, [o.number for o in new]),
+    )
+    await cursor.executemany(
+        """
+        INSERT INTO operation_alternatives (operation_id, machine_id, cycle_ms, setup_ms)
+        SELECT id, %s, %s, %s FROM operations WHERE work_order_id = %s AND number = %s
+        """,
+        [
+            (other.machine_id, other.cycle_ms, other.setup_ms, work_order_id, operation.number)
+            for operation in new
+            for other in operation.alternatives
+        ],
+    )
 
 
 async def cancel(connection: Connection, work_order_ids: Sequence[int]) -> None:
@@ -389,6 +417,12 @@ async def is_cancelled(connection: Connection, site_id: int, number: str) -> boo
         (site_id, number),
     )
     return await cursor.fetchone() is not None
+
+
+def _operation(*, alternatives: list[dict[str, Any]] | None, **columns: Any) -> OperationRow:
+    return OperationRow(
+        alternatives=msgspec.convert(alternatives or [], tuple[Alternative, ...]), **columns
+    )
 
 
 async def _draw_number(connection: Connection) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Final, Literal
@@ -13,7 +14,7 @@ from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBea
 from api.context import Context, RequestContext
 from api.errors import ProblemError
 from contracts.ids import SiteCode
-from domain.access import Permission, Role, allows, sees
+from domain.access import Permission, Role, allows, sees, sees_scope
 from runtime.tokens import TokenError, verify_token
 from store import access
 from store.audit import Actor
@@ -62,6 +63,10 @@ class Principal:
     def sees(self, site: str) -> bool:
         """Whether they may know of a site."""
         return sees(self.sites, SiteCode(site))
+
+    def sees_scope(self, sites: Collection[str]) -> bool:
+        """Whether they may know of what is planned at these sites together."""
+        return sees_scope(self.sites, [SiteCode(site) for site in sites])
 
     def require_site(self, site: str, *, kind: str = "site", name: str | None = None) -> None:
         """Deny that something of a site exists to somebody who may not know of the site.

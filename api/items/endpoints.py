@@ -7,6 +7,7 @@ from itertools import groupby
 
 from fastapi import APIRouter
 
+from api.alternatives import Alternative, alternatives_at, machine_at
 from api.auth.principal import Configurer, Principal, Reader
 from api.context import RequestContext
 from api.fields import Code, Paging
@@ -37,7 +38,13 @@ async def put_item(
 ) -> Item:
     """Make an item, or change it. Work orders that exist keep the operations they have."""
     async with context.transaction() as connection:
-        row = await catalogue.put_item(connection, code, name=wanted.name, unit=wanted.unit)
+        row = await catalogue.put_item(
+            connection,
+            code,
+            name=wanted.name,
+            unit=wanted.unit,
+            setup_family=wanted.setup_family,
+        )
         for index, routing in enumerate(wanted.routings):
             await _put_routing(connection, principal, row, routing, f"routings[{index}]")
         await audit.write(
@@ -58,17 +65,21 @@ async def _put_routing(
     site = await machines.known_site(connection, routing.site, field=f"{field}.site")
     steps = []
     for index, step in enumerate(routing.steps):
-        place = f"{field}.steps[{index}].machine"
-        machine = await machines.known_machine(connection, step.machine, field=place)
-        if machine.site_id != site.id:
-            problem = f"this machine does not stand at {routing.site!r}"
-            raise UnknownReferenceError(place, step.machine, problem)
+        place = f"{field}.steps[{index}]"
+        machine = await machine_at(connection, site, step.machine, field=f"{place}.machine")
         new = NewStep(
             number=step.number,
             name=step.name,
             machine_id=machine.id,
             cycle_ms=step.cycle_ms,
             setup_ms=step.setup_ms,
+            alternatives=await alternatives_at(
+                connection,
+                site,
+                step.alternatives,
+                beside=step.machine,
+                field=f"{place}.alternatives",
+            ),
         )
         steps.append(new)
     await catalogue.put_routing(connection, item_id=item.id, site_id=site.id, steps=steps)
@@ -79,6 +90,7 @@ def _item(row: ItemRow, steps: Sequence[StepRow], principal: Principal) -> Item:
         code=row.code,
         name=row.name,
         unit=row.unit,
+        setup_family=row.setup_family,
         routings=[
             Routing(site=site, steps=[_step(step) for step in of_site])
             for site, of_site in groupby(steps, key=lambda step: step.site)
@@ -94,4 +106,8 @@ def _step(row: StepRow) -> Step:
         machine=row.machine,
         cycle_ms=row.cycle_ms,
         setup_ms=row.setup_ms,
+        alternatives=[
+            Alternative(machine=other.machine, cycle_ms=other.cycle_ms, setup_ms=other.setup_ms)
+            for other in row.alternatives
+        ],
     )

@@ -19,7 +19,7 @@ class Step(Body):
     machine: Wanted = Field(description="The machine's path.")
     cycle_ms: CycleMs
     setup_ms: SetupMs = 0
-    alternatives: Alternatives = []
+    alternatives: Alternatives = Field(default=[])
 
 
 def _distinct_steps(steps: list[Step]) -> list[Step]:

@@ -28,7 +28,7 @@ from contracts.live import (
     Subscribe,
     Unsubscribe,
 )
-from domain.access import Permission, Role, allows, sees
+from domain.access import Permission, Role, allows, sees, sees_scope
 from runtime import tasks
 from store import live_access
 from store.access import linked_order, token_hash
@@ -220,7 +220,7 @@ class LiveSocket:
             kind, subject = parse_channel(message.channel)
         except ChannelNameError as error:
             raise _Refused("bad_channel", str(error)) from None
-        if kind in (ChannelKind.PLAN, ChannelKind.ALARMS):
+        if kind is ChannelKind.ALARMS:
             raise _Refused("not_available", f"{kind} channels are not available yet")
         if self._ticket.channel not in (None, message.channel):
             raise _Refused("forbidden", "the ticket opens another channel only")
@@ -251,6 +251,11 @@ class LiveSocket:
                 site = await live_access.site_exists(connection, subject)
             case ChannelKind.MACHINE:
                 site = await live_access.site_of_machine(connection, subject)
+            case ChannelKind.PLAN:
+                sites = await live_access.sites_of_scope(connection, subject)
+                if not sees_scope([SiteCode(site) for site in ticket.sites], sites):
+                    raise _Refused("not_found", "there is no such planning scope")
+                return f"{kind}:{subject}", None
             case _:
                 site = await live_access.site_of_order(connection, subject)
         if site is None or not sees([SiteCode(s) for s in ticket.sites], SiteCode(site)):

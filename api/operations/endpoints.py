@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from api.alternatives import Alternative
 from api.auth.principal import Reader
 from api.context import RequestContext
 from api.fields import Paging, Wanted, moment_of
@@ -63,4 +64,8 @@ def operation_of(row: OperationRow) -> Operation:
         started_at=moment_of(row.started_ms),
         ended_at=moment_of(row.ended_ms),
         work_order_id=row.work_order_id,
+        alternatives=[
+            Alternative(machine=other.machine, cycle_ms=other.cycle_ms, setup_ms=other.setup_ms)
+            for other in row.alternatives
+        ],
     )

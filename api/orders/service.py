@@ -23,6 +23,7 @@ from api.orders.schemas import (
 from api.work_orders.service import ON_A_MACHINE, order_event
 from domain.orders import LineState, Moved, Refused, cancel, change, release
 from store import audit, catalogue, machines, orders, work_orders
+from store.catalogue import with_preferred
 from store.database import Connection
 from store.errors import (
     ConflictError,
@@ -304,6 +305,13 @@ async def _release(
                 cycle_ms=step.cycle_ms,
                 setup_ms=step.setup_ms,
                 quantity=line.quantity,
+                alternatives=with_preferred(
+                    step.alternatives,
+                    machine=step.machine,
+                    machine_id=step.machine_id,
+                    cycle_ms=step.cycle_ms,
+                    setup_ms=step.setup_ms,
+                ),
             )
             for step in steps
         ]

@@ -58,7 +58,7 @@ async def order(context: Context, connection: Connection, number: str) -> Order:
 def _summary(row: OrderRow, picture: OrderPicture) -> OrderSummary:
     return OrderSummary.model_validate(
         {
-            **msgspec.structs.asdict(picture.view()),
+            **msgspec.to_builtins(picture.view()),
             "customer_code": row.customer,
             "customer_reference": row.customer_reference,
             "external_source": row.external_source,

@@ -43,7 +43,11 @@ async def put_site(
     async with context.transaction() as connection:
         before = await machines.find_site(connection, code)
         row = await machines.put_site(
-            connection, code, name=wanted.name, time_zone=wanted.time_zone
+            connection,
+            code,
+            name=wanted.name,
+            time_zone=wanted.time_zone,
+            planning_scope=wanted.planning_scope,
         )
         if before != row:
             await audit.write(
@@ -58,4 +62,9 @@ async def put_site(
 
 
 def _site(row: SiteRow) -> Site:
-    return Site(code=row.code, name=row.name, time_zone=row.time_zone)
+    return Site(
+        code=row.code,
+        name=row.name,
+        time_zone=row.time_zone,
+        planning_scope=row.planning_scope,
+    )

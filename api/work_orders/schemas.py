@@ -35,7 +35,7 @@ class PlannedOperation(Body):
     cycle_ms: CycleMs | None = None
     setup_ms: SetupMs = 0
     quantity: Quantity | None = None
-    alternatives: Alternatives = []
+    alternatives: Alternatives = Field(default=[])
 
     @model_validator(mode="after")
     def _alternatives_to_something(self) -> Self:

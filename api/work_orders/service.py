@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from api.alternatives import alternatives_at, machine_at
 from api.auth.principal import Principal
 from api.context import Context
 from api.operations.endpoints import operation_of
@@ -20,6 +21,7 @@ from contracts.topics import partition_of
 from domain.orders import LineState, WorkOrderState, change, work_order_state
 from domain.orders import Refused as LineRefused
 from store import audit, catalogue, machines, orders, work_orders
+from store.catalogue import Alternative, with_preferred
 from store.database import Connection
 from store.errors import ConflictError, NotFoundError, UnknownReferenceError
 from store.filters import Page
@@ -190,6 +192,7 @@ def _work_order(row: WorkOrderRow, operations: Sequence[OperationRow]) -> WorkOr
         external_source=row.external_source,
         external_id=row.external_id,
         item=row.item,
+        setup_family=row.setup_family,
         quantity_ordered=row.quantity_ordered,
         unit=row.unit,
         good_pieces=int(row.good_pieces),
@@ -208,7 +211,11 @@ async def _row(connection: Connection, wanted: NewWorkOrder, site: SiteRow) -> N
         if wanted.item is not None
         else None
     )
-    content = msgspec.json.encode(wanted.model_dump(mode="json", exclude_none=True), order="sorted")
+    content = wanted.model_dump(mode="json", exclude_none=True)
+    for operation in content["operations"]:
+        if not operation["alternatives"]:
+            # What was taken in before there were alternatives is still the same.
+            del operation["alternatives"]
     return NewRow(
         site_id=site.id,
         number=wanted.number,
@@ -218,7 +225,7 @@ async def _row(connection: Connection, wanted: NewWorkOrder, site: SiteRow) -> N
         quantity_ordered=wanted.quantity_ordered,
         unit=item.unit if item else "pcs",
         due_at=wanted.due_at,
-        intake_digest=hashlib.sha256(content).digest(),
+        intake_digest=hashlib.sha256(msgspec.json.encode(content, order="sorted")).digest(),
     )
 
 
@@ -253,21 +260,35 @@ async def _operations(
 ) -> list[NewOperation]:
     found = []
     for index, operation in enumerate(wanted):
-        machine_id = None
+        machine = None
+        choice: list[Alternative] = []
         if operation.machine is not None:
-            field = f"operations[{index}].machine"
-            machine = await machines.known_machine(connection, operation.machine, field=field)
-            if machine.site_id != site.id:
-                problem = f"this machine does not stand at {site.code!r}"
-                raise UnknownReferenceError(field, operation.machine, problem)
-            machine_id = machine.id
+            place = f"operations[{index}]"
+            machine = await machine_at(
+                connection, site, operation.machine, field=f"{place}.machine"
+            )
+            others = await alternatives_at(
+                connection,
+                site,
+                operation.alternatives,
+                beside=operation.machine,
+                field=f"{place}.alternatives",
+            )
+            choice = with_preferred(
+                others,
+                machine=machine.path,
+                machine_id=machine.id,
+                cycle_ms=operation.cycle_ms,
+                setup_ms=operation.setup_ms,
+            )
         new = NewOperation(
             number=operation.number,
             name=operation.name,
-            machine_id=machine_id,
+            machine_id=machine.id if machine else None,
             cycle_ms=operation.cycle_ms,
             setup_ms=operation.setup_ms,
             quantity=operation.quantity,
+            alternatives=choice,
         )
         found.append(new)
     return found

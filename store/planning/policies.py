@@ -62,7 +62,7 @@ async def sites_of_scope(connection: Connection, scope: str) -> list[SiteRow]:
     cursor = connection.cursor(row_factory=class_row(SiteRow))
     await cursor.execute(
         """
-        SELECT id, code, name, time_zone FROM sites
+        SELECT id, code, name, time_zone, planning_scope FROM sites
         WHERE coalesce(planning_scope, code) = %s ORDER BY code COLLATE "C"
         """,
         (scope,),
