@@ -56,7 +56,7 @@ class _Shift:
         for operation, end in enumerate(timeline.ends):
             if end is not None:
                 self._release_followers(operation)
-            elif not self.waits_for[operation]:
+            elif not indexed.after[operation]:
                 heappush(self.ready, (self.keys[operation], operation))
         while self.ready or self.parked:
             self._step()
