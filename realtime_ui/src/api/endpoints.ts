@@ -34,6 +34,8 @@ export interface OrderQuery {
   state?: string | undefined;
   customer?: string | undefined;
   search?: string | undefined;
+  sort?: string | undefined;
+  late?: string | undefined;
   limit: number;
   offset: number;
 }

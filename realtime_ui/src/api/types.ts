@@ -19,8 +19,11 @@ export type DisruptionView = LiveViews["DisruptionView"];
 export type OrderLine = Resources["OrderLine"];
 export type OrderDetails = Resources["Order"];
 export type OrderSummary = Resources["OrderSummary"];
+/** A shipment of an order, told live or by REST. */
+export type DeliveryView = LiveViews["DeliveryView"];
+export type LateCause = Resources["LateCause"];
 /** An order on a screen, told live or by REST. The live protocol leaves its lines open: they are REST's. */
-export type OrderView = Omit<LiveViews["OrderView"], "lines"> & { lines: OrderLine[] };
+export type OrderView = Omit<LiveViews["OrderView"], "lines" | "late_because"> & { lines: OrderLine[]; late_because?: LateCause[] };
 /** What a customer may see, told live or by REST. */
 export type TrackingView = Omit<LiveViews["TrackingView"], "stages" | "changes"> & {
   stages: (Omit<Resources["StageMark"], "stage"> & { stage: string })[];

@@ -35,7 +35,7 @@ const orders = createRoute({
   component: lazyRouteComponent(() => import("../orders/list.tsx"), "OrdersPage"),
   validateSearch: (search): OrderFilters => {
     const filters: OrderFilters = {};
-    for (const name of ["site", "state", "customer", "search"] as const) {
+    for (const name of ["site", "state", "customer", "search", "sort", "late"] as const) {
       const value = text(search[name]);
       if (value !== undefined) filters[name] = value;
     }

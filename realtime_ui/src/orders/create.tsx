@@ -6,6 +6,7 @@ import { useSites } from "../app/sites.ts";
 import { tell } from "../app/toasts.tsx";
 import { formatUnit } from "../i18n/format.ts";
 import { useT } from "../i18n/staff.tsx";
+import { wordOf } from "../i18n/translator.ts";
 import { Dialog, FormFoot } from "../ui/dialog.tsx";
 import { Glyph } from "../ui/glyph.tsx";
 import { instantOf } from "./dates.ts";
@@ -17,7 +18,11 @@ interface DraftLine {
   due: string;
 }
 
-export function CreateOrder({ close }: { close: () => void }): ReactElement {
+const PRIORITIES = { normal: 0, high: 5, rush: 9 } as const;
+type PriorityName = keyof typeof PRIORITIES;
+
+/** A new order; a rush order is released at once, and planned before other work. */
+export function CreateOrder({ close, rush = false }: { close: () => void; rush?: boolean }): ReactElement {
   const t = useT();
   const queries = useQueryClient();
   const navigate = useNavigate();
@@ -28,6 +33,7 @@ export function CreateOrder({ close }: { close: () => void }): ReactElement {
   const [customer, setCustomer] = useState("");
   const [reference, setReference] = useState("");
   const [release, setRelease] = useState(true);
+  const [priority, setPriority] = useState<PriorityName>(rush ? "rush" : "normal");
   const [lines, setLines] = useState<DraftLine[]>([{ key: 0, item: "", quantity: "", due: "" }]);
   const chosenSite = site === "" ? (sites.data?.items[0]?.code ?? "") : site;
   const zone = sites.data?.items.find((each) => each.code === chosenSite)?.time_zone ?? "UTC";
@@ -37,7 +43,8 @@ export function CreateOrder({ close }: { close: () => void }): ReactElement {
         site: chosenSite,
         customer,
         ...(reference.trim() === "" ? {} : { customer_reference: reference.trim() }),
-        release,
+        priority: PRIORITIES[priority],
+        release: release || rush,
         lines: lines.map((line) => ({
           item: line.item,
           quantity: Number(line.quantity),
@@ -46,7 +53,7 @@ export function CreateOrder({ close }: { close: () => void }): ReactElement {
       }),
     onSuccess: async (order) => {
       await queries.invalidateQueries({ queryKey: ["orders"] });
-      tell(t("create.done", { number: order.number }));
+      tell(t(rush ? "create.rush_done" : "create.done", { number: order.number }));
       close();
       await navigate({ to: "/orders/$number", params: { number: order.number } });
     },
@@ -55,7 +62,7 @@ export function CreateOrder({ close }: { close: () => void }): ReactElement {
     setLines(lines.map((line) => (line.key === key ? { ...line, ...change } : line)));
   };
   return (
-    <Dialog title={t("create.title")} text={t("create.text")} close={close}>
+    <Dialog title={t(rush ? "create.rush_title" : "create.title")} text={t(rush ? "create.rush_text" : "create.text")} close={close}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -81,6 +88,18 @@ export function CreateOrder({ close }: { close: () => void }): ReactElement {
             <input value={reference} maxLength={200} onChange={(event) => { setReference(event.target.value); }} />
           </label>
         </div>
+        {!rush && (
+          <label className="field">
+            <span>{t("create.priority")}</span>
+            <select value={priority} onChange={(event) => { setPriority(event.target.value as PriorityName); }}>
+              {(Object.keys(PRIORITIES) as PriorityName[]).map((name) => (
+                <option key={name} value={name}>
+                  {wordOf(t, "priority", name)}
+                </option>
+              ))}
+            </select>
+          </label>
+        )}
         {(sites.data?.items.length ?? 0) > 1 && (
           <label className="field">
             <span>{t("orders.site")}</span>
@@ -117,7 +136,7 @@ export function CreateOrder({ close }: { close: () => void }): ReactElement {
               </label>
               <label className="field">
                 <span>{t("create.due", { zone })}</span>
-                <input type="datetime-local" value={line.due} onChange={(event) => { edit(line.key, { due: event.target.value }); }} />
+                <input type="datetime-local" required={rush} value={line.due} onChange={(event) => { edit(line.key, { due: event.target.value }); }} />
               </label>
               {lines.length > 1 && (
                 <button type="button" className="button button-quiet" aria-label={t("create.remove_line", { number: place + 1 })} onClick={() => { setLines(lines.filter((other) => other !== line)); }}>
@@ -132,12 +151,14 @@ export function CreateOrder({ close }: { close: () => void }): ReactElement {
             <Glyph name="plus" />
             {t("create.add_line")}
           </button>
-          <label className="check">
-            <input type="checkbox" checked={release} onChange={(event) => { setRelease(event.target.checked); }} />
-            <span>{t("create.release")}</span>
-          </label>
+          {!rush && (
+            <label className="check">
+              <input type="checkbox" checked={release} onChange={(event) => { setRelease(event.target.checked); }} />
+              <span>{t("create.release")}</span>
+            </label>
+          )}
         </div>
-        <FormFoot error={create.error ?? customers.error ?? items.error} waiting={create.isPending} action={t("create.submit")} close={close} />
+        <FormFoot error={create.error ?? customers.error ?? items.error} waiting={create.isPending} action={t(rush ? "create.rush_submit" : "create.submit")} close={close} />
       </form>
     </Dialog>
   );

@@ -4,4 +4,6 @@ export interface OrderFilters {
   state?: string;
   customer?: string;
   search?: string;
+  sort?: string;
+  late?: string;
 }

@@ -20,8 +20,11 @@ import "./orders.css";
 
 const route = getRouteApi("/shell/orders");
 const PAGE_ROWS = 50;
+/** From this priority on an order is shown as pushed in (the planning policy's default). */
+const RUSH = 8;
 const REFRESH_MS = 10_000;
 const TYPING_MS = 250;
+const SORTS = ["received", "due", "priority", "lateness"] as const;
 const STATES = ["received", "under_review", "confirmed", "released", "in_production", "produced", "on_hold", "cancelled"] as const;
 
 function usePages(filters: OrderFilters, pages: readonly number[]): { rows: (index: number) => OrderView | undefined; total: number | undefined; error: unknown; retry: () => void } {
@@ -45,21 +48,27 @@ export function OrdersPage(): ReactElement {
   const t = useT();
   const filters = route.useSearch();
   const mayOrder = usePermission("order");
-  const [creating, setCreating] = useState(false);
+  const [creating, setCreating] = useState<"order" | "rush" | null>(null);
   return (
     <div className="orders">
       <div className="orders-head">
         <h1>{t("orders.title")}</h1>
         {mayOrder && (
-          <button type="button" className="button button-primary" onClick={() => { setCreating(true); }}>
-            <Glyph name="plus" />
-            {t("orders.create")}
-          </button>
+          <div className="orders-actions">
+            <button type="button" className="button" onClick={() => { setCreating("rush"); }} data-testid="rush-order">
+              <Glyph name="late" />
+              {t("orders.rush")}
+            </button>
+            <button type="button" className="button button-primary" onClick={() => { setCreating("order"); }}>
+              <Glyph name="plus" />
+              {t("orders.create")}
+            </button>
+          </div>
         )}
       </div>
       <Filters filters={filters} />
       <Rows key={JSON.stringify(filters)} filters={filters} />
-      {creating && <CreateOrder close={() => { setCreating(false); }} />}
+      {creating !== null && <CreateOrder rush={creating === "rush"} close={() => { setCreating(null); }} />}
     </div>
   );
 }
@@ -107,6 +116,20 @@ function Filters({ filters }: { filters: OrderFilters }): ReactElement {
             </option>
           ))}
         </select>
+      </label>
+      <label>
+        <span className="hidden-words">{t("orders.sort")}</span>
+        <select value={filters.sort ?? "received"} onChange={(event) => { apply({ sort: event.target.value === "received" ? undefined : event.target.value }); }}>
+          {SORTS.map((sort) => (
+            <option key={sort} value={sort}>
+              {wordOf(t, "sort", sort)}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label className="check">
+        <input type="checkbox" checked={filters.late === "true"} onChange={(event) => { apply({ late: event.target.checked ? "true" : undefined }); }} />
+        <span>{t("orders.only_late")}</span>
       </label>
       {(sites.data?.items.length ?? 0) > 1 && (
         <label>
@@ -216,6 +239,12 @@ function Row({ order, style, index }: { order: OrderView; style: CSSProperties; 
         <Link to="/orders/$number" params={{ number: order.number }}>
           {order.number}
         </Link>
+        {(order.priority ?? 0) >= RUSH && (
+          <span className="rush-mark">
+            <Glyph name="late" />
+            {t("orders.is_rush")}
+          </span>
+        )}
       </span>
       <span role="cell" className="order-customer">{order.customer}</span>
       <span role="cell" className="order-item">{order.item}</span>

@@ -12,9 +12,11 @@ import { useNow, useSeconds } from "../ui/clock.ts";
 import { Glyph } from "../ui/glyph.tsx";
 import { Failed, Skeleton } from "../ui/states.tsx";
 import { OrderActions } from "./actions.tsx";
+import { Deliveries } from "./deliveries.tsx";
 import { History } from "./history.tsx";
 import { Operations } from "./operations.tsx";
 import { Lateness } from "./standing.tsx";
+import { WhyLate } from "./whylate.tsx";
 import { riskOf, waitsForWords } from "./words.ts";
 import "./orders.css";
 
@@ -47,7 +49,9 @@ export function OrderPage(): ReactElement {
     <article className="order">
       <Head order={order} details={details.data} />
       <Answers order={order} />
+      <WhyLate order={order} />
       <Timeline order={order} details={details.data} />
+      <Deliveries order={order} />
       <Operations channel={channel} fallback={details.data.operations} site={order.site} />
       <Lines order={order} details={details.data} />
       <History number={number} site={order.site} />
@@ -83,6 +87,7 @@ function Answers({ order }: { order: OrderView }): ReactElement {
   const zone = useZone(order.site);
   const due = timeOf(order.due);
   const end = timeOf(order.projected_end);
+  const planned = timeOf(order.planned_end ?? null);
   const waits = waitsForWords(t, order.waits_for);
   return (
     <section className={`answers${age === null ? "" : " is-stale"}`} aria-label={t("order.summary")}>
@@ -108,6 +113,7 @@ function Answers({ order }: { order: OrderView }): ReactElement {
         <p>
           {due === null ? t("order.no_due") : t("order.due", { date: formatMoment(t, due, now, zone) })} <Lateness order={order} />
         </p>
+        {planned !== null && end !== null && Math.abs(planned - end) > 60_000 && <p className="faint">{t("order.planned", { date: formatMoment(t, planned, now, zone) })}</p>}
         {zoneDiffers(zone, now) && <p className="faint">{t("order.zone", { zone: formatZone(zone, now, t.language) })}</p>}
       </div>
       <div className="answer">
@@ -118,7 +124,15 @@ function Answers({ order }: { order: OrderView }): ReactElement {
   );
 }
 
-const WAY = ["received", "confirmed", "scheduled", "in_production", "produced"] as const;
+const WAY = ["received", "confirmed", "scheduled", "in_production", "produced", "packed", "shipped"] as const;
+
+/** Stages in which all of it has been made, and those that are over once they are reached. */
+const PRODUCED: ReadonlySet<string> = new Set(["produced", "packed", "shipped", "delivered"]);
+const ENDED: ReadonlySet<string> = new Set(["produced", "packed", "shipped"]);
+
+function lastOf(times: (string | null)[] | undefined): string | null {
+  return (times ?? []).filter((at) => at !== null).sort().at(-1) ?? null;
+}
 
 function Timeline({ order, details }: { order: OrderView; details: OrderDetails }): ReactElement {
   const t = useT();
@@ -135,7 +149,9 @@ function Timeline({ order, details }: { order: OrderView; details: OrderDetails 
     confirmed: events.find((entry) => entry.action === "OrderConfirmed")?.at ?? released,
     scheduled: released,
     in_production: lines.map((line) => line.started).filter((at) => at !== null).sort()[0] ?? null,
-    produced: order.stage === "produced" ? (lines.map((line) => line.produced).filter((at) => at !== null).sort().at(-1) ?? null) : null,
+    produced: PRODUCED.has(order.stage) ? (lines.map((line) => line.produced).filter((at) => at !== null).sort().at(-1) ?? null) : null,
+    packed: lastOf(order.deliveries?.map((delivery) => delivery.packed_at)),
+    shipped: lastOf(order.deliveries?.map((delivery) => delivery.shipped_at)),
     cancelled: cancelled ? order.changed : null,
   };
   return (
@@ -146,7 +162,7 @@ function Timeline({ order, details }: { order: OrderView; details: OrderDetails 
       <ol className="timeline">
         {way.map((stage, place) => {
           const at = timeOf(known[stage] ?? null);
-          const state = place < here || order.stage === "produced" ? "done" : place === here ? "current" : "ahead";
+          const state = place < here || (place === here && ENDED.has(order.stage)) ? "done" : place === here ? "current" : "ahead";
           return (
             <li key={stage} className={`step step-${state}`} aria-current={state === "current" ? "step" : undefined}>
               <span className="step-mark">{state === "done" && <Glyph name="completed" />}</span>

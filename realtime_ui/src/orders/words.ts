@@ -1,4 +1,4 @@
-import type { OrderView } from "../api/types.ts";
+import type { LateCause, OrderView } from "../api/types.ts";
 import { formatDuration } from "../i18n/format.ts";
 import type { StaffTranslator } from "../i18n/staff.tsx";
 
@@ -37,4 +37,25 @@ export function waitsForWords(t: StaffTranslator, code: string | null): string |
   if (kind === "material") return t("waits.material");
   if (kind === "machine") return t("waits.no_machine");
   return code;
+}
+
+/** One link of the chain that makes an order late, in words. */
+export function causeWords(t: StaffTranslator, link: LateCause): string {
+  const machine = (link.machine ?? "").split("/").at(-1) ?? "";
+  const behind = (link.behind ?? "").replace("/", " · ");
+  const duration = formatDuration(t, (link.wait_minutes ?? 0) * 60_000);
+  switch (link.cause) {
+    case "machine_busy":
+      return t("why.machine_busy", { machine, behind, duration });
+    case "predecessor":
+      return t("why.predecessor", { behind, duration });
+    case "unavailable":
+      return t("why.unavailable", { machine, duration });
+    case "release":
+      return t("why.release", { duration });
+    case "work":
+      return t("why.work");
+    default:
+      return link.cause;
+  }
 }

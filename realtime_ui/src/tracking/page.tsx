@@ -3,7 +3,7 @@ import type { TrackingView } from "../api/types.ts";
 import { formatClock, formatDay, formatDuration, formatMoment, formatNumber, formatUnit, formatZone, timeOf, zoneDiffers, dayIn } from "../i18n/format.ts";
 import { wordOf } from "../i18n/translator.ts";
 import { useTime, useTracking, type Tracking, type TrackingSource } from "./source.ts";
-import { changesOf, sentence, stagesOf, type TrackingTranslator } from "./words.ts";
+import { changesOf, deliveredQuantity, deliveryAt, sentence, stagesOf, type TrackingTranslator } from "./words.ts";
 
 interface PageProps {
   t: TrackingTranslator;
@@ -71,6 +71,7 @@ function Order({ t, view, stale }: { t: TrackingTranslator; view: TrackingView; 
       </p>
       <Expected t={t} view={view} now={now} />
       {view.stage !== "cancelled" && <Progress t={t} view={view} />}
+      <Deliveries t={t} view={view} now={now} />
       <Stages t={t} view={view} now={now} />
       <Changes t={t} view={view} now={now} />
       {zoneDiffers(view.time_zone, now) && <p className="zone">{t("expected.zone", { zone: formatZone(view.time_zone, now, t.language) })}</p>}
@@ -158,6 +159,33 @@ function Stages({ t, view, now }: { t: TrackingTranslator; view: TrackingView; n
             <span className="stage-at">{at !== null ? formatMoment(t, at, now, view.time_zone) : state === "current" ? t("stages.current") : ""}</span>
           </li>
         ))}
+      </ol>
+    </section>
+  );
+}
+
+function Deliveries({ t, view, now }: { t: TrackingTranslator; view: TrackingView; now: number }): ReactElement | null {
+  const deliveries = view.deliveries ?? [];
+  if (deliveries.length === 0) return null;
+  return (
+    <section className="card" aria-labelledby="deliveries">
+      <h2 id="deliveries">{t("deliveries.title")}</h2>
+      <ol className="changes" data-testid="tracking-deliveries">
+        {deliveries.map((delivery) => {
+          const at = deliveryAt(delivery);
+          const quantity = deliveredQuantity(delivery);
+          return (
+            <li key={delivery.number}>
+              {at === null ? <span /> : <time dateTime={new Date(at).toISOString()}>{formatMoment(t, at, now, view.time_zone)}</time>}
+              <div>
+                <p>
+                  {wordOf(t, "delivery", delivery.state)} · {t("deliveries.quantity", { quantity: formatNumber(quantity, t.language), unit: formatUnit(t, delivery.unit, quantity) })}
+                </p>
+                <p className="quiet">{t("deliveries.number", { number: delivery.number })}</p>
+              </div>
+            </li>
+          );
+        })}
       </ol>
     </section>
   );

@@ -1,7 +1,7 @@
 import type { CommonMessages, TrackingMessages } from "../i18n/messages.gen.ts";
 import { createTranslator, wordOf, type Language, type Translator } from "../i18n/translator.ts";
 import { formatMoment, formatNumber, formatUnit, timeOf } from "../i18n/format.ts";
-import type { TrackingView } from "../api/types.ts";
+import type { DeliveryView, TrackingView } from "../api/types.ts";
 
 export type TrackingTranslator = Translator<CommonMessages & TrackingMessages>;
 
@@ -57,10 +57,36 @@ export function changesOf(t: TrackingTranslator, view: TrackingView, now: number
   return view.changes.flatMap((entry) => {
     const at = timeOf(entry.at);
     if (at === null) return [];
-    const told = entry.detail?.["lines"];
-    const lines = Array.isArray(told) ? (told as LineChange[]) : [];
-    return [{ at, text: wordOf(t, "change", entry.what), details: lines.map((line) => lineChange(t, line, view, now)).filter((text) => text !== "") }];
+    return [{ at, text: wordOf(t, "change", entry.what), details: detailsOf(t, entry, view, now).filter((text) => text !== "") }];
   });
+}
+
+function detailsOf(t: TrackingTranslator, entry: TrackingView["changes"][number], view: TrackingView, now: number): string[] {
+  const detail: Record<string, unknown> = entry.detail ?? {};
+  if (entry.what === "expected_moved") {
+    const moment = (value: unknown): string | null => {
+      const at = timeOf(typeof value === "string" ? value : null);
+      return at === null ? null : formatMoment(t, at, now, view.time_zone);
+    };
+    const to = moment(detail["to"]);
+    return to === null ? [] : [t("change.expected_from_to", { from: moment(detail["from"]) ?? "–", to })];
+  }
+  const quantity = detail["quantity"];
+  if ((entry.what === "packed" || entry.what === "shipped") && quantity !== undefined && quantity !== null) {
+    return [t("change.pieces", { quantity: formatNumber(Number(quantity), t.language), unit: formatUnit(t, view.unit, Number(quantity)) })];
+  }
+  const lines = detail["lines"];
+  return Array.isArray(lines) ? (lines as LineChange[]).map((line) => lineChange(t, line, view, now)) : [];
+}
+
+/** What a delivery holds by now: what left the plant, else what is packed, else what was picked. */
+export function deliveredQuantity(delivery: Pick<DeliveryView, "picked" | "packed" | "shipped">): number {
+  return delivery.shipped > 0 ? delivery.shipped : delivery.packed > 0 ? delivery.packed : delivery.picked;
+}
+
+/** When a delivery came to where it is. */
+export function deliveryAt(delivery: DeliveryView): number | null {
+  return timeOf(delivery.delivered_at ?? delivery.shipped_at ?? delivery.packed_at ?? delivery.picking);
 }
 
 function lineChange(t: TrackingTranslator, change: LineChange, view: TrackingView, now: number): string {

@@ -1,0 +1,26 @@
+import type { ReactElement } from "react";
+import type { OrderView } from "../api/types.ts";
+import { useT } from "../i18n/staff.tsx";
+import { causeWords } from "./words.ts";
+
+/** The chain of causes that makes the plan end an order late, the last link first. */
+export function WhyLate({ order }: { order: OrderView }): ReactElement | null {
+  const t = useT();
+  const chain = order.late_because ?? [];
+  if (chain.length === 0) return null;
+  return (
+    <section className="why-late" aria-labelledby="why-late" data-testid="why-late">
+      <h2 id="why-late" className="section">
+        {t("order.why_late")}
+      </h2>
+      <ol>
+        {chain.map((link, place) => (
+          <li key={place}>
+            <span className="why-step">{t("order.why.step", { work_order: link.work_order ?? "", operation: link.operation ?? "" })}</span>
+            <span>{causeWords(t, link)}</span>
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}
