@@ -16,10 +16,9 @@ from domain import progress, tracking
 from domain.orders import LineState, order_state
 from domain.tracking import Stage
 from store.database import Connection
-from store.live_floor import rfc3339, rfc3339_ms
 from store.live_order_rows import LineRow, OperationRow, OrderRows, read_order_rows
+from store.live_times import MINUTE_MS, rfc3339, rfc3339_ms, to_minute
 
-_MINUTE_MS = 60_000
 _CHANGES = 20
 
 
@@ -133,7 +132,7 @@ class OrderPicture:
             planned_end=None,
             started=rfc3339_ms(row.started_ms),
             ended=rfc3339_ms(row.ended_ms),
-            projected_end=rfc3339_ms(_to_minute(end_ms)),
+            projected_end=rfc3339_ms(to_minute(end_ms)),
         )
 
     def _steps(self) -> list[tracking.Step]:
@@ -202,7 +201,7 @@ class OrderPicture:
             if end_ms is None:
                 return None
             ends.append(end_ms)
-        return _to_minute(max(ends)) if ends else None
+        return to_minute(max(ends)) if ends else None
 
     def _projected_ms(self) -> int | None:
         """When the last open line is made; None when that is unknown of any of them."""
@@ -216,7 +215,7 @@ class OrderPicture:
         for line in self._counted():
             made = _ms(line.produced_at) if line.produced_at else self._line_end_ms(line)
             if line.due_at is not None and made is not None:
-                late.append((made - _ms(line.due_at)) // _MINUTE_MS)
+                late.append((made - _ms(line.due_at)) // MINUTE_MS)
         return max(late, default=None)
 
     def _reached(self) -> dict[Stage, int]:
@@ -334,11 +333,6 @@ def _ms(at: datetime) -> int:
 
 def _told(at: datetime) -> str:
     return rfc3339(at) or ""
-
-
-def _to_minute(at_ms: int | None) -> int | None:
-    """Projections are told to the minute: finer would only make screens flicker."""
-    return at_ms - at_ms % _MINUTE_MS if at_ms is not None else None
 
 
 def _due_key(due_at: datetime | None) -> tuple[bool, float]:

@@ -49,7 +49,7 @@ from store.live_channels import (
     Lost,
     parse_channel,
 )
-from store.live_floor import read_site
+from store.live_site import read_site
 from streams.consumption import Message
 from streams.projections import (
     REFRESH_S,

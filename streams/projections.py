@@ -14,16 +14,15 @@ import msgspec
 
 from contracts.live import ChannelKind, Position
 from store.database import Connection
-from store.live_floor import (
+from store.live_floor import machine_tiles
+from store.live_operations import NextOperations, terminal_view
+from store.live_site import (
     DayBase,
-    NextOperations,
     OrderFigures,
     Site,
     day_base,
     floor_summary,
-    machine_tiles,
     order_figures,
-    terminal_view,
 )
 from store.live_views import OrderPicture, read_orders
 

@@ -57,12 +57,6 @@ async def lock_round(connection: Connection, scope: str) -> None:
     )
 
 
-async def scopes_of_sites(connection: Connection) -> dict[str, str]:
-    """The planning scope of every site, by the site's code."""
-    cursor = await connection.execute("SELECT code, coalesce(planning_scope, code) FROM sites")
-    return dict(await cursor.fetchall())
-
-
 async def busy_scopes(connection: Connection) -> set[str]:
     """The scopes that have released work which is not over, or a plan in force."""
     cursor = await connection.execute(
@@ -184,3 +178,25 @@ async def operation_names(
         (list(operation_ids),),
     )
     return {id_: (work_order, number) for id_, work_order, number in await cursor.fetchall()}
+
+
+async def sites_of(
+    connection: Connection,
+    *,
+    machine_ids: Collection[int] = (),
+    operation_ids: Collection[int] = (),
+    order_ids: Collection[int] = (),
+) -> dict[tuple[str, int], int]:
+    """The site's id of machines, operations and orders, by `("machine", id)` and so on."""
+    cursor = await connection.execute(
+        """
+        SELECT 'machine', id::bigint, site_id FROM machines WHERE id = ANY(%s)
+        UNION ALL
+        SELECT 'operation', o.id, w.site_id
+        FROM operations o JOIN work_orders w ON w.id = o.work_order_id WHERE o.id = ANY(%s)
+        UNION ALL
+        SELECT 'order', id, site_id FROM orders WHERE id = ANY(%s)
+        """,
+        (list(machine_ids), list(operation_ids), list(order_ids)),
+    )
+    return {(kind, id_): site_id for kind, id_, site_id in await cursor.fetchall()}

@@ -10,18 +10,10 @@ from live_rows import M1, M2, Factory, Rows
 
 from contracts.live import MachineTile
 from store.database import Pool
-from store.live_floor import (
-    NextOperations,
-    Site,
-    day_base,
-    floor_summary,
-    machine_tiles,
-    order_figures,
-    read_site,
-    rfc3339,
-    rfc3339_ms,
-    terminal_view,
-)
+from store.live_floor import machine_tiles
+from store.live_operations import NextOperations, terminal_view
+from store.live_site import Site, day_base, floor_summary, order_figures, read_site
+from store.live_times import rfc3339, rfc3339_ms
 from store.live_views import order_operations, order_view, read_orders, tracking_view
 
 DUE = datetime(2030, 3, 1, 12, tzinfo=UTC)
