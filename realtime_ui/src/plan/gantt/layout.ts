@@ -22,11 +22,14 @@ export interface Placed {
 export interface Layout {
   items: readonly Placed[];
   height: number;
+  /** By operation: the row in which its lower half is drawn. */
+  places: ReadonlyMap<number, Placed>;
 }
 
 /** Rows under their groups' headings, from the top. */
 export function layOut(groups: readonly Group[]): Layout {
   const items: Placed[] = [];
+  const places = new Map<number, Placed>();
   let top = 0;
   for (const group of groups) {
     if (group.label !== "") {
@@ -34,11 +37,13 @@ export function layOut(groups: readonly Group[]): Layout {
       top += GROUP_HEIGHT;
     }
     for (const row of group.rows) {
-      items.push({ top, height: ROW_HEIGHT, group: null, row });
+      const placed = { top, height: ROW_HEIGHT, group: null, row };
+      items.push(placed);
+      for (const bar of row.lower) places.set(bar.id, placed);
       top += ROW_HEIGHT;
     }
   }
-  return { items, height: top };
+  return { items, height: top, places };
 }
 
 /** The place of the last item that begins at or above `y`; -1 above all. */
@@ -87,17 +92,13 @@ export function barAt(layout: Layout, view: View, x: number, y: number): { bar: 
   return bar === null ? null : { bar, row: item.row };
 }
 
-/** Where a bar's lower half is drawn: for the card, and to bring it into sight. */
-export function placeOf(layout: Layout, id: number): Placed | null {
-  return layout.items.find((item) => item.row?.lower.some((bar) => bar.id === id) === true) ?? null;
-}
-
 export type Direction = "left" | "right" | "up" | "down";
 
 /** The next bar for the keyboard: along the row, or in the next row that has one, nearest in time. */
 export function neighbour(layout: Layout, id: number | null, direction: Direction, near: number): Bar | null {
   const rows = layout.items.flatMap((item) => (item.row !== null && item.row.lower.length > 0 ? [item.row] : []));
-  const here = id === null ? -1 : rows.findIndex((row) => row.lower.some((bar) => bar.id === id));
+  const placed = id === null ? null : (layout.places.get(id)?.row ?? null);
+  const here = placed === null ? -1 : rows.indexOf(placed);
   const closest = (row: Row | undefined, at: number): Bar | null => {
     const away = (bar: Bar): number => {
       const span = lowerSpan(bar);

@@ -64,6 +64,13 @@ export function readPalette(): Palette {
   };
 }
 
+/** A colour between two, as `#rrggbb`; `share` is the first one's part. */
+export function mix(first: string, second: string, share: number): string {
+  const parts = (hex: string): number[] => [1, 3, 5].map((place) => Number.parseInt(hex.slice(place, place + 2), 16));
+  const [a, b] = [parts(first), parts(second)];
+  return `#${a.map((value, place) => Math.round(value * share + (b[place] ?? 0) * (1 - share)).toString(16).padStart(2, "0")).join("")}`;
+}
+
 /** Diagonal lines as a fill; `scale` is the canvas' device pixels per pixel. */
 export function hatch(context: CanvasRenderingContext2D, colour: string, scale: number, gap = 6, width = 1.5): CanvasPattern | string {
   const size = Math.max(2, Math.round(gap * scale));

@@ -1,0 +1,51 @@
+import type { Language } from "../../i18n/translator.ts";
+import type { Bar, MachineRow } from "./bars.ts";
+import type { Layout } from "./layout.ts";
+import type { View } from "./scale.ts";
+
+export type Colouring = "family" | "lateness";
+
+/** The words that the chart writes; who draws knows no language. */
+export interface ChartWords {
+  language: Language;
+  label: (bar: Bar) => string;
+  late: (minutes: number) => string;
+  frozen: string;
+  clock: (at: number) => string;
+  day: (at: number) => string;
+  shortDay: (at: number) => string;
+  month: (at: number) => string;
+  /** A machine's state, since when and why. */
+  state: (machine: MachineRow) => string;
+  unavailable: (why: string) => string;
+}
+
+/** All that one frame shows. Sizes are CSS pixels; `view.width` is the part right of the labels. */
+export interface Scene {
+  layout: Layout;
+  view: View;
+  top: number;
+  width: number;
+  height: number;
+  labels: number;
+  /** Device pixels per pixel. */
+  scale: number;
+  now: number;
+  /** The page's clock, for what fades. */
+  clock: number;
+  frozenMs: number;
+  zone: string;
+  colouring: Colouring;
+  /** The place of a family in the palette. */
+  families: ReadonlyMap<string, number>;
+  successors: ReadonlyMap<number, readonly number[]>;
+  /** What is lit; everything else steps back. Null: nothing is chosen. */
+  lit: ReadonlySet<number> | null;
+  /** What comes before and after the bar in question: outlined. */
+  chain: ReadonlySet<number>;
+  links: readonly (readonly [Bar, Bar])[];
+  hovered: number | null;
+  /** The bar that the keyboard is on. */
+  focused: number | null;
+  words: ChartWords;
+}
