@@ -18,6 +18,7 @@ import msgspec
 
 from domain.plan.availability import expected_back_ms
 from domain.plan.calendar import merged
+from domain.plan.plan import Assignment
 from domain.plan.policy import Policy
 from domain.plan.problem import (
     Interval,
