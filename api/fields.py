@@ -142,8 +142,13 @@ class Listing(BaseModel, Generic[Item]):
 
 
 def moment_of(epoch_ms: int | None) -> datetime | None:
+    """Epoch milliseconds as a time, where there are any."""
+    return None if epoch_ms is None else required_moment(epoch_ms)
+
+
+def required_moment(epoch_ms: int) -> datetime:
     """Epoch milliseconds as a time."""
-    return None if epoch_ms is None else datetime.fromtimestamp(epoch_ms / 1000, UTC)
+    return datetime.fromtimestamp(epoch_ms / 1000, UTC)
 
 
 def _page(

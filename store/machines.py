@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -28,6 +28,14 @@ class SiteRow(msgspec.Struct, frozen=True, kw_only=True):
     def scope(self) -> str:
         """What it is planned with: a scope of its own, unless it shares one."""
         return self.planning_scope or self.code
+
+
+class Setup(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a machine takes from one setup family to another."""
+
+    from_family: str
+    to_family: str
+    setup_ms: int
 
 
 class MachineRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,10 +103,13 @@ async def sites(
     return rows, total[0] if total else 0
 
 
-async def find_site(connection: Connection, code: str) -> SiteRow | None:
-    """A site by its code."""
+async def find_site(
+    connection: Connection, code: str, *, for_update: bool = False
+) -> SiteRow | None:
+    """A site by its code, its row locked if asked."""
+    lock = sql.SQL(" FOR NO KEY UPDATE" if for_update else "")
     cursor = connection.cursor(row_factory=class_row(SiteRow))
-    await cursor.execute(_SITE + sql.SQL(" WHERE s.code = %s"), (code,))
+    await cursor.execute(_SITE + sql.SQL(" WHERE s.code = %s") + lock, (code,))
     return await cursor.fetchone()
 
 
@@ -191,6 +202,37 @@ async def put_machine(
         SET name = excluded.name, position = excluded.position, configured = true
         """,
         (site_id, path, area, line, name, position),
+    )
+
+
+async def lock_machine(connection: Connection, machine_id: int) -> None:
+    """Let nobody else change what belongs to a machine until the transaction ends."""
+    await connection.execute("SELECT FROM machines WHERE id = %s FOR NO KEY UPDATE", (machine_id,))
+
+
+async def setups(connection: Connection, machine_id: int) -> list[Setup]:
+    """A machine's setup matrix, by family."""
+    cursor = connection.cursor(row_factory=class_row(Setup))
+    await cursor.execute(
+        """
+        SELECT from_family, to_family, setup_ms FROM setup_times
+        WHERE machine_id = %s ORDER BY from_family, to_family
+        """,
+        (machine_id,),
+    )
+    return await cursor.fetchall()
+
+
+async def put_setups(connection: Connection, machine_id: int, new: Sequence[Setup]) -> None:
+    """Replace a machine's setup matrix."""
+    await connection.execute("DELETE FROM setup_times WHERE machine_id = %s", (machine_id,))
+    cursor = connection.cursor()
+    await cursor.executemany(
+        """
+        INSERT INTO setup_times (machine_id, from_family, to_family, setup_ms)
+        VALUES (%s, %s, %s, %s)
+        """,
+        [(machine_id, each.from_family, each.to_family, each.setup_ms) for each in new],
     )
 
 

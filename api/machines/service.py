@@ -1,4 +1,4 @@
-"""What an operator says at a terminal becomes a native message in the stream."""
+"""What an operator says becomes a native message in the stream; setups are kept as rows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import msgspec
 
 from api.auth.principal import Principal
 from api.context import Context
-from api.machines.schemas import JobObject, JobReport, Setups, SetupsChange
+from api.disruptions.service import raise_change
+from api.machines.schemas import JobObject, JobReport, Setup, Setups, SetupsChange
 from contracts.ids import EpochMs
 from contracts.streams import (
     FLOOR,
@@ -23,9 +24,11 @@ from contracts.streams import (
 from contracts.telemetry import JobEvent
 from contracts.topics import partition_of
 from store import audit, machines, work_orders
+from store.database import Connection
 from store.errors import ConflictError, NotFoundError
 from store.log import NewRecord
 from store.machines import MachineRow
+from store.planning import disruptions, policies
 
 SOURCE: Final = "terminal"
 
@@ -94,10 +97,64 @@ def _job_record(path: str, job: JobObject) -> NewRecord:
 
 
 async def setups(context: Context, principal: Principal, path: str) -> Setups:
-    raise NotFoundError("machine", path)
+    """A machine's setup matrix.
+
+    Raises:
+        NotFoundError: there is no such machine.
+    """
+    async with context.connection() as connection:
+        machine = await _known(connection, principal, path)
+        return await _setups(connection, machine)
 
 
 async def put_setups(
     context: Context, principal: Principal, path: str, wanted: SetupsChange
 ) -> Setups:
-    raise NotFoundError("machine", path)
+    """Replace a machine's setup matrix; the same again changes nothing.
+
+    Raises:
+        NotFoundError: there is no such machine.
+    """
+    async with context.transaction() as connection:
+        machine = await _known(connection, principal, path)
+        await machines.lock_machine(connection, machine.id)
+        before = await _setups(connection, machine)
+        new = [machines.Setup(**setup.model_dump()) for setup in wanted.setups]
+        await machines.put_setups(connection, machine.id, new)
+        after = await _setups(connection, machine)
+        if after == before:
+            return after
+        await audit.write(
+            connection,
+            actor=principal.actor,
+            action="SetupsChanged",
+            site_id=machine.site_id,
+            before=before.model_dump(),
+            after=after.model_dump(),
+        )
+        disruption = await raise_change(
+            connection,
+            context,
+            principal,
+            scope=await policies.scope_of_site(connection, machine.site_id),
+            site_id=machine.site_id,
+            machine_id=machine.id,
+            detail={"what": "setups"},
+        )
+        await context.log.append_in(connection, [disruptions.record(disruption)])
+    return after
+
+
+async def _known(connection: Connection, principal: Principal, path: str) -> MachineRow:
+    principal.require_site(path.partition("/")[0], kind="machine", name=path)
+    machine = await machines.find_machine(connection, path)
+    if machine is None:
+        raise NotFoundError("machine", path)
+    return machine
+
+
+async def _setups(connection: Connection, machine: MachineRow) -> Setups:
+    rows = await machines.setups(connection, machine.id)
+    return Setups(
+        machine=machine.path, setups=[Setup(**msgspec.structs.asdict(row)) for row in rows]
+    )

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query
 
 from api.auth.principal import PlanMaker, Reader
 from api.context import RequestContext
-from api.fields import Paging, Wanted
+from api.fields import Paging
 from api.plans import service
 from api.plans.schemas import Plan, PlanDifferences, PlannedOperationList
 
@@ -26,15 +26,10 @@ async def get_plan(context: RequestContext, principal: Reader, plan_id: PlanId) 
 
 @router.get("/{plan_id}/operations", operation_id="listPlanOperations")
 async def list_plan_operations(
-    *,
-    context: RequestContext,
-    principal: Reader,
-    plan_id: PlanId,
-    page: Paging,
-    machine: Annotated[Wanted | None, Query(description="The machine's path.")] = None,
+    context: RequestContext, principal: Reader, plan_id: PlanId, page: Paging
 ) -> PlannedOperationList:
-    """The plan's operations by machine and start."""
-    return await service.operations(context, principal, plan_id, page, machine=machine)
+    """The plan's operations by machine and start; none of a version too old to be kept in full."""
+    return await service.operations(context, principal, plan_id, page)
 
 
 @router.get("/{plan_id}/differences", operation_id="getPlanDifferences")

@@ -78,6 +78,13 @@ class PlanList(Listing[PlanSummary]):
     """Plans of a scope, newest first."""
 
 
+class Behind(BaseModel):
+    """An operation that another one waits for."""
+
+    work_order: str
+    operation: int
+
+
 class LateCause(BaseModel):
     """A link of the chain that makes an order late, from its end backwards."""
 
@@ -87,9 +94,7 @@ class LateCause(BaseModel):
     machine: str | None
     work_order: str | None
     operation: int | None
-    behind: str | None = Field(
-        default=None, description="What is waited for: `<work order>/<operation>`."
-    )
+    behind: Behind | None = Field(default=None, description="What is waited for.")
     since: datetime | None = None
     wait_minutes: int = 0
 
@@ -98,6 +103,7 @@ class PlannedOrder(BaseModel):
     """What a plan means for a customer's order."""
 
     order: str
+    site: str
     customer: str
     end: datetime = Field(description="When its last open operation ends.")
     due: datetime | None
@@ -160,7 +166,10 @@ class OrderDifference(BaseModel):
 
 
 class PlanDifferences(BaseModel):
-    """How a plan differs from another, usually the one it stands on."""
+    """How a plan differs from another, usually the one it stands on.
+
+    Of an old version that is no longer kept in full nothing is told but its orders.
+    """
 
     plan: int = Field(description="The plan's id.")
     number: int

@@ -233,8 +233,9 @@ async def disruptions(
     *,
     scope: str | None = None,
     site: str | None = None,
+    kind: str | None = None,
     is_open: bool | None = None,
-    limited_to: Collection[str] = (),
+    scopes: Collection[str] | None = None,
 ) -> tuple[list[DisruptionRow], int]:
     """Disruptions, newest first, and how many there are.
 
@@ -243,18 +244,16 @@ async def disruptions(
         page: which part.
         scope: of this scope only.
         site: about this site only.
+        kind: of this kind only.
         is_open: answered ones only, or open ones only.
-        limited_to: only of scopes with one of these sites, if any are given.
+        scopes: only of these scopes; None: of all.
     """
     filters = Filters()
     filters.add("d.scope = %(scope)s", scope=scope)
     filters.add("s.code = %(site)s", site=site)
     filters.add("(d.handled_at IS NULL) = %(is_open)s", is_open=is_open)
-    filters.add(
-        """d.scope IN (SELECT coalesce(v.planning_scope, v.code) FROM sites v
-                       WHERE v.code = ANY(%(limited_to)s))""",
-        limited_to=list(limited_to) or None,
-    )
+    filters.add("d.kind = %(kind)s", kind=kind)
+    filters.add("d.scope = ANY(%(scopes)s)", scopes=None if scopes is None else list(scopes))
     cursor = connection.cursor(row_factory=class_row(DisruptionRow))
     await cursor.execute(
         _SELECT + filters.where + sql.SQL(" ORDER BY d.id DESC LIMIT %(limit)s OFFSET %(offset)s"),

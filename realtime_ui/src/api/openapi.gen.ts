@@ -719,7 +719,7 @@ export interface paths {
         };
         /**
          * List Plan Operations
-         * @description The plan's operations by machine and start.
+         * @description The plan's operations by machine and start; none of a version too old to be kept in full.
          */
         get: operations["listPlanOperations"];
         put?: never;
@@ -1055,6 +1055,16 @@ export interface components {
              * @description How many there are in all.
              */
             total: number;
+        };
+        /**
+         * Behind
+         * @description An operation that another one waits for.
+         */
+        Behind: {
+            /** Operation */
+            operation: number;
+            /** Work Order */
+            work_order: string;
         };
         /**
          * Calendar
@@ -1589,11 +1599,8 @@ export interface components {
          * @description A link of the chain that makes an order late, from its end backwards.
          */
         LateCause: {
-            /**
-             * Behind
-             * @description What is waited for: `<work order>/<operation>`.
-             */
-            behind?: string | null;
+            /** @description What is waited for. */
+            behind?: components["schemas"]["Behind"] | null;
             /**
              * Cause
              * @description `machine_busy`, `predecessor`, `unavailable`, `release` or `work`.
@@ -2342,6 +2349,8 @@ export interface components {
         /**
          * PlanDifferences
          * @description How a plan differs from another, usually the one it stands on.
+         *
+         *     Of an old version that is no longer kept in full nothing is told but its orders.
          */
         PlanDifferences: {
             /**
@@ -2572,6 +2581,8 @@ export interface components {
             lateness_minutes: number | null;
             /** Order */
             order: string;
+            /** Site */
+            site: string;
         };
         /**
          * Planning
@@ -4545,8 +4556,6 @@ export interface operations {
     listPlanOperations: {
         parameters: {
             query?: {
-                /** @description The machine's path. */
-                machine?: string | null;
                 /** @description How many items at most. */
                 limit?: number;
                 /** @description How many to leave out first. */
