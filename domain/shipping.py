@@ -21,7 +21,7 @@ from __future__ import annotations
 import enum
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Final, TypeAlias
 
 import msgspec
@@ -34,10 +34,6 @@ BATCH_GAP_MS: Final = 30 * 60_000
 EVENTS: Final = (MoveEvent.PICKED, MoveEvent.PACKED, MoveEvent.SHIPPED)
 """The moves that shipments are made of, in the order in which goods go through them."""
 
-LONGEST_NAME: Final = 256
-"""Characters of an order, a work order, an item, a unit or a lot."""
-_LARGEST_EXPONENT: Final = 15
-_DECIMALS: Final = 9
 _ZERO: Final = Decimal(0)
 
 Goods: TypeAlias = tuple[str, str]
@@ -51,21 +47,6 @@ class ShipmentState(enum.StrEnum):
     PACKED = "packed"
     SHIPPED = "shipped"
     DELIVERED = "delivered"
-
-
-class Unmatched(enum.StrEnum):
-    """Why a move belongs to no order, for now."""
-
-    UNKNOWN_ORDER = "unknown_order"
-    UNKNOWN_WORK_ORDER = "unknown_work_order"
-    NO_ORDER = "no_order"
-    """The work order is for nobody."""
-    SEVERAL_ORDERS = "several_orders"
-    """The work order is for more than one order, and the move does not say which."""
-    UNKNOWN_ITEM = "unknown_item"
-    """The order has no line of this item."""
-    UNIT = "unit"
-    """The order's lines count the item in another unit."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,40 +101,31 @@ class Shipment(msgspec.Struct, frozen=True, kw_only=True):
     """Whose move made its state."""
 
 
-def unusable(names: Mapping[str, str | None], quantity: str) -> str | None:
-    """Why no order can be found by these names or this quantity be added up; None: nothing is."""
-    for name, value in names.items():
-        if value is not None and "\x00" in value:
-            return f"{name} holds the character NUL"
-        if value is not None and len(value) > LONGEST_NAME:
-            return f"{name} is {len(value):,} characters long; at most {LONGEST_NAME} are taken"
-    try:
-        exact = Decimal(quantity)
-    except InvalidOperation:
-        return f"quantity is {quantity[:40]!r}; must be a decimal"
-    if not exact.is_finite() or exact < 0:
-        return f"quantity is {quantity[:40]}; must be finite and not negative"
-    sign, digits, exponent = exact.normalize().as_tuple()
-    del sign
-    if exact and (
-        exact.adjusted() > _LARGEST_EXPONENT
-        or -int(exponent) > _DECIMALS
-        or len(digits) > _LARGEST_EXPONENT + _DECIMALS
-    ):
-        return f"quantity is {quantity[:40]}; at most 16 digits and {_DECIMALS} decimals are taken"
-    return None
+class Total(msgspec.Struct, frozen=True):
+    """What a shipment holds, in one unit."""
+
+    picked: Decimal
+    packed: Decimal
+    shipped: Decimal
+    unit: str
 
 
-def judge(lines: Iterable[Line], *, item: str, unit: str | None) -> Unmatched | None:
-    """Whether goods can belong to an order with these lines; None: they do."""
-    units = {line.unit for line in lines if line.item == item}
-    if not units:
-        return Unmatched.UNKNOWN_ITEM
-    return Unmatched.UNIT if unit is not None and unit not in units else None
+def total(parts: Sequence[Total]) -> Total:
+    """The sum over the parts that have the first one's unit; there is at least one part."""
+    same = [part for part in parts if part.unit == parts[0].unit]
+    return Total(
+        sum((part.picked for part in same), _ZERO),
+        sum((part.packed for part in same), _ZERO),
+        sum((part.shipped for part in same), _ZERO),
+        parts[0].unit,
+    )
 
 
 def shipments(lines: Sequence[Line], moves: Iterable[Move]) -> list[Shipment]:
-    """An order's shipments from all its moves; those that fit no line (`judge`) are left out."""
+    """An order's shipments from all its moves.
+
+    What fits no line is left out; `domain.goods.judge` says so before.
+    """
     fitting = [
         (goods, move)
         for move in sorted(set(moves), key=_place)

@@ -9,10 +9,12 @@ from contracts.ids import SiteCode
 from contracts.streams import (
     DEAD_LETTERS,
     FLOOR,
+    GOODS,
     PARTITIONS,
     PROGRESS,
     DeadLettered,
     Event,
+    GoodsMoved,
     MachineChanged,
     OperationProgressed,
     encode_events,
@@ -25,6 +27,7 @@ from store.log import NewRecord, StreamLog
 from store.telemetry import KIND_CODES, writing
 from store.telemetry.operations import Contribution, put_contributions
 from streams.telemetry.changes import Changed
+from streams.telemetry.goods import goods_key, goods_moved, portions
 from streams.telemetry.intake import Intake
 
 
@@ -39,6 +42,7 @@ async def write_group(
         for letter, letter_id in zip(letters, letter_ids, strict=True)
     ]
     await writing.put_publishers(connection, _new_publishers(changes))
+    goods = list(goods_moved(changes))
     samples = list(_samples(changes))
     if len(samples) > writing.INSERT_SAMPLES:
         await writing.copy_samples(connection, samples)
@@ -54,7 +58,10 @@ async def write_group(
                 await writing.put_gateway_positions(connection, *place, intake.positions)
         if changes:
             events += await _write(connection, changes)
-        records = _records(events)
+        records = sorted(
+            [*_records(events), *_goods_records(goods)],
+            key=lambda record: (record.topic, record.partition),
+        )
         if records:
             await log.append_in(connection, records)
 
@@ -143,6 +150,15 @@ def _records(events: Iterable[Event]) -> list[NewRecord]:
         NewRecord(topic, partition, None, encode_events(some))
         for (topic, partition), some in sorted(grouped.items())
     ]
+
+
+def _goods_records(moves: Iterable[GoodsMoved]) -> Iterable[NewRecord]:
+    grouped: dict[int, list[GoodsMoved]] = defaultdict(list)
+    for move in moves:
+        grouped[partition_of(goods_key(move), PARTITIONS)].append(move)
+    for partition, some in grouped.items():
+        for portion in portions(some):
+            yield NewRecord(GOODS, partition, None, encode_events([*portion]))
 
 
 def _route(event: Event) -> tuple[str, str]:

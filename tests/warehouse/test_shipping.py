@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.telemetry import MoveEvent
-from domain import shipping
-from domain.shipping import Line, Move, Shipment, ShipmentState, Unmatched
+from domain import goods, shipping
+from domain.goods import Unmatched
+from domain.shipping import Line, Move, Shipment, ShipmentState
 
 T0 = 1_767_600_000_000
 MINUTE = 60_000
@@ -165,7 +166,7 @@ def test_zero_creates_nothing() -> None:
 def test_ship_8_goods_must_be_of_the_order(
     item: str, unit: str | None, verdict: Unmatched | None
 ) -> None:
-    assert shipping.judge([line()], item=item, unit=unit) is verdict
+    assert goods.judge([line()], item=item, unit=unit) is verdict
 
 
 @pytest.mark.parametrize(
@@ -183,7 +184,7 @@ def test_ship_8_goods_must_be_of_the_order(
 def test_ship_9_what_cannot_be_kept_is_told_with_its_reason(
     names: dict[str, str | None], quantity: str, reason: str | None
 ) -> None:
-    answer = shipping.unusable(names, quantity)
+    answer = goods.unusable(names, quantity)
     assert answer == reason or (answer is not None and reason is not None and reason in answer)
 
 

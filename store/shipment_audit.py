@@ -1,0 +1,127 @@
+"""What is told of shipments in the audit log: states reached, and corrections by late moves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Final
+
+from domain import shipping
+from domain.shipping import Shipment, ShipmentState, Total
+from store import audit
+from store.database import Connection
+from store.live_times import rfc3339_ms
+
+SHIPMENT_CORRECTED: Final = "ShipmentCorrected"
+"""The audit log's word when late moves changed what had been told of a shipment."""
+
+REACHED: Final = {
+    ShipmentState.PICKING: "ShipmentPicked",
+    ShipmentState.PACKED: "ShipmentPacked",
+    ShipmentState.SHIPPED: "ShipmentShipped",
+    ShipmentState.DELIVERED: "ShipmentDelivered",
+}
+"""The audit log's words."""
+
+_ORDER: Final = list(ShipmentState)
+
+
+async def tell(
+    connection: Connection,
+    *,
+    site_id: int,
+    order_id: int,
+    before: Mapping[int, Shipment],
+    after: Mapping[int, Shipment],
+    units: Mapping[int, str],
+) -> bool:
+    """Write what shipments came to into the audit log; answers whether there was anything."""
+    told = False
+    for number in sorted(before.keys() | after.keys()):
+        old, new = before.get(number), after.get(number)
+        action = _action(old, new)
+        if action is None:
+            continue
+        told = True
+        last = new or old
+        await audit.write(
+            connection,
+            actor=audit.Actor("warehouse", last.device if last else ""),
+            action=action,
+            site_id=site_id,
+            order_id=order_id,
+            reason=_reason(number, new, units),
+            before=_content(old, units) if old else None,
+            after=_content(new, units) if new else None,
+        )
+    return told
+
+
+def _action(old: Shipment | None, new: Shipment | None) -> str | None:
+    """What the audit log is told: a state reached, or something told before that was not so.
+
+    That more is picked after all was packed is the warehouse's every day, no correction.
+    """
+    if new is None:
+        return SHIPMENT_CORRECTED
+    if old is None or _ORDER.index(new.state) > _ORDER.index(old.state):
+        return REACHED[new.state]
+    left = _ORDER.index(ShipmentState.SHIPPED)
+    if _ORDER.index(new.state) < _ORDER.index(old.state):
+        return SHIPMENT_CORRECTED if _ORDER.index(old.state) >= left else None
+    if _ORDER.index(new.state) >= left and _gone(old) != _gone(new):
+        return SHIPMENT_CORRECTED
+    return None
+
+
+def _gone(shipment: Shipment) -> dict[int, Decimal]:
+    return {part.line_id: part.shipped for part in shipment.portions if part.shipped}
+
+
+def _content(shipment: Shipment, units: Mapping[int, str]) -> dict[str, object]:
+    total = _shipment_total(shipment, units)
+    return {
+        "shipment": shipment.number,
+        "state": shipment.state.value,
+        "quantity": _plain(_reached_quantity(shipment.state, total)),
+        "unit": total.unit,
+        "at": rfc3339_ms(_reached_ms(shipment)),
+    }
+
+
+def _reason(number: int, shipment: Shipment | None, units: Mapping[int, str]) -> str:
+    if shipment is None:
+        return f"shipment {number} was part of another one"
+    total = _shipment_total(shipment, units)
+    quantity = _plain(_reached_quantity(shipment.state, total))
+    word = "picked" if shipment.state is ShipmentState.PICKING else shipment.state.value
+    return f"shipment {number}: {quantity} {total.unit} {word}"
+
+
+def _shipment_total(shipment: Shipment, units: Mapping[int, str]) -> Total:
+    parts = shipment.portions
+    return shipping.total([Total(p.picked, p.packed, p.shipped, units[p.line_id]) for p in parts])
+
+
+def _reached_quantity(state: ShipmentState, total: Total) -> Decimal:
+    match state:
+        case ShipmentState.PICKING:
+            return total.picked
+        case ShipmentState.PACKED:
+            return total.packed
+        case _:
+            return total.shipped
+
+
+def _reached_ms(shipment: Shipment) -> int | None:
+    match shipment.state:
+        case ShipmentState.PICKING:
+            return shipment.picking_ms
+        case ShipmentState.PACKED:
+            return shipment.packed_ms
+        case _:
+            return shipment.shipped_ms
+
+
+def _plain(quantity: Decimal) -> str:
+    return f"{quantity.normalize():f}"

@@ -1,0 +1,96 @@
+"""Which of a batch's moves are told on: those that bring an order's goods on their way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from contracts.streams import MAX_RECORD_BYTES, GoodsMoved
+from contracts.telemetry import Move
+from contracts.topics import WAREHOUSE
+from domain.shipping import EVENTS
+from streams.telemetry.changes import Changed
+
+_ROOM: Final = MAX_RECORD_BYTES // 2
+_FIXED_BYTES: Final = 128
+"""What an event takes beside its texts, generously."""
+
+
+class _Exact(msgspec.Struct):
+    quantity: Decimal
+
+
+_exact = msgspec.json.Decoder(_Exact)
+
+
+def goods_moved(changes: Iterable[Changed]) -> Iterator[GoodsMoved]:
+    """The newly accepted moves that name an order or a work order and are of EVENTS.
+
+    Raises:
+        LookupError: a publisher has no row yet.
+    """
+    for change in changes:
+        if change.machine.path.split("/")[1] != WAREHOUSE:
+            continue
+        for received in change.new:
+            move = received.object.message
+            if not isinstance(move, Move) or move.event not in EVENTS:
+                continue
+            if move.order is UNSET and move.work_order is UNSET:
+                continue
+            publisher = change.publishers[move.source, move.boot]
+            if publisher.id is None:
+                raise LookupError(f"{move.source}/{move.boot} has no row")
+            yield GoodsMoved(
+                site=change.machine.site,
+                device_id=change.machine.id,
+                publisher_id=publisher.id,
+                seq=move.seq,
+                t_ms=received.object.t_ms,
+                event=move.event.value,
+                item=move.item,
+                # From the text as it was sent: a float would keep 17 digits of it.
+                quantity=str(_exact.decode(received.object.body).quantity),
+                unit=_or_none(move.unit),
+                lot=_or_none(move.lot),
+                from_=_or_none(move.from_),
+                to=_or_none(move.to),
+                work_order=_or_none(move.work_order),
+                order=_or_none(move.order),
+            )
+
+
+def goods_key(event: GoodsMoved) -> str:
+    """What decides the partition: an order's moves stay together, and in order."""
+    if event.order is not None:
+        return event.order
+    return f"wo:{event.site}/{event.work_order}"
+
+
+def portions(events: list[GoodsMoved]) -> Iterator[list[GoodsMoved]]:
+    """Events in lists that fit into a record each: their texts are of any length."""
+    portion: list[GoodsMoved] = []
+    size = 0
+    for event in events:
+        added = _size(event)
+        if portion and size + added > _ROOM:
+            yield portion
+            portion, size = [], 0
+        portion.append(event)
+        size += added
+    if portion:
+        yield portion
+
+
+def _size(event: GoodsMoved) -> int:
+    texts = (event.item, event.unit, event.lot, event.from_, event.to)
+    names = (event.work_order, event.order, event.quantity)
+    return _FIXED_BYTES + sum(4 * len(text) for text in (*texts, *names) if text is not None)
+
+
+def _or_none(text: str | UnsetType) -> str | None:
+    return None if text is UNSET else text
