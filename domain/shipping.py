@@ -9,8 +9,9 @@ after the one before, or takes goods that became ready only after the loading be
 a shipment; what is picked or packed and has not left is the next one, still open.
 
 Attribution. What was picked and packed fills the shipments in order, each up to what left with it,
-and the open one with the rest; so a pack that was scanned late, or never, shifts nothing. Once all
-that was ordered has left, nothing is open any more: what else was picked or packed stays with the
+and the open one with the rest; never a shipment that had left before. So a pick or a pack that
+nobody scanned shifts nothing. Once all that was ordered has left, nothing is open any more: what
+else was picked or packed stays with the
 last shipment. Quantities are those that were told: 100 packed and 120 shipped is shown so. An
 item's quantity belongs to its lines in order of due date (none is last), then number; surplus stays
 with the last of them.
@@ -19,6 +20,7 @@ with the last of them.
 from __future__ import annotations
 
 import enum
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -141,6 +143,7 @@ def shipments(lines: Sequence[Line], moves: Iterable[Move]) -> list[Shipment]:
         for goods, _ in fitting
     }
     settled = _settled(lines, left)
+    left_at = [_place(batch[-1][1]) for batch in batches]
     for goods, gone in left.items():
         capacities: list[Decimal | None] = [*gone, None]
         if settled:
@@ -148,7 +151,9 @@ def shipments(lines: Sequence[Line], moves: Iterable[Move]) -> list[Shipment]:
             capacities[last:] = [None]
         for event in (MoveEvent.PICKED, MoveEvent.PACKED):
             some = [move for its, move in fitting if its == goods and move.event is event]
-            for index, place, quantity in _pour([move.quantity for move in some], capacities):
+            earliest = [bisect_left(left_at, _place(move)) for move in some]
+            amounts = [move.quantity for move in some]
+            for index, place, quantity in _pour(amounts, capacities, earliest):
                 vessels[place].add(goods, some[index], quantity)
     portions = _portions(lines, vessels)
     return [
@@ -277,27 +282,30 @@ def _settled(lines: Iterable[Line], left: Mapping[Goods, Sequence[Decimal]]) -> 
 
 
 def _pour(
-    amounts: Iterable[Decimal], capacities: Sequence[Decimal | None]
+    amounts: Sequence[Decimal],
+    capacities: Sequence[Decimal | None],
+    earliest: Sequence[int] | None = None,
 ) -> Iterator[tuple[int, int, Decimal]]:
     """Fill vessels with amounts, both in order: (amount, vessel, how much of it).
 
     Args:
         amounts: each above zero, or skipped.
         capacities: of the vessels; None holds whatever comes, and the last one is None.
+        earliest: for each amount the first vessel that it may go to, never falling.
     """
     place, room = 0, capacities[0]
     for index, amount in enumerate(amounts):
         rest = amount
         while rest > 0:
+            closed = earliest is not None and place < earliest[index]
+            if room is not None and (closed or room <= 0):
+                place += 1
+                room = capacities[place]
+                continue
             share = rest if room is None else min(rest, room)
-            if share > 0:
-                yield index, place, share
-                rest -= share
-            if room is not None:
-                room -= share
-                if room <= 0:
-                    place += 1
-                    room = capacities[place]
+            yield index, place, share
+            rest -= share
+            room = None if room is None else room - share
 
 
 def _portions(lines: Sequence[Line], vessels: Sequence[_Vessel]) -> list[tuple[Portion, ...]]:

@@ -99,17 +99,17 @@ def test_ship_4_goods_that_leave_long_after_are_another_shipment() -> None:
     ]
 
 
-def test_ship_5_what_is_scanned_late_or_never_shifts_nothing() -> None:
+def test_ship_5_what_nobody_scanned_shifts_nothing() -> None:
     moves = [
         move(SHIPPED, 60, 0),  # nobody picked or packed
-        move(PACKED, 60, 1),  # scanned after it had left
-        move(PICKED, 40, 2),
-        move(SHIPPED, 40, 3),
+        move(PICKED, 40, 2),  # so this is of the next
+        move(PACKED, 30, 3),
+        move(SHIPPED, 40, 4),
     ]
     first, second = shipping.shipments([line(quantity=200)], moves)
-    assert told([first, second]) == [("shipped", 40, 60, 60), ("shipped", 0, 0, 40)]
-    assert first.packed_ms == first.shipped_ms  # what has left was packed by then
-    assert second.packed_ms is None
+    assert told([first, second]) == [("shipped", 0, 0, 60), ("shipped", 40, 30, 40)]
+    assert (first.picking_ms, first.packed_ms, second.packed_ms) == (None, None, None)
+    assert second.picking_ms == T0 + 2 * MINUTE
 
 
 def test_ship_5_more_shipped_than_packed_is_shown_so() -> None:
