@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import msgspec
 from psycopg.rows import class_row
@@ -162,22 +162,6 @@ async def order_facts(connection: Connection, order_ids: Collection[int]) -> dic
         (list(order_ids),),
     )
     return {row.id: row for row in await cursor.fetchall()}
-
-
-async def operation_names(
-    connection: Connection, operation_ids: Sequence[int]
-) -> dict[int, tuple[str, int]]:
-    """The work order's and the operation's number of operations, by id."""
-    if not operation_ids:
-        return {}
-    cursor = await connection.execute(
-        """
-        SELECT o.id, w.number, o.number
-        FROM operations o JOIN work_orders w ON w.id = o.work_order_id WHERE o.id = ANY(%s)
-        """,
-        (list(operation_ids),),
-    )
-    return {id_: (work_order, number) for id_, work_order, number in await cursor.fetchall()}
 
 
 async def sites_of(
