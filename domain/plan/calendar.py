@@ -85,8 +85,12 @@ class WorkingTime:
         """The earliest moment by which `work_ms` of working time after `t` have passed."""
         if work_ms <= 0:
             return t
-        worked = self._until(t) + work_ms
-        return worked + self._lost[bisect_left(self._worked, worked)]
+        index = bisect_right(self.starts, t)
+        if index and t < self.ends[index - 1]:
+            worked = self._worked[index - 1] + work_ms
+        else:
+            worked = t - self._lost[index] + work_ms
+        return worked + self._lost[bisect_left(self._worked, worked, max(index - 1, 0))]
 
     def retreat(self, t: int, work_ms: int) -> int:
         """The latest moment from which `work_ms` of working time pass until `t`."""

@@ -57,7 +57,7 @@ class Timeline:
     def ready(self, operation: int) -> int | None:
         """When its release and its predecessors let it start; None while one is not placed."""
         indexed = self.indexed
-        ready = max(indexed.now, indexed.operations[operation].release_ms)
+        ready = max(indexed.now, indexed.releases[operation])
         for predecessor, lag_ms in indexed.after[operation]:
             end = self.ends[predecessor]
             if end is None:
@@ -69,23 +69,24 @@ class Timeline:
         """Set-up (working time), start and end, if it were appended to the mode's machine now."""
         machine, duration, mode_setup = mode
         indexed = self.indexed
-        subject = indexed.operations[operation]
         clock = indexed.clocks[machine]
         start = self.free[machine]
-        setup = indexed.setups.ms(
-            indexed.machines[machine].id, self.family[machine], subject.family, mode_setup
-        )
+        setup = mode_setup
+        before = self.family[machine]
+        if before is not None:
+            name = indexed.machines[machine].id
+            setup = indexed.setups.ms(name, before, indexed.families[operation], mode_setup)
         if not clock.starts:
             start = max(start + setup, ready)
             return setup, start, start + duration
         if setup:
             start = clock.advance(start, setup)
         start = max(start, ready)
-        if subject.interruptible:
-            start = clock.next(start)
-            return setup, start, clock.advance(start, duration)
-        start = clock.fits(start, duration)
-        return setup, start, start + duration
+        if indexed.whole[operation]:
+            start = clock.fits(start, duration)
+            return setup, start, start + duration
+        start = clock.next(start)
+        return setup, start, clock.advance(start, duration)
 
     def place(self, operation: int, mode: tuple[int, int, int], ready: int) -> int:
         """Append it to the mode's machine; returns its end."""

@@ -37,6 +37,8 @@ class Indexed:
         followers: the operations behind each operation.
         ranks: `RUNNING`, `FROZEN` or `FREE`.
         chains: each machine's running and frozen operations, in the order they have to keep.
+        families, releases, whole: each operation's set-up family, release, and whether it must not
+            be interrupted.
         base_machine, base_start: where the plan in force has each operation; None if nowhere.
     """
 
@@ -46,6 +48,7 @@ class Indexed:
         "base_start",
         "chains",
         "clocks",
+        "families",
         "followers",
         "machine_at",
         "machines",
@@ -55,7 +58,9 @@ class Indexed:
         "operations",
         "problem",
         "ranks",
+        "releases",
         "setups",
+        "whole",
     )
 
     def __init__(self, problem: Problem) -> None:
@@ -104,6 +109,9 @@ class Indexed:
             self.after.append(before)
             for predecessor, _ in before:
                 self.followers[predecessor].append(index)
+        self.families = [operation.family for operation in self.operations]
+        self.releases = [operation.release_ms for operation in self.operations]
+        self.whole = [not operation.interruptible for operation in self.operations]
         baseline = self.problem.baseline
         placed = [baseline.get(operation.id) for operation in self.operations]
         self.base_machine = [machine_at.get(at.machine) if at else None for at in placed]

@@ -1,0 +1,291 @@
+"""Plans by dispatching rules: fast, feasible, and often good.
+
+Operations are appended one at a time. Of all that are ready, the one that can end first names the
+machine; of those that compete with it for that machine (they could start before it ends) the rule
+picks one (Giffler & Thompson 1960, on the machines that operations would choose now). An operation
+chooses the machine where it ends first, with the price of stability added: what the policy says a
+reassignment, a moved start and a set-up cost, in time of tardiness.
+
+A rule that keeps leaves all work where it is, and starts it no earlier, that right-shift neither
+delays nor ends late. What is affected chooses again, and goes to another machine only if it would
+be late otherwise and that costs more than the policy's price. New work is free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from heapq import heappop, heappush
+from typing import Final
+
+import msgspec
+
+from domain.plan.decoder import DecodeError, Timeline
+from domain.plan.indexed import FREE, FROZEN, Indexed
+from domain.plan.metrics import MINUTE_MS, job_ends, metrics
+from domain.plan.plan import Metrics, Plan
+from domain.plan.priorities import Order, Urgency
+from domain.plan.problem import Problem
+from domain.plan.right_shift import right_shift
+
+_Mode = tuple[int, int, int]
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """A way to dispatch.
+
+    Attributes:
+        order: who comes first.
+        keep: whether unaffected work stays where the plan in force has it.
+    """
+
+    order: Order
+    keep: bool = False
+
+    @property
+    def name(self) -> str:
+        """How a plan's method names it."""
+        return f"dispatch:{self.order}{'_keep' if self.keep else ''}"
+
+
+RULES: Final = tuple(
+    Rule(order, keep)
+    for order, keep in (
+        (Order.ATC, True),
+        (Order.EDD, True),
+        (Order.ATC, False),
+        (Order.SLACK, True),
+        (Order.EDD, False),
+        (Order.SLACK, False),
+        (Order.CR, False),
+        (Order.SPT, False),
+        (Order.SPT, True),
+        (Order.CR, True),
+        (Order.MWR, False),
+    )
+)
+"""All rules, the most promising first: whoever has little time takes a few from the front."""
+
+
+def dispatch(
+    problem: Problem,
+    rule: Rule,
+    *,
+    indexed: Indexed | None = None,
+    shifted: Plan | None = None,
+) -> Plan:
+    """A plan by the rule.
+
+    Args:
+        problem: what is planned.
+        rule: how.
+        indexed: the same problem indexed, when the caller has it.
+        shifted: its right-shift, when the caller has it; only rules that keep need one.
+
+    Raises:
+        DecodeError: precedence and pins contradict each other, so that there is no plan.
+    """
+    indexed = indexed or Indexed(problem)
+    kept: set[int] = set()
+    if rule.keep:
+        kept = unaffected(problem, shifted or right_shift(problem, indexed=indexed))
+    return _Dispatch(indexed, rule.order, kept).plan()
+
+
+def best(problem: Problem, candidates: Iterable[tuple[str, Plan]]) -> tuple[str, Plan, Metrics]:
+    """The candidate of the lowest cost, with its metrics; the first of equals.
+
+    Args:
+        problem: what was planned.
+        candidates: plans with what found them; at least one.
+    """
+    judged = [(method, plan, metrics(problem, plan)) for method, plan in candidates]
+    return min(judged, key=lambda candidate: candidate[2].cost)
+
+
+def unaffected(problem: Problem, shifted: Plan) -> set[int]:
+    """The operations that right-shift neither moves by more than the tolerance nor ends late."""
+    ends = job_ends(problem, shifted)
+    late = {
+        job.id
+        for job in problem.jobs
+        if job.due_ms is not None and ends.get(job.id, 0) > job.due_ms
+    }
+    job_of = {operation.id: operation.job for operation in problem.operations}
+    tolerance = problem.policy.move_tolerance_ms
+    return {
+        each.operation
+        for each in shifted.assignments
+        if (before := problem.baseline.get(each.operation)) is not None
+        and before.machine == each.machine
+        and each.start_ms - before.start_ms <= tolerance
+        and job_of[each.operation] not in late
+    }
+
+
+class _Choice(msgspec.Struct, frozen=True, gc=False):
+    """Where an operation would go now."""
+
+    mode: _Mode
+    setup: int
+    start: int
+    end: int
+    version: int
+
+
+class _Dispatch:
+    """One run of one rule."""
+
+    def __init__(self, indexed: Indexed, order: Order, kept: set[int]) -> None:
+        self.indexed = indexed
+        self.order = order
+        self.urgency = Urgency(indexed)
+        self.timeline = Timeline(indexed)
+        self.kept = [operation.id in kept for operation in indexed.operations]
+        self.by_cost = bool(kept)
+        self.waits_for = [len(before) for before in indexed.after]
+        self.ready_at: dict[int, int] = {}
+        self.choices: dict[int, _Choice] = {}
+        self.heap: list[tuple[int, int]] = []
+        # Who would choose each machine now, and how often the machine has been appended to.
+        self.lanes: list[set[int]] = [set() for _ in indexed.machines]
+        self.versions = [0] * len(indexed.machines)
+        self.closed: set[int] = set()
+
+    def plan(self) -> Plan:
+        """Place everything."""
+        indexed, timeline = self.indexed, self.timeline
+        timeline.place_running()
+        for operation, end in enumerate(list(timeline.ends)):
+            if end is not None:
+                self._release_followers(operation)
+            elif not indexed.after[operation]:
+                self._is_ready(operation)
+        while self.heap:
+            end, operation = heappop(self.heap)
+            choice = self.choices.get(operation)
+            if choice is None or choice.end != end:
+                continue
+            if choice.version != self.versions[choice.mode[0]]:
+                self._choose(operation)
+                continue
+            winner = self._winner(operation)
+            if winner != operation:
+                heappush(self.heap, (end, operation))
+            self._append(winner)
+        if None in timeline.ends:
+            stuck = indexed.operations[timeline.ends.index(None)].id
+            raise DecodeError(f"operation {stuck} waits for one pinned behind it", stuck)
+        return timeline.plan()
+
+    def _winner(self, first: int) -> int:
+        """Whom the rule prefers of those that could start on its machine before `first` ends."""
+        machine = self.choices[first].mode[0]
+        end = self.choices[first].end
+        free = self.timeline.free[machine]
+        contest: list[tuple[float, int, int]] = []
+        for rival in self.lanes[machine]:
+            ready = self.ready_at[rival]
+            if ready >= end and rival != first:
+                continue
+            when = self.timeline.when(rival, self.choices[rival].mode, ready)
+            if when[1] < end or rival == first:
+                rank = self.urgency.priority(self.order, rival, free, when)
+                contest.append((rank, when[2], rival))
+        contest.sort()
+        for _, _, rival in contest:
+            if rival == first:
+                break
+            # It has chosen when the machine was free earlier; another may be better for it now.
+            if self.choices[rival].version != self.versions[machine]:
+                self._choose(rival)
+            if self.choices[rival].mode[0] == machine:
+                return rival
+        return first
+
+    def _append(self, operation: int) -> None:
+        """Place it where it has chosen."""
+        choice = self.choices.pop(operation)
+        machine = choice.mode[0]
+        self.lanes[machine].discard(operation)
+        self.timeline.place(operation, choice.mode, self.ready_at[operation])
+        self.versions[machine] += 1
+        self._release_followers(operation)
+
+    def _release_followers(self, operation: int) -> None:
+        """Hand on what waited for this operation only."""
+        for follower in self.indexed.followers[operation]:
+            self.waits_for[follower] -= 1
+            if not self.waits_for[follower] and self.timeline.ends[follower] is None:
+                self._is_ready(follower)
+
+    def _is_ready(self, operation: int) -> None:
+        """It may be placed from now on; what is frozen and next on its machine is, at once."""
+        ready = self.timeline.ready(operation) or self.indexed.now
+        frozen = self.indexed.ranks[operation] == FROZEN
+        if frozen or self.kept[operation]:
+            ready = max(ready, self.indexed.base_start[operation] or 0)
+        self.ready_at[operation] = ready
+        if not frozen:
+            self._choose(operation)
+            return
+        machine = self.indexed.modes[operation][0][0]
+        placed: list[int] = []
+        for following in self.indexed.chains[machine]:
+            if following in self.ready_at and self.timeline.is_next(following):
+                self.timeline.place(
+                    following, self.indexed.modes[following][0], self.ready_at[following]
+                )
+                self.versions[machine] += 1
+                placed.append(following)
+        for following in placed:
+            self._release_followers(following)
+        if placed and self.timeline.is_open(machine):
+            waiting, self.closed = self.closed, set()
+            for other in sorted(waiting):
+                self._choose(other)
+
+    def _choose(self, operation: int) -> None:
+        """Choose its machine as things are now."""
+        before = self.choices.pop(operation, None)
+        if before is not None:
+            self.lanes[before.mode[0]].discard(operation)
+        indexed, timeline = self.indexed, self.timeline
+        ready = self.ready_at[operation]
+        modes = indexed.modes[operation]
+        if self.kept[operation] and indexed.ranks[operation] == FREE:
+            base = indexed.base_machine[operation]
+            modes = tuple([mode for mode in modes if mode[0] == base])
+        least: tuple[int, int] | None = None
+        chosen: _Choice | None = None
+        for mode in modes:
+            if not timeline.is_open(mode[0]):
+                continue
+            setup, start, end = timeline.when(operation, mode, ready)
+            price = self._price(operation, mode, setup, start, end) if len(modes) > 1 else 0
+            if least is None or (price, end) < least:
+                least = price, end
+                chosen = _Choice(mode, setup, start, end, self.versions[mode[0]])
+        if chosen is None:
+            self.closed.add(operation)
+            return
+        self.choices[operation] = chosen
+        self.lanes[chosen.mode[0]].add(operation)
+        heappush(self.heap, (chosen.end, operation))
+
+    def _price(self, operation: int, mode: _Mode, setup: int, start: int, end: int) -> int:
+        """What this place would cost: its end or its job's tardiness, and what is disturbed."""
+        policy = self.indexed.problem.policy
+        urgency = self.urgency
+        price = policy.setup * setup
+        before = self.indexed.base_start[operation]
+        rate = policy.tardiness * urgency.weight[operation]
+        if before is not None and self.by_cost:
+            late = end + urgency.tail[operation] - urgency.due[operation]
+            price += rate * max(late, 0)
+        else:
+            price += max(rate, 1) * (end - self.indexed.now)
+        if before is not None:
+            if mode[0] != self.indexed.base_machine[operation]:
+                price += policy.reassignment * MINUTE_MS
+            price += policy.move * max(abs(start - before) - policy.move_tolerance_ms, 0)
+        return price
