@@ -1,6 +1,6 @@
 import type { operations, paths } from "./openapi.gen.ts";
 import { ask } from "./problem.ts";
-import type { JobEvent, NewOrder, OrderChange } from "./types.ts";
+import type { JobEvent, NewOrder, OrderChange, Policy } from "./types.ts";
 
 /** What a call answers when it succeeds. */
 type Answer<Name extends keyof operations> = operations[Name]["responses"] extends infer Responses
@@ -61,6 +61,17 @@ export const api = {
   createTrackingLink: (number: string) => call("createTrackingLink", "POST", address("/v1/orders/{number}/tracking-links", { number }), {}),
 
   job: (path: string, event: JobEvent, workOrder: string, operation: number) => call("reportJob", "POST", address("/v1/machines/{path}/job", { path }), { event, work_order: workOrder, operation }),
+
+  plannings: () => call("listPlanning", "GET", address("/v1/planning")),
+  planning: (scope: string) => call("getPlanning", "GET", address("/v1/planning/{scope}", { scope })),
+  putPolicy: (scope: string, policy: Policy) => call("putPolicy", "PUT", address("/v1/planning/{scope}/policy", { scope }), policy),
+  requestPlan: (scope: string, reason: string) => call("requestPlan", "POST", address("/v1/planning/{scope}/replan", { scope }), { reason }),
+  plans: (scope: string, page: { limit: number; offset: number }) => call("listPlans", "GET", address("/v1/planning/{scope}/plans", { scope }) + query(page)),
+  plan: (id: number) => call("getPlan", "GET", address("/v1/plans/{plan_id}", { plan_id: id })),
+  planDifferences: (id: number) => call("getPlanDifferences", "GET", address("/v1/plans/{plan_id}/differences", { plan_id: id })),
+  publishPlan: (id: number) => call("publishPlan", "POST", address("/v1/plans/{plan_id}/publish", { plan_id: id })),
+  discardPlan: (id: number) => call("discardPlan", "POST", address("/v1/plans/{plan_id}/discard", { plan_id: id })),
+  disruptions: (filter: { scope: string; limit: number; offset: number }) => call("listDisruptions", "GET", address("/v1/disruptions") + query(filter)),
 
   deadLetters: (filter: { site?: string | undefined; limit: number; offset: number }) => call("listDeadLetters", "GET", address("/v1/dead-letters") + query(filter)),
   replayDeadLetter: (id: number) => call("replayDeadLetter", "POST", address("/v1/dead-letters/{dead_letter_id}/replay", { dead_letter_id: id })),
