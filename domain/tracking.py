@@ -21,6 +21,7 @@ class Stage(enum.StrEnum):
     SCHEDULED = "scheduled"
     IN_PRODUCTION = "in_production"
     PRODUCED = "produced"
+    PACKED = "packed"
     SHIPPED = "shipped"
     CANCELLED = "cancelled"
 
@@ -31,10 +32,12 @@ STAGES: Final = (
     Stage.SCHEDULED,
     Stage.IN_PRODUCTION,
     Stage.PRODUCED,
+    Stage.PACKED,
     Stage.SHIPPED,
 )
 """The way of every order that is not cancelled."""
 
+_MADE: Final = (Stage.PRODUCED, Stage.PACKED, Stage.SHIPPED)
 _SHARE_OF_REMAINING: Final = 4
 _LEAST_RANGE_MS: Final = 3_600_000
 
@@ -54,6 +57,8 @@ class LineShare(msgspec.Struct, frozen=True):
     quantity: Decimal
     good: Decimal
     started: bool
+    packed: Decimal = Decimal(0)
+    shipped: Decimal = Decimal(0)
 
 
 class Expectation(msgspec.Struct, frozen=True):
@@ -67,16 +72,29 @@ def stage_of(lines: Iterable[LineShare]) -> Stage:
     """The stage of an order from its lines; cancelled lines count only if there is nothing else.
 
     An order is in production from the first piece of work until the last line is produced. Before
-    that it is where its least advanced line is. A line on hold is where it was held.
+    that, and again after it, it is where its least advanced line is: packed and shipped when all of
+    it is, whatever was delivered of it before. A line on hold is where it was held.
     """
-    stages = {_line_stage(line) for line in lines if line.state is not LineState.CANCELLED}
+    stages = {
+        _goods_stage(line) or _line_stage(line)
+        for line in lines
+        if line.state is not LineState.CANCELLED
+    }
     if not stages:
         return Stage.CANCELLED
-    if stages == {Stage.PRODUCED}:
-        return Stage.PRODUCED
-    if stages & {Stage.IN_PRODUCTION, Stage.PRODUCED}:
+    least = min(stages, key=STAGES.index)
+    if least not in _MADE and stages & {Stage.IN_PRODUCTION, *_MADE}:
         return Stage.IN_PRODUCTION
-    return min(stages, key=STAGES.index)
+    return least
+
+
+def _goods_stage(line: LineShare) -> Stage | None:
+    """Where a line's goods are, if they are made: whether every piece was counted or not."""
+    if line.shipped >= line.quantity:
+        return Stage.SHIPPED
+    if max(line.packed, line.shipped) >= line.quantity:
+        return Stage.PACKED
+    return None
 
 
 def _line_stage(line: LineShare) -> Stage:
@@ -141,7 +159,7 @@ def expectation(
     """
     if stage is Stage.CANCELLED:
         return Expectation(None, None)
-    if stage in (Stage.PRODUCED, Stage.SHIPPED):
+    if stage in _MADE:
         return Expectation(produced_ms, None)
     if stage is not Stage.IN_PRODUCTION:
         known = [at for at in (due_ms, projected_ms) if at is not None]

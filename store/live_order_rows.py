@@ -11,10 +11,12 @@ from typing import Any
 import msgspec
 from psycopg.rows import class_row
 
+from contracts.live import DeliveryView
 from contracts.telemetry import OperationState
 from domain import progress, tracking
 from domain.orders import LineState, operation_state
 from store.database import Connection
+from store.shipments import deliveries
 
 
 class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +48,8 @@ class LineRow(msgspec.Struct, frozen=True, kw_only=True):
     scrap: int
     started_at: datetime | None
     produced_at: datetime | None
+    packed: Decimal
+    shipped: Decimal
 
     @property
     def state(self) -> LineState:
@@ -56,7 +60,12 @@ class LineRow(msgspec.Struct, frozen=True, kw_only=True):
     def share(self) -> tracking.LineShare:
         """What stage and percentage are made from."""
         return tracking.LineShare(
-            self.state, self.quantity, self.good, started=self.started_at is not None
+            self.state,
+            self.quantity,
+            self.good,
+            started=self.started_at is not None,
+            packed=self.packed,
+            shipped=self.shipped,
         )
 
     @property
@@ -131,6 +140,7 @@ class OrderRows(msgspec.Struct, frozen=True):
     operations: list[OperationRow] = []
     slots: dict[int, dict[int, int]] = {}
     audit: list[AuditRow] = []
+    deliveries: list[DeliveryView] = []
 
 
 async def read_order_rows(
@@ -159,6 +169,8 @@ async def read_order_rows(
         async for operation in operations:
             found[operation.order_id].operations.append(operation)
     await _read_slots(connection, found.values(), now_ms)
+    for order_id, shipments in (await deliveries(connection, list(found))).items():
+        found[order_id].deliveries.extend(shipments)
     if audit:
         async with connection.cursor(row_factory=class_row(AuditRow)) as rows:
             await rows.execute(_AUDIT, (ids,))
@@ -201,8 +213,12 @@ WHERE o.id = ANY(%s)
 _LINES = """
 SELECT l.id, l.order_id, l.number, i.code AS item, i.name AS item_name, l.quantity, l.unit,
        l.due_at, l.state AS stored_state, l.good_quantity AS good, l.scrap_pieces AS scrap,
-       l.started_at, l.produced_at
+       l.started_at, l.produced_at, coalesce(g.packed, 0) AS packed,
+       coalesce(g.shipped, 0) AS shipped
 FROM order_lines l JOIN items i ON i.id = l.item_id
+LEFT JOIN LATERAL (
+    SELECT sum(packed) AS packed, sum(shipped) AS shipped FROM shipment_lines
+    WHERE order_line_id = l.id) g ON true
 WHERE l.order_id = ANY(%s) ORDER BY l.order_id, l.number
 """
 
@@ -225,6 +241,7 @@ WHERE l.order_id = ANY(%s)
 _AUDIT = """
 SELECT order_id, at, action, before, after FROM audit_log
 WHERE order_id = ANY(%s) AND action IN ('OrderReceived', 'OrderConfirmed', 'OrderReleased',
-      'OrderChanged', 'OrderCancelled', 'LineStateChanged')
+      'OrderChanged', 'OrderCancelled', 'LineStateChanged', 'ShipmentPacked', 'ShipmentShipped',
+      'ShipmentCorrected')
 ORDER BY order_id, id DESC
 """

@@ -16,6 +16,7 @@ from domain import progress, tracking
 from domain.orders import LineState, order_state
 from domain.tracking import Stage
 from store.database import Connection
+from store.live_goods import SHIPMENT_ACTIONS, ShipmentChanges, goods_reached
 from store.live_order_rows import LineRow, OperationRow, OrderRows, read_order_rows
 from store.live_times import MINUTE_MS, rfc3339, rfc3339_ms, to_minute
 
@@ -31,6 +32,7 @@ class OrderPicture:
         self.operations = rows.operations
         self.slots = rows.slots
         self.audit = rows.audit
+        self.deliveries = rows.deliveries
         self._now_ms = now_ms
 
     def view(self) -> OrderView:
@@ -56,6 +58,7 @@ class OrderPicture:
             received=_told(self.order.received_at),
             changed=_told(self.order.changed_at),
             lines=[self._line(line) for line in self.lines],
+            deliveries=self.deliveries,
         )
 
     def operation_views(self) -> dict[str, OperationProgress]:
@@ -68,7 +71,7 @@ class OrderPicture:
         """What the customer sees: nothing about machines, work orders, prices, or anybody else."""
         shares = [line.share for line in self.lines]
         stage = tracking.stage_of(shares)
-        reached = self._reached()
+        reached = self._reached(stage)
         expected = tracking.expectation(
             stage,
             projected_ms=self._projected_ms(),
@@ -96,6 +99,7 @@ class OrderPicture:
             time_zone=self.order.time_zone,
             changed=_told(self.order.changed_at),
             changes=self._changes(),
+            deliveries=self.deliveries,
         )
 
     def _line(self, line: LineRow) -> dict[str, Any]:
@@ -218,7 +222,7 @@ class OrderPicture:
                 late.append((made - _ms(line.due_at)) // MINUTE_MS)
         return max(late, default=None)
 
-    def _reached(self) -> dict[Stage, int]:
+    def _reached(self, stage: Stage) -> dict[Stage, int]:
         """When the order reached each stage, as far as the rows say."""
         reached = {Stage.RECEIVED: _ms(self.order.received_at)}
         for row in reversed(self.audit):
@@ -236,12 +240,19 @@ class OrderPicture:
         ends = [line.produced_at for line in lines if line.produced_at]
         if ends and len(ends) == len(lines):
             reached[Stage.PRODUCED] = _ms(max(ends))
+        for goods, at in goods_reached(stage, self.deliveries).items():
+            reached[goods] = _ms(at)
         return reached
 
     def _changes(self) -> list[dict[str, Any]]:
         """What changed, newest first: codes and what was changed from and to."""
         told = []
+        shipments = ShipmentChanges()
         for row in self.audit:
+            if row.action in SHIPMENT_ACTIONS:
+                change = shipments.take(row.before, row.after)
+                told += [change] if change else []
+                continue
             what = _WHAT.get(row.action)
             detail: dict[str, Any] | None = None
             if row.action == "LineStateChanged":

@@ -49,6 +49,7 @@ def test_the_timeline_has_one_current_stage() -> None:
         (Stage.SCHEDULED, "current", 3),
         (Stage.IN_PRODUCTION, "ahead", None),
         (Stage.PRODUCED, "ahead", None),
+        (Stage.PACKED, "ahead", None),
         (Stage.SHIPPED, "ahead", None),
     ]
 
