@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -82,6 +82,43 @@ async def write(
             reason,
             _jsonb(before),
             _jsonb(after),
+        ),
+    )
+
+
+class OrderEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry about an order, one of many that tell of the same action."""
+
+    order_id: int
+    site_id: int
+    after: dict[str, Any]
+
+
+async def write_of_orders(
+    connection: Connection,
+    entries: Sequence[OrderEntry],
+    *,
+    actor: Actor,
+    action: str,
+    reason: str | None = None,
+) -> None:
+    """Write an entry for each of some orders; otherwise like `write`."""
+    await connection.execute(
+        """
+        INSERT INTO audit_log (actor, origin, site_id, order_id, action, reason, after)
+        SELECT %s, %s, e.site_id, e.order_id, %s, %s, e.after
+        FROM unnest(%s::integer[], %s::bigint[], %s::jsonb[])
+            WITH ORDINALITY AS e (site_id, order_id, after, place)
+        ORDER BY e.place
+        """,
+        (
+            actor.name,
+            actor.origin,
+            action,
+            reason,
+            [entry.site_id for entry in entries],
+            [entry.order_id for entry in entries],
+            [_jsonb(entry.after) for entry in entries],
         ),
     )
 

@@ -20,3 +20,6 @@ CREATE INDEX disruptions_plan ON disruptions (plan_id) WHERE plan_id IS NOT NULL
 -- What a machine worked on last is what it is set up for.
 CREATE INDEX contributions_change ON contributions (machine_id, change_e);
 DROP INDEX contributions_machine;
+
+-- How many orders a plan ended after a due date; told when its plan_orders are long gone.
+ALTER TABLE plans ADD COLUMN late_orders integer NOT NULL DEFAULT 0;

@@ -17,7 +17,7 @@ from contracts.streams import DISRUPTIONS, PARTITIONS, DisruptionRaised, encode_
 from contracts.topics import partition_of
 from store.database import Connection
 from store.filters import Filters, Page
-from store.live_floor import rfc3339, rfc3339_ms
+from store.live_times import rfc3339, rfc3339_ms
 from store.log import NewRecord
 
 

@@ -106,9 +106,7 @@ _SELECT: Final = sql.SQL(
     """
     SELECT p.id, p.scope, p.number, p.state, p.base_id, b.number AS base_number, p.as_of_ms,
            p.created_at, p.published_at, p.published_by, p.superseded_at, p.method, p.solve_ms,
-           p.reasons, p.metrics, p.waiting, p.unplanned,
-           (SELECT count(*) FROM plan_orders o WHERE o.plan_id = p.id AND o.lateness_ms > 0)
-               AS late_orders
+           p.reasons, p.metrics, p.waiting, p.unplanned, p.late_orders
     FROM plans p LEFT JOIN plans b ON b.id = p.base_id
     """
 )
