@@ -21,6 +21,8 @@ class Site(msgspec.Struct, frozen=True):
     code: str
     name: str
     time_zone: str
+    scope: str
+    """The planning scope that it belongs to."""
 
     def day_ms(self, now_ms: int) -> int:
         """When the site's present day began."""
@@ -52,7 +54,13 @@ class OrderFigures(msgspec.Struct, frozen=True):
 async def read_site(connection: Connection, code: str) -> Site | None:
     """A site by its code."""
     async with connection.cursor(row_factory=class_row(Site)) as cursor:
-        await cursor.execute("SELECT id, code, name, time_zone FROM sites WHERE code = %s", (code,))
+        await cursor.execute(
+            """
+            SELECT id, code, name, time_zone, coalesce(planning_scope, code) AS scope
+            FROM sites WHERE code = %s
+            """,
+            (code,),
+        )
         return await cursor.fetchone()
 
 

@@ -17,8 +17,8 @@ import logging
 import math
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Final, TypeAlias
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final
 
 import msgspec
 import psycopg
@@ -27,14 +27,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from contracts.live import ChannelKind
-from contracts.streams import (
-    DeadLettered,
-    Event,
-    MachineChanged,
-    OperationProgressed,
-    OrderEvent,
-    decode_events,
-)
+from contracts.streams import decode_events
 from runtime import tasks
 from runtime.clock import Clock
 from runtime.health import HealthState
@@ -51,15 +44,9 @@ from store.live_channels import (
 )
 from store.live_site import read_site
 from streams.consumption import Message
-from streams.projections import (
-    REFRESH_S,
-    Changes,
-    Due,
-    Projection,
-    Reading,
-    SiteCache,
-    resolve,
-)
+from streams.marks import Mark, MarkKind, marks_of
+from streams.projections import REFRESH_S, Due, PlanProjection, Projection, SiteCache
+from streams.reading import Changes, Reading, resolve
 from streams.watched import ORDER_KINDS, Watched
 
 _GAP_S: Final = 0.02
@@ -68,8 +55,6 @@ _SWEEP_S: Final = 10.0
 _HOLD_S: Final = 1.0
 _BACK_OFF_S: Final = (0.2, 0.5, 1.0, 2.0)
 _AWAY: Final = (RedisError, OSError, psycopg.OperationalError, psycopg_pool.PoolTimeout)
-Mark: TypeAlias = tuple[str, str, int]
-"""What changed: its kind, its site, its id."""
 _log = logging.getLogger(__name__)
 
 
@@ -106,19 +91,24 @@ class LiveProjector:
 
     def machine_changed(self, site: str, machine_id: int) -> None:
         """A machine's committed rows changed."""
-        self._told(("machine", site, machine_id))
+        self._told(Mark(MarkKind.MACHINE, site, machine_id))
 
     def order_changed(self, site: str, order_id: int) -> None:
         """An order's committed rows (or those of its operations) changed."""
-        self._told(("order", site, order_id))
+        self._told(Mark(MarkKind.ORDER, site, order_id))
 
     def work_changed(self, site: str) -> None:
         """Work was planned, released, changed or cancelled: tiles, queues and counts may differ."""
-        self._told(("work", site, 0))
+        self._told(Mark(MarkKind.WORK, site))
+
+    def plan_changed(self, scope: str, operation_ids: Collection[int]) -> None:
+        """The projection of some of a scope's operations changed."""
+        for operation_id in operation_ids:
+            self._told(Mark(MarkKind.PROJECTION, scope, operation_id))
 
     def dead_letters_changed(self, site: str) -> None:
         """Dead letters were stored or replayed."""
-        self._told(("dead_letters", site, 0))
+        self._told(Mark(MarkKind.DEAD_LETTERS, site))
 
     def _told(self, mark: Mark) -> None:
         if self._owned:
@@ -128,25 +118,13 @@ class LiveProjector:
             self._forward.set()
 
     def _note(self, mark: Mark) -> None:
-        what, site, subject = mark
-        match what:
-            case "machine":
-                concerned = self._watched.machine_changed(site, subject)
-            case "order":
-                concerned = self._watched.order_changed(site, subject)
-            case "work":
-                concerned = self._watched.work_changed(site)
-            case "dead_letters":
-                concerned = self._watched.dead_letters_changed(site)
-            case _:
-                self._watched.mark_all()
-                concerned = True
-        if concerned:
+        if self._watched.note(mark):
             self._wake.set()
 
     async def handle(self, batch: Sequence[Message]) -> None:
-        """Mark what a batch of events names (topics FLOOR, PROGRESS, ORDERS, DEAD_LETTERS).
+        """Mark what a batch of events names.
 
+        Topics: FLOOR, PROGRESS, ORDERS, PLANS, DISRUPTIONS, DEAD_LETTERS.
         It may be acknowledged at once: after a restart everything watched is read in full.
         """
         for record in batch:
@@ -157,20 +135,8 @@ class LiveProjector:
                 _log.warning("%s[%d]@%d: %s", record.topic, record.partition, record.offset, error)
                 continue
             for event in events:
-                self._mark(event)
-
-    def _mark(self, event: Event) -> None:
-        match event:
-            case MachineChanged():
-                self.machine_changed(event.site, event.machine_id)
-            case OperationProgressed():
-                for order_id in event.order_ids:
-                    self.order_changed(event.site, order_id)
-            case OrderEvent():
-                self.order_changed(event.site, event.order_id)
-                self.work_changed(event.site)
-            case DeadLettered():
-                self.dead_letters_changed(event.site)
+                for mark in marks_of(event):
+                    self._told(mark)
 
     @property
     def writes(self) -> bool:
@@ -221,7 +187,7 @@ class LiveProjector:
             self._watched.mark_all()
         elif self._owned and not owned:
             # What was told here while the lease was lost unnoticed has reached nobody.
-            self._elsewhere.add(("all", "", 0))
+            self._elsewhere.add(Mark(MarkKind.ALL))
             self._forward.set()
         self._owned = owned
         self.metrics["writing"] = float(owned)
@@ -388,10 +354,14 @@ class LiveProjector:
         orders = [each for each, _ in due if each.kind in ORDER_KINDS]
         machines = [(each, what) for each, what in due if each.kind is ChannelKind.MACHINE]
         changes: dict[str, Changes] = {}
-        for floor, what in due:
-            if floor.kind is ChannelKind.FLOOR:
-                cache = await self._site(connection, floor.site)
-                changes[floor.name] = await reading.floor(floor, what, cache)
+        for each, what in due:
+            if isinstance(each, PlanProjection):
+                changes[each.name] = await reading.plan(each, what)
+                if each.board is not None:
+                    self._watched.stands(each, [site.code for site in each.board.sites])
+            elif each.kind is ChannelKind.FLOOR:
+                cache = await self._site(connection, each.site)
+                changes[each.name] = await reading.floor(each, what, cache)
         for code in {machine.site for machine, _ in machines}:
             cache = await self._site(connection, code)
             here = [(each, what) for each, what in machines if each.site == code]

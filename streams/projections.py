@@ -1,37 +1,33 @@
-"""What the live projector reads for each channel, and what of it is due.
-
-A `Projection` is one channel that somebody watches: it knows what has changed of it and when that
-may be told. `read_*` turn rows into JSON by key, for all the channels of a kind at once.
-"""
+"""The channels that somebody watches: what has changed of each, and when that may be told."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
-from typing import Final, Protocol, TypeAlias
+from collections.abc import Collection
+from typing import Final, Protocol
 
 import msgspec
 
 from contracts.live import ChannelKind, Position
 from store.database import Connection
-from store.live_floor import machine_tiles
-from store.live_operations import NextOperations, terminal_view
+from store.live_operations import NextOperations
+from store.live_plan import Board
 from store.live_site import (
     DayBase,
     OrderFigures,
     Site,
     day_base,
-    floor_summary,
     order_figures,
 )
-from store.live_views import OrderPicture, read_orders
-
-Changes: TypeAlias = dict[str, bytes | None]
 
 INTERVAL_S: Final = 0.1
 """A channel tells at most ten times a second."""
+PLAN_INTERVAL_S: Final = 0.2
+"""A planning board at most five times: more happens on it, and nobody acts on it that fast."""
 EXTRA_INTERVAL_S: Final = 1.0
 """A floor's summary and a terminal's queue cost more and are told at most once a second."""
+OPEN_INTERVAL_S: Final = 1.0
+"""While a disruption is open, whether it was answered is looked at this often."""
 WORK_INTERVAL_S: Final = 2.0
 """Changed orders change tiles in places nobody can name: everything is read again, but not more
 often than this."""
@@ -40,9 +36,6 @@ REFRESH_S: Final = 60.0
 _FIGURES_LEAST_S: Final = 2.0
 _FIGURES_SHARE: Final = 20.0
 """Counting over all orders takes at most a twentieth of the time."""
-_ORDERS_AT_ONCE: Final = 200
-
-_encode = msgspec.json.Encoder().encode
 
 
 class Monotonic(Protocol):
@@ -124,11 +117,75 @@ class Projection:
 
 
 class Due(msgspec.Struct, frozen=True):
-    """What has to be read of a channel."""
+    """What has to be read of a channel; of a planning board the `subjects` are operations."""
 
     full: bool
     extra: bool
     subjects: frozenset[int]
+    machines: frozenset[int] = frozenset()
+    works: frozenset[int] = frozenset()
+
+
+class PlanProjection(Projection):
+    """The planning board of a scope.
+
+    Args:
+        name: the channel's name.
+        scope: the scope.
+
+    Attributes:
+        sites: the codes of the scope's sites.
+        board: what was read of it and changes only with a plan, a policy or a calendar.
+        disruptions: the ids of the disruptions that are told.
+    """
+
+    def __init__(self, name: str, scope: str, sites: Collection[str]) -> None:
+        super().__init__(name, ChannelKind.PLAN, site=scope)
+        self.sites = frozenset(sites)
+        self.board: Board | None = None
+        self.disruptions: set[int] = set()
+        self._machines: set[int] = set()
+        self._works: set[int] = set()
+        self._again_at = math.inf
+
+    def mark_machine(self, machine: int) -> None:
+        """A machine's rows changed."""
+        self._machines.add(machine)
+
+    def mark(self, subject: int) -> None:
+        """An operation's rows, or its projection, changed."""
+        self._dirty.add(subject)
+
+    def mark_work(self, work_order: int) -> None:
+        """A work order, or the order it is for, changed."""
+        self._works.add(work_order)
+
+    def look_again(self, at: float) -> None:
+        """The head will be worth reading at a time."""
+        self._again_at = at
+
+    def due_at(self) -> float:
+        """When something has to be read."""
+        due = self._again_at
+        if self._dirty or self._machines or self._works or self._extra_dirty:
+            due = min(due, self._flushed + PLAN_INTERVAL_S)
+        if self._full_at is not None:
+            due = min(due, max(self._full_at, self._flushed + PLAN_INTERVAL_S))
+        return due
+
+    def take(self, now: float) -> Due:
+        """What has to be read now."""
+        due = super().take(now)
+        extra = due.full or due.extra or self._again_at <= now
+        taken = Due(
+            due.full, extra, due.subjects, frozenset(self._machines), frozenset(self._works)
+        )
+        self._machines.clear()
+        self._works.clear()
+        self._extra_at = -math.inf
+        if extra:
+            self._again_at = math.inf
+        return taken
 
 
 class SiteCache:
@@ -168,116 +225,3 @@ class SiteCache:
             took = clock.monotonic() - now
             self._figures_at = clock.monotonic() + max(_FIGURES_LEAST_S, took * _FIGURES_SHARE)
         return self._figures, self._figures_at if self._figures_stale else math.inf
-
-
-class Reading:
-    """One round of reading: a connection, the time, and the caches."""
-
-    def __init__(self, connection: Connection, *, now_ms: int, clock: Monotonic) -> None:
-        self._connection = connection
-        self._now_ms = now_ms
-        self._clock = clock
-
-    async def floor(self, projection: Projection, due: Due, cache: SiteCache) -> Changes:
-        """Tiles by machine path, and the summary."""
-        connection, now_ms = self._connection, self._now_ms
-        base = await cache.base(connection, now_ms, self._clock.monotonic())
-        changes: Changes = {}
-        if due.full or due.subjects:
-            tiles = await machine_tiles(
-                connection,
-                cache.site,
-                None if due.full else due.subjects,
-                now_ms=now_ms,
-                base=base,
-                following=cache.following,
-            )
-            changes |= {tile.machine: _encode(tile) for tile in tiles}
-        if due.extra:
-            figures, again = await cache.figures(connection, self._clock)
-            summary = await floor_summary(
-                connection, cache.site, now_ms=now_ms, base=base, orders=figures
-            )
-            changes["summary"] = _encode(summary)
-            if again < math.inf:
-                projection.mark_extra(again)
-        return changes
-
-    async def machines(
-        self, watched: Sequence[tuple[Projection, Due]], cache: SiteCache
-    ) -> dict[str, Changes]:
-        """The tiles and queues of machines of one site, by channel."""
-        connection, now_ms = self._connection, self._now_ms
-        tiles = await machine_tiles(
-            connection,
-            cache.site,
-            {projection.subject for projection, _ in watched},
-            now_ms=now_ms,
-            base=await cache.base(connection, now_ms, self._clock.monotonic()),
-            following=cache.following,
-        )
-        by_channel = {f"{ChannelKind.MACHINE}:{tile.machine}": tile for tile in tiles}
-        changes: dict[str, Changes] = {}
-        for projection, due in watched:
-            tile = by_channel.get(projection.name)
-            changes[projection.name] = {"machine": _encode(tile) if tile else None}
-            if due.extra:
-                queue = await terminal_view(connection, projection.subject, now_ms=now_ms)
-                changes[projection.name]["queue"] = _encode(queue)
-        return changes
-
-    async def orders(self, watched: Collection[Projection]) -> dict[str, Changes]:
-        """Staff's and customers' views of orders, by channel: always the whole of it."""
-        ids = sorted({projection.subject for projection in watched})
-        pictures: dict[int, OrderPicture] = {}
-        for start in range(0, len(ids), _ORDERS_AT_ONCE):
-            some = ids[start : start + _ORDERS_AT_ONCE]
-            pictures |= await read_orders(
-                self._connection,
-                some,
-                now_ms=self._now_ms,
-                audit=any(projection.kind is ChannelKind.TRACKING for projection in watched),
-            )
-        changes: dict[str, Changes] = {}
-        for projection in watched:
-            picture = pictures.get(projection.subject)
-            if picture is None:
-                changes[projection.name] = {}
-            elif projection.kind is ChannelKind.TRACKING:
-                changes[projection.name] = {"order": _encode(picture.tracking_view())}
-            else:
-                views = {key: _encode(view) for key, view in picture.operation_views().items()}
-                changes[projection.name] = {"order": _encode(picture.view()), **views}
-        return changes
-
-
-async def resolve(
-    connection: Connection, names: Iterable[tuple[ChannelKind, str]]
-) -> list[Projection]:
-    """The projections of channels whose subject exists; a tracking link must still be valid."""
-    found = []
-    for kind, subject in names:
-        query = _SUBJECTS.get(kind)
-        if query is None:
-            continue
-        cursor = await connection.execute(query, (subject,))
-        row = await cursor.fetchone()
-        if row is not None:
-            found.append(Projection(f"{kind}:{subject}", kind, site=row[0], subject=row[1]))
-    return found
-
-
-_SUBJECTS: Final = {
-    ChannelKind.FLOOR: "SELECT code, 0 FROM sites WHERE code = %s",
-    ChannelKind.MACHINE: """
-        SELECT s.code, m.id FROM machines m JOIN sites s ON s.id = m.site_id WHERE m.path = %s
-        """,
-    ChannelKind.ORDER: """
-        SELECT s.code, o.id FROM orders o JOIN sites s ON s.id = o.site_id WHERE o.number = %s
-        """,
-    ChannelKind.TRACKING: """
-        SELECT s.code, o.id
-        FROM tracking_links l JOIN orders o ON o.id = l.order_id JOIN sites s ON s.id = o.site_id
-        WHERE l.token_hash = decode(%s, 'hex') AND l.expires_at > now() AND l.revoked_at IS NULL
-        """,
-}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from contracts.live import ChannelKind
-from streams.projections import WORK_INTERVAL_S, Projection, SiteCache
+from streams.marks import Mark, MarkKind
+from streams.projections import WORK_INTERVAL_S, PlanProjection, Projection, SiteCache
 
 ORDER_KINDS = (ChannelKind.ORDER, ChannelKind.TRACKING)
 """The channels whose subject is an order."""
@@ -31,6 +32,8 @@ class Watched:
         self._by_machine: dict[int, Projection] = {}
         self._by_order: dict[int, set[Projection]] = defaultdict(set)
         self._by_site: dict[str, set[Projection]] = defaultdict(set)
+        self._plans: dict[str, PlanProjection] = {}
+        self._plans_at: dict[str, PlanProjection] = {}
 
     def __iter__(self) -> Iterator[Projection]:
         return iter(self._all.values())
@@ -50,6 +53,10 @@ class Watched:
     def add(self, projection: Projection) -> None:
         """A channel's subject was found: project it."""
         self._all[projection.name] = projection
+        if isinstance(projection, PlanProjection):
+            self._plans[projection.site] = projection
+            self.stands(projection, projection.sites)
+            return
         self._by_site[projection.site].add(projection)
         if projection.kind is ChannelKind.MACHINE:
             self._by_machine[projection.subject] = projection
@@ -63,6 +70,10 @@ class Watched:
         projection = self._all.pop(name, None)
         if projection is None:
             return
+        if isinstance(projection, PlanProjection):
+            self._plans.pop(projection.site, None)
+            self.stands(projection, ())
+            return
         self._by_site[projection.site].discard(projection)
         if projection.kind is ChannelKind.MACHINE:
             self._by_machine.pop(projection.subject, None)
@@ -70,6 +81,44 @@ class Watched:
             self._by_order[projection.subject].discard(projection)
             if not self._by_order[projection.subject]:
                 del self._by_order[projection.subject]
+
+    def stands(self, projection: PlanProjection, sites: Collection[str]) -> None:
+        """A planning board shows these sites."""
+        for site in projection.sites:
+            if self._plans_at.get(site) is projection:
+                del self._plans_at[site]
+        projection.sites = frozenset(sites)
+        self._plans_at |= dict.fromkeys(sites, projection)
+
+    def note(self, mark: Mark) -> bool:
+        """Note a change that somebody told."""
+        match mark.kind:
+            case MarkKind.MACHINE:
+                return self.machine_changed(mark.place, mark.subject)
+            case MarkKind.ORDER:
+                return self.order_changed(mark.place, mark.subject)
+            case MarkKind.WORK:
+                return self.work_changed(mark.place)
+            case MarkKind.WORK_ORDER:
+                return self.work_order_changed(mark.place, mark.subject)
+            case MarkKind.OPERATION:
+                return self.operation_changed(mark.place, mark.subject)
+            case _:
+                return self._note_rare(mark)
+
+    def _note_rare(self, mark: Mark) -> bool:
+        match mark.kind:
+            case MarkKind.PROJECTION:
+                return self.projection_changed(mark.place, mark.subject)
+            case MarkKind.DISRUPTIONS:
+                return self.disruptions_changed(mark.place)
+            case MarkKind.PLAN:
+                return self.plan_changed(mark.place)
+            case MarkKind.DEAD_LETTERS:
+                return self.dead_letters_changed(mark.place)
+            case _:
+                self.mark_all()
+                return True
 
     def mark_all(self) -> None:
         """Everything may have changed."""
@@ -83,7 +132,9 @@ class Watched:
             concerned.append(self._by_machine[machine_id])
         for projection in concerned:
             projection.mark(machine_id)
-        return bool(concerned)
+        if (board := self._plans_at.get(site)) is not None:
+            board.mark_machine(machine_id)
+        return bool(concerned) or board is not None
 
     def order_changed(self, site: str, order_id: int) -> bool:
         """An order's committed rows (or those of its operations) changed."""
@@ -102,6 +153,44 @@ class Watched:
         for projection in concerned:
             projection.mark_all(gap_s=WORK_INTERVAL_S)
         return bool(concerned)
+
+    def operation_changed(self, site: str, operation_id: int) -> bool:
+        """An operation at a site was worked on."""
+        board = self._plans_at.get(site)
+        if board is not None:
+            board.mark(operation_id)
+        return board is not None
+
+    def work_order_changed(self, site: str, work_order_id: int) -> bool:
+        """A work order at a site, or the order that it is for, was made, changed or cancelled."""
+        board = self._plans_at.get(site)
+        if board is not None:
+            board.mark_work(work_order_id)
+        return board is not None
+
+    def projection_changed(self, scope: str, operation_id: int) -> bool:
+        """The projection of a scope's operation changed."""
+        board = self._plans.get(scope)
+        if board is not None:
+            board.mark(operation_id)
+        return board is not None
+
+    def disruptions_changed(self, scope: str) -> bool:
+        """Something made a scope's plan wrong, or a draft of it was made or discarded."""
+        board = self._plans.get(scope)
+        if board is not None:
+            board.mark_extra()
+        return board is not None
+
+    def plan_changed(self, scope: str) -> bool:
+        """Another plan is in force in a scope, or what its planning goes by was changed."""
+        board = self._plans.get(scope)
+        if board is not None:
+            board.mark_all()
+        concerned = board is not None
+        for code in [code for code, cache in self.sites.items() if cache.site.scope == scope]:
+            concerned = self.work_changed(code) or concerned
+        return concerned
 
     def dead_letters_changed(self, site: str) -> bool:
         """Dead letters were stored or replayed."""

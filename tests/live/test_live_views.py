@@ -268,5 +268,5 @@ def test_a_time_beyond_every_calendar_is_told_as_unknown() -> None:
 
 
 def test_a_site_with_an_unknown_zone_counts_days_in_utc() -> None:
-    site = Site(1, "p", "P", "Mars/Olympus")
+    site = Site(1, "p", "P", "Mars/Olympus", "p")
     assert site.day_ms(90_000_000) == 86_400_000
