@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from contracts.streams import (
     DEAD_LETTERS,
     FLOOR,
+    GOODS,
     OPERATIONS,
     ORDERS,
     PARTITIONS,
@@ -34,6 +35,7 @@ from streams.consumption import consume
 from streams.live import LiveProjector
 from streams.progress import RollUpAgent
 from streams.telemetry import TelemetryAgent
+from streams.warehouse import WarehouseAgent
 from streams.watchdog import Watchdog
 
 _log = logging.getLogger(__name__)
@@ -73,7 +75,11 @@ class StreamsService:
         roll_up = RollUpAgent(
             pool=pool, log=log, clock=self._clock, on_changed=projector.order_changed
         )
+        warehouse = WarehouseAgent(
+            pool=pool, log=log, clock=self._clock, on_changed=projector.order_changed
+        )
         self._declare_agents(telemetry, roll_up, projector)
+        self._declare_warehouse(warehouse)
 
         def excused() -> Collection[tuple[str, int]]:
             return list(telemetry.stopped)
@@ -90,6 +96,7 @@ class StreamsService:
             redis,
             telemetry=telemetry,
             roll_up=roll_up,
+            warehouse=warehouse,
             projector=projector,
             watchdog=watchdog,
         )
@@ -140,6 +147,19 @@ class StreamsService:
         async def live_agent(stream: Any) -> None:
             await consume(stream, projector.handle, linger_s=0.0)
 
+    def _declare_warehouse(self, warehouse: WarehouseAgent) -> None:
+        app, settings = self.app, self._settings
+        topics = app.topic(GOODS, ORDERS, key_type=bytes, value_type=bytes, internal=False)
+
+        @app.agent(topics, name="warehouse")  # type: ignore[untyped-decorator] # Faust is untyped here
+        async def warehouse_agent(stream: Any) -> None:
+            await consume(
+                stream,
+                warehouse.handle,
+                on_assigned=warehouse.on_assigned,
+                linger_s=settings.roll_up_linger_ms / 1_000,
+            )
+
 
 class Report:
     """What the worker says of itself, in Redis."""
@@ -151,6 +171,7 @@ class Report:
         *,
         telemetry: TelemetryAgent,
         roll_up: RollUpAgent,
+        warehouse: WarehouseAgent,
         projector: LiveProjector,
         watchdog: Watchdog,
     ) -> None:
@@ -158,6 +179,7 @@ class Report:
         self._redis = redis
         self._telemetry = telemetry
         self._roll_up = roll_up
+        self._warehouse = warehouse
         self._projector = projector
         self._watchdog = watchdog
         self._blocked: str | None = None
@@ -195,6 +217,7 @@ class Report:
         metrics = dict(self._telemetry.metrics)
         for part, values in (
             ("progress", self._roll_up.metrics),
+            ("warehouse", self._warehouse.metrics),
             ("live", self._projector.metrics),
         ):
             metrics |= {f"{part}_{name}": value for name, value in values.items()}
