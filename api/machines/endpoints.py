@@ -7,6 +7,7 @@ from http import HTTPStatus
 from fastapi import APIRouter
 
 from api.auth.principal import Configurer, Operating, Reader
+from api.chosen_sites import Sites
 from api.context import RequestContext
 from api.fields import Paging, Path4, Wanted, moment_of
 from api.machines import service
@@ -31,15 +32,11 @@ router = APIRouter(prefix="/v1/machines", tags=["machines"])
 
 
 @router.get("", operation_id="listMachines")
-async def list_machines(
-    context: RequestContext, principal: Reader, page: Paging, site: Wanted | None = None
-) -> MachineList:
+async def list_machines(context: RequestContext, sites: Sites, page: Paging) -> MachineList:
     """Machines by path, with what they are doing."""
-    if site is not None:
-        principal.require_site(site)
     async with context.connection() as connection:
         rows, total = await machines.machines(
-            connection, page, site=site, limited_to=principal.sites
+            connection, page, site=sites.site, limited_to=sites.limited_to
         )
     return MachineList(items=[_machine(row) for row in rows], total=total)
 

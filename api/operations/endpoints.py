@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from api.alternatives import Alternative
-from api.auth.principal import Reader
+from api.chosen_sites import Sites
 from api.context import RequestContext
 from api.fields import Paging, Wanted, moment_of
 from api.operations.schemas import Operation, OperationList
@@ -21,25 +21,22 @@ router = APIRouter(prefix="/v1/operations", tags=["operations"])
 async def list_operations(
     *,
     context: RequestContext,
-    principal: Reader,
+    sites: Sites,
     page: Paging,
-    site: Wanted | None = None,
     work_order: Wanted | None = None,
     machine: Wanted | None = None,
     state: OperationState | None = None,
 ) -> OperationList:
     """Operations by work order and number, also those that only the floor named."""
-    if site is not None:
-        principal.require_site(site)
     async with context.connection() as connection:
         rows, total = await work_orders.operations(
             connection,
             page,
-            site=site,
+            site=sites.site,
             work_order=work_order,
             machine=machine,
             state=state,
-            limited_to=principal.sites,
+            limited_to=sites.limited_to,
         )
     return OperationList(items=[operation_of(row) for row in rows], total=total)
 

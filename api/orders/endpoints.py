@@ -10,6 +10,7 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from api.auth.principal import Orderer, Principal, Reader, own_origin
+from api.chosen_sites import Sites
 from api.context import Context, RequestContext
 from api.fields import Paging, Wanted
 from api.orders import service, views
@@ -19,6 +20,7 @@ from api.orders.schemas import (
     Cancellation,
     CancelledOrder,
     CreatedLink,
+    Delivery,
     DeliveryList,
     LinkList,
     NewLink,
@@ -26,15 +28,14 @@ from api.orders.schemas import (
     Order,
     OrderChange,
     OrderList,
-    OrderSort,
     TrackingLink,
 )
 from domain.orders import LineState
-from store import access, audit, orders
+from store import access, audit, orders, shipments
 from store.access import LinkRow
 from store.database import Connection
 from store.errors import NotFoundError
-from store.orders import OrderRow
+from store.orders import OrderRow, OrderSort
 
 router = APIRouter(prefix="/v1/orders", tags=["orders"])
 links_router = APIRouter(prefix="/v1/tracking-links", tags=["orders"])
@@ -63,9 +64,8 @@ async def take_order_in(
 async def list_orders(
     *,
     context: RequestContext,
-    principal: Reader,
+    sites: Sites,
     page: Paging,
-    site: Wanted | None = None,
     state: LineState | None = None,
     customer: Annotated[Wanted | None, Query(description="The customer's code.")] = None,
     search: Annotated[
@@ -83,20 +83,30 @@ async def list_orders(
         ),
     ] = None,
     priority_at_least: Annotated[int | None, Query(ge=-(2**31), le=2**31 - 1)] = None,
-    sort: OrderSort = OrderSort.RECEIVED,
+    sort: Annotated[
+        OrderSort,
+        Query(
+            description="`received`: newest first; `due`: by the next due date of what is open;"
+            " `priority`: highest first; `lateness`: furthest behind first. Newest first where that"
+            " leaves it open."
+        ),
+    ] = OrderSort.RECEIVED,
 ) -> OrderList:
-    """Orders, newest first, by the next due date of what is open, by priority, or by lateness."""
-    if site is not None:
-        principal.require_site(site)
+    """Orders in the order asked for."""
     async with context.connection() as connection:
         rows, total = await orders.orders(
             connection,
             page,
-            site=site,
+            site=sites.site,
             state=state,
             customer=customer,
             search=search,
-            limited_to=principal.sites,
+            is_open=is_open,
+            late=late,
+            priority_at_least=priority_at_least,
+            sort=sort,
+            now_ms=context.clock.now_ms(),
+            limited_to=sites.limited_to,
         )
         items = await views.summaries(context, connection, rows)
     return OrderList(items=items, total=total)
@@ -120,7 +130,10 @@ async def list_shipments(
     context: RequestContext, principal: Reader, number: Wanted
 ) -> DeliveryList:
     """The order's shipments by number: what was picked, packed and shipped, and when."""
-    raise NotFoundError("order", number)
+    async with context.connection() as connection:
+        row = await _seen(connection, principal, number)
+        views = (await shipments.deliveries(connection, [row.id])).get(row.id, [])
+    return DeliveryList(items=[Delivery.model_validate(view) for view in views], total=len(views))
 
 
 @router.get("/{number:path}/tracking-links", operation_id="listTrackingLinks")

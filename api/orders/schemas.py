@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from datetime import datetime
 from typing import Annotated, Any, Self
 
@@ -128,19 +127,6 @@ class Delivery(BaseModel):
 
 class DeliveryList(Listing[Delivery]):
     """An order's shipments by number."""
-
-
-class OrderSort(enum.StrEnum):
-    """In which order a list of orders is told; newest first where that leaves it open."""
-
-    RECEIVED = "received"
-    """Newest first."""
-    DUE = "due"
-    """The next due date of what is open first; then the ones without."""
-    PRIORITY = "priority"
-    """Highest first."""
-    LATENESS = "lateness"
-    """What is projected to end latest after its due date first; then the ones without."""
 
 
 class OrderSummary(BaseModel):

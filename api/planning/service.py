@@ -8,8 +8,8 @@ from api.auth.principal import Principal
 from api.context import Context
 from api.disruptions.service import disruption_of, raise_change
 from api.planning.schemas import Planning, PlanningList, PlanRequested, Policy
-from api.plans.service import summary_of
 from api.plans.schemas import PlanList
+from api.plans.service import summary_of
 from api.scopes import known_scope, visible_scopes
 from contracts.plan import DisruptionKind
 from domain.plan import policy as domain

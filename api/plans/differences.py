@@ -9,8 +9,7 @@ from api.context import Context
 from api.fields import moment_of
 from api.plans.schemas import OperationDifference, OrderDifference, PlanDifferences
 from api.plans.service import known_plan
-from domain.plan.differences import Difference, differences
-from domain.plan.plan import Assignment
+from domain.plan.differences import Difference, DifferenceKind, differences
 from store.database import Connection
 from store.errors import NotFoundError, UnknownReferenceError
 from store.planning import names, plan_rows, policies
@@ -61,7 +60,7 @@ async def _against(
 async def _operations(
     connection: Connection, before: PlanRow | None, after: PlanRow
 ) -> list[OperationDifference]:
-    """By work order and operation; empty when one of the versions is not kept in full any more."""
+    """In the order of the later plan; empty when a version is not kept in full any more."""
     old = await plan_rows.assignments(connection, before.id) if before else {}
     new = await plan_rows.assignments(connection, after.id)
     if (before is not None and not old) or not new:
@@ -73,45 +72,35 @@ async def _operations(
         each
         for each in found
         if each.operation in named
-        and not _happened(named[each.operation], each, before, after, old, new)
+        and not _happened(named[each.operation], each, before=before, after=after)
     ]
     machines = {
-        places[each.operation].machine
+        place.machine
         for each in decided
-        for places in (old, new)
-        if each.operation in places
+        for place in (each.before, each.after)
+        if place is not None
     }
     paths = await names.machine_paths(connection, machines)
-    told = [_operation(each, named[each.operation], old, new, paths) for each in decided]
-    return sorted(told, key=lambda each: (each.work_order, each.operation))
+    return [_operation(each, named[each.operation], paths) for each in decided]
 
 
 def _happened(
-    operation: NamedOperation,
-    difference: Difference,
-    before: PlanRow | None,
-    after: PlanRow,
-    old: Mapping[int, Assignment],
-    new: Mapping[int, Assignment],
+    operation: NamedOperation, difference: Difference, *, before: PlanRow | None, after: PlanRow
 ) -> bool:
-    """Whether the floor made the difference, not the planner: it had ended, or started there."""
-    was, is_now = old.get(difference.operation), new.get(difference.operation)
-    if was is not None and is_now is not None:
-        started = operation.started_ms
-        return was.machine == is_now.machine and started is not None and started <= after.as_of_ms
-    without = after if is_now is None else before
-    ended = operation.ended_ms
-    return without is not None and ended is not None and ended <= without.as_of_ms
+    """Whether the floor made the difference, not the planner: it had ended, or had started."""
+    if difference.kind is DifferenceKind.REMOVED:
+        return operation.ended_ms is not None and operation.ended_ms <= after.as_of_ms
+    if difference.kind is DifferenceKind.ADDED:
+        ended = operation.ended_ms
+        return before is not None and ended is not None and ended <= before.as_of_ms
+    started = operation.started_ms is not None and operation.started_ms <= after.as_of_ms
+    return started and difference.kind is not DifferenceKind.REASSIGNED
 
 
 def _operation(
-    difference: Difference,
-    operation: NamedOperation,
-    old: Mapping[int, Assignment],
-    new: Mapping[int, Assignment],
-    paths: Mapping[int, str],
+    difference: Difference, operation: NamedOperation, paths: Mapping[int, str]
 ) -> OperationDifference:
-    was, is_now = old.get(difference.operation), new.get(difference.operation)
+    was, is_now = difference.before, difference.after
     return OperationDifference(
         kind=difference.kind,
         operation_id=operation.id,

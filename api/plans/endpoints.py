@@ -10,6 +10,7 @@ from api.auth.principal import PlanMaker, Reader
 from api.context import RequestContext
 from api.fields import Paging
 from api.plans import service
+from api.plans.differences import plan_differences
 from api.plans.schemas import Plan, PlanDifferences, PlannedOperationList
 
 router = APIRouter(prefix="/v1/plans", tags=["planning"])
@@ -43,7 +44,7 @@ async def get_plan_differences(
     ] = None,
 ) -> PlanDifferences:
     """What the plan does otherwise than another one, for operations and for orders."""
-    return await service.differences(context, principal, plan_id, against)
+    return await plan_differences(context, principal, plan_id, against)
 
 
 @router.post("/{plan_id}/publish", operation_id="publishPlan")

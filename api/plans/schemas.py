@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, Field
 
 from api.fields import Listing
 from contracts.plan import DisruptionKind, PlanState
+from domain.plan.differences import DifferenceKind
 from domain.plan.problem import PinKind
 
 
@@ -139,7 +140,7 @@ class PlannedOperationList(Listing[PlannedOperation]):
 class OperationDifference(BaseModel):
     """What a plan does with an operation that another one does not; one side null: not in it."""
 
-    kind: Literal["added", "removed", "reassigned", "earlier", "later"]
+    kind: DifferenceKind
     operation_id: int
     work_order: str
     operation: int

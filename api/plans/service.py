@@ -19,12 +19,15 @@ from api.plans.schemas import (
     Unplanned,
 )
 from api.scopes import known_scope
+from contracts.plan import PlanState
 from domain.plan.problem import PinKind
+from store import audit
 from store.database import Connection
-from store.errors import NotFoundError
+from store.errors import ConflictError, NotFoundError
 from store.filters import Page
-from store.planning import plan_rows
+from store.planning import plan_rows, plans, policies
 from store.planning.plan_rows import PlanOperationRow, PlanOrderRow, PlanRow
+from store.planning.plans import StalePlanError, StoredPlan
 
 _MINUTE_MS = 60_000
 
@@ -70,6 +73,40 @@ async def operations(
     return PlannedOperationList(items=[_operation(row) for row in rows], total=total)
 
 
+async def publish(context: Context, principal: Principal, plan_id: int) -> Plan:
+    """Put a draft in force.
+
+    Raises:
+        NotFoundError: there is no such plan.
+        ConflictError: it is no draft, or the plan it stands on is no longer in force.
+    """
+    async with context.transaction() as connection:
+        row = await _waiting(connection, principal, plan_id, "published")
+        try:
+            stored = await plans.publish_draft(
+                connection,
+                plan_id,
+                now_ms=context.clock.now_ms(),
+                published_by=principal.actor.name,
+            )
+        except StalePlanError:
+            raise await _stale(connection, row) from None
+        return await _stored(context, principal, connection, stored, "PlanPublished")
+
+
+async def discard(context: Context, principal: Principal, plan_id: int) -> Plan:
+    """Put a draft aside for good; what it answered stays answered.
+
+    Raises:
+        NotFoundError: there is no such plan.
+        ConflictError: it is no draft.
+    """
+    async with context.transaction() as connection:
+        await _waiting(connection, principal, plan_id, "discarded")
+        stored = await plans.discard(connection, plan_id)
+        return await _stored(context, principal, connection, stored, "PlanDiscarded")
+
+
 def summary_of(row: PlanRow) -> PlanSummary:
     """A plan version as the API shows it."""
     return PlanSummary(
@@ -92,6 +129,57 @@ def summary_of(row: PlanRow) -> PlanSummary:
         late_orders=row.late_orders,
         unplanned=[Unplanned(**msgspec.structs.asdict(each)) for each in row.unplanned],
     )
+
+
+async def _waiting(
+    connection: Connection, principal: Principal, plan_id: int, wanted: str
+) -> PlanRow:
+    """A draft, its scope locked.
+
+    Raises:
+        NotFoundError: there is no such plan.
+        ConflictError: it is no draft.
+    """
+    row = await known_plan(connection, principal, plan_id)
+    await plans.lock_scope(connection, row.scope)
+    row = await known_plan(connection, principal, plan_id)
+    if row.state is not PlanState.DRAFT:
+        raise ConflictError(
+            f"plan {row.number} of {row.scope!r} is {row.state}: only a draft can be {wanted}"
+        )
+    return row
+
+
+async def _stale(connection: Connection, row: PlanRow) -> ConflictError:
+    in_force = await plan_rows.published(connection, row.scope)
+    base = "no plan" if row.base_number is None else f"plan {row.base_number}"
+    now = "none" if in_force is None else f"plan {in_force.number}"
+    return ConflictError(
+        f"plan {row.number} of {row.scope!r} stands on {base}, but {now} is in force: ask for a"
+        " new plan"
+    )
+
+
+async def _stored(
+    context: Context,
+    principal: Principal,
+    connection: Connection,
+    stored: StoredPlan,
+    action: str,
+) -> Plan:
+    """Audit what became of a draft, and tell it: the end of the transaction."""
+    sites = await policies.sites_of_scope(connection, stored.scope)
+    await audit.write(
+        connection,
+        actor=principal.actor,
+        action=action,
+        site_id=sites[0].id if len(sites) == 1 else None,
+        after={"scope": stored.scope, "plan": stored.number, "id": stored.id},
+    )
+    row = await known_plan(connection, principal, stored.id)
+    shown = await _plan(connection, row)
+    await context.log.append_in(connection, [plans.record(stored)])
+    return shown
 
 
 async def _plan(connection: Connection, row: PlanRow) -> Plan:
@@ -125,10 +213,3 @@ def _operation(row: PlanOperationRow) -> PlannedOperation:
         end=required_moment(row.end_ms),
         pin=PinKind(row.pin) if row.pin is not None else None,
     )
-
-
-async def differences(*args, **kwargs):
-    raise NotFoundError("plan", "0")
-
-
-publish = discard = differences

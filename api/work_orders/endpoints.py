@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 
 from api.auth.principal import Orderer, Reader
+from api.chosen_sites import Sites
 from api.context import RequestContext
 from api.fields import Paging, Wanted
 from api.work_orders import service
@@ -30,23 +31,20 @@ WorkOrderId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 async def list_work_orders(
     *,
     context: RequestContext,
-    principal: Reader,
+    sites: Sites,
     page: Paging,
-    site: Wanted | None = None,
     external_source: Wanted | None = None,
     state: WorkOrderState | None = None,
 ) -> WorkOrderList:
     """Work orders by site and number, with their operations."""
-    if site is not None:
-        principal.require_site(site)
     async with context.connection() as connection:
         rows, total = await work_orders.work_orders(
             connection,
             page,
-            site=site,
+            site=sites.site,
             external_source=external_source,
             state=state,
-            limited_to=principal.sites,
+            limited_to=sites.limited_to,
         )
         items = await service.with_operations(connection, rows)
     return WorkOrderList(items=items, total=total)

@@ -28,8 +28,13 @@ NEEDS: Final = {
         "listSites", "getSite", "listMachines", "getMachine", "listCustomers", "listItems",
         "listOrders", "getOrder", "listOrderEvents", "listWorkOrders", "getWorkOrder",
         "listOperations", "listDeadLetters", "getDeadLetter", "getIngest", "getOpenApi",
+        "listShipments", "getCalendar", "getSetups", "listPlanning", "getPlanning", "listPlans",
+        "getPlan", "listPlanOperations", "getPlanDifferences", "listDisruptions",
     },
-    Permission.CONFIGURE: {"putSite", "putMachine", "putCustomer", "putItem"},
+    Permission.CONFIGURE: {
+        "putSite", "putMachine", "putCustomer", "putItem", "putCalendar", "putSetups",
+    },
+    Permission.PLAN: {"putPolicy", "requestPlan", "publishPlan", "discardPlan"},
     Permission.ORDER: {
         "takeOrderIn", "changeOrder", "releaseOrder", "cancelOrder", "createTrackingLink",
         "listTrackingLinks", "revokeTrackingLink", "planWorkOrder", "cancelWorkOrder",
@@ -84,6 +89,7 @@ class TestDoors:
         assert hidden == {
             "/", "/login", "/orders", "/orders/{rest:path}", "/floor", "/floor/{rest:path}",
             "/terminal", "/terminal/{rest:path}", "/dead-letters", "/t/{token}", "/v1/live",
+            "/plan", "/plan/{rest:path}", "/disruptions", "/disruptions/{rest:path}",
         }  # fmt: skip
         for path in ("/docs", "/redoc", "/openapi.json"):
             assert (await api.client().get(path)).status_code == 404
@@ -140,6 +146,7 @@ class TestPermissions:
             Permission.READ: staff,
             Permission.CONFIGURE: {"admin", "planner"},
             Permission.ORDER: {"admin", "planner", "sales", "customer_service"},
+            Permission.PLAN: {"admin", "planner"},
             Permission.OPERATE: {"admin", "supervisor", "operator"},
             Permission.DEAD_LETTERS: {"admin", "supervisor"},
             Permission.METRICS: {"admin", "gateway"},
@@ -164,7 +171,7 @@ class TestSessions:
                 "display_name": "mei",
                 "role": "planner",
                 "sites": [SITE],
-                "permissions": ["configure", "order", "read"],
+                "permissions": ["configure", "order", "plan", "read"],
             }
         }
         cookie = SimpleCookie(answer.headers["set-cookie"])["gemba_session"]
@@ -365,6 +372,17 @@ class TestSiteLimits:
             ("GET", f"/v1/orders?site={SITE}", None),
             ("GET", f"/v1/orders/{number}", None),
             ("GET", f"/v1/orders/{number}/events", None),
+            ("GET", f"/v1/orders/{number}/shipments", None),
+            ("GET", f"/v1/sites/{SITE}/calendar", None),
+            ("PUT", f"/v1/sites/{SITE}/calendar", {"working_times": [], "exceptions": []}),
+            ("GET", f"/v1/machines/{MACHINE}/setups", None),
+            ("PUT", f"/v1/machines/{MACHINE}/setups", {"setups": []}),
+            ("GET", f"/v1/planning/{SITE}", None),
+            ("GET", f"/v1/planning/{SITE}/plans", None),
+            ("PUT", f"/v1/planning/{SITE}/policy", {}),
+            ("POST", f"/v1/planning/{SITE}/replan", {"reason": "mine"}),
+            ("GET", f"/v1/disruptions?scope={SITE}", None),
+            ("GET", f"/v1/disruptions?site={SITE}", None),
             ("PATCH", f"/v1/orders/{number}", {"version": 2, "priority": 1}),
             ("POST", f"/v1/orders/{number}/release", None),
             ("POST", f"/v1/orders/{number}/cancel", {"reason": "mine"}),

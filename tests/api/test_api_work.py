@@ -502,7 +502,11 @@ class TestCatalogue:
         steps = [{"number": 5, "name": "Cut", "machine": MACHINE, "cycle_ms": 9}]
         body = {"name": "Bracket B", "routings": [{"site": SITE, "steps": steps}]}
         answer = await plant.put("/v1/items/bracket", json=body)
-        assert answer.json()["routings"] == [{"site": SITE, "steps": [{**steps[0], "setup_ms": 0}]}]
+        [routing] = answer.json()["routings"]
+        assert routing == {
+            "site": SITE,
+            "steps": [{**steps[0], "setup_ms": 0, "alternatives": []}],
+        }
 
     async def test_a_step_stands_on_a_machine_of_its_site(self, plant: httpx.AsyncClient) -> None:
         steps = [{"number": 5, "name": "Cut", "machine": MACHINE, "cycle_ms": 9}]
@@ -520,6 +524,7 @@ class TestCatalogue:
             "code": SITE,
             "name": "Plant 1",
             "time_zone": "Asia/Shanghai",
+            "planning_scope": None,
         }
         assert (await plant.get("/v1/sites/plant-2")).json()["time_zone"] == "UTC"
 

@@ -127,7 +127,7 @@ class TestFilters:
                     expected[order_state(states)].add(number)
         async with build_pool(database_url, name="test") as pool, pool.connection() as reading:
             for state in LineState:
-                rows, total = await orders(reading, Page(10_000, 0), state=state.value)
+                rows, total = await orders(reading, Page(10_000, 0), now_ms=0, state=state.value)
                 assert {row.number for row in rows} == expected[state], state
                 assert total == len(expected[state])
 

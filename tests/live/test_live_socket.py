@@ -199,7 +199,8 @@ async def test_LIVE_09_what_somebody_may_not_see_does_not_exist(  # noqa: N802
             "order:SO-2": "not_found",
             "floor:nowhere": "not_found",
             "tracking:invented": "not_found",
-            "plan:plant-1": "not_available",
+            "plan:plant-2": "not_found",
+            "plan:nowhere": "not_found",
             "alarms:plant-1": "not_available",
             "shop:plant-1": "bad_channel",
         }.items():

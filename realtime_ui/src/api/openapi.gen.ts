@@ -405,7 +405,7 @@ export interface paths {
         };
         /**
          * List Orders
-         * @description Orders, newest first, by the next due date of what is open, by priority, or by lateness.
+         * @description Orders in the order asked for.
          */
         get: operations["listOrders"];
         put?: never;
@@ -816,7 +816,9 @@ export interface paths {
         get: operations["getSite"];
         /**
          * Put Site
-         * @description Make a site, or name it anew; one that telemetry names is adopted by itself.
+         * @description Make a site, or change it; one that telemetry names is adopted by itself.
+         *
+         *     Another planning scope or time zone makes plans wrong: new ones follow.
          */
         put: operations["putSite"];
         post?: never;
@@ -1361,6 +1363,12 @@ export interface components {
              */
             total: number;
         };
+        /**
+         * DifferenceKind
+         * @description How an operation's place differs.
+         * @enum {string}
+         */
+        DifferenceKind: "added" | "removed" | "reassigned" | "earlier" | "later";
         /**
          * Disruption
          * @description Something that made a plan wrong, and how it was answered.
@@ -1913,11 +1921,7 @@ export interface components {
             from_machine: string | null;
             /** From Start */
             from_start: string | null;
-            /**
-             * Kind
-             * @enum {string}
-             */
-            kind: "added" | "removed" | "reassigned" | "earlier" | "later";
+            kind: components["schemas"]["DifferenceKind"];
             /**
              * Minutes
              * @description How much later it starts; negative is earlier.
@@ -2171,7 +2175,7 @@ export interface components {
         };
         /**
          * OrderSort
-         * @description In which order a list of orders is told; newest first where that leaves it open.
+         * @description In which order orders are told; newest first where that leaves it open.
          * @enum {string}
          */
         OrderSort: "received" | "due" | "priority" | "lateness";
@@ -2872,7 +2876,7 @@ export interface components {
          * @description Where an order is, in a customer's terms.
          * @enum {string}
          */
-        Stage: "received" | "confirmed" | "scheduled" | "in_production" | "produced" | "shipped" | "cancelled";
+        Stage: "received" | "confirmed" | "scheduled" | "in_production" | "produced" | "packed" | "shipped" | "cancelled";
         /**
          * StageMark
          * @description A stage of the timeline.
@@ -3665,6 +3669,7 @@ export interface operations {
     listMachines: {
         parameters: {
             query?: {
+                /** @description Of this site only (its code). */
                 site?: string | null;
                 /** @description How many items at most. */
                 limit?: number;
@@ -3898,10 +3903,11 @@ export interface operations {
     listOperations: {
         parameters: {
             query?: {
-                site?: string | null;
                 work_order?: string | null;
                 machine?: string | null;
                 state?: components["schemas"]["OperationState"] | null;
+                /** @description Of this site only (its code). */
+                site?: string | null;
                 /** @description How many items at most. */
                 limit?: number;
                 /** @description How many to leave out first. */
@@ -3936,7 +3942,6 @@ export interface operations {
     listOrders: {
         parameters: {
             query?: {
-                site?: string | null;
                 state?: components["schemas"]["LineState"] | null;
                 /** @description The customer's code. */
                 customer?: string | null;
@@ -3947,7 +3952,10 @@ export interface operations {
                 /** @description True: open, and overdue or projected to end after a due date; false: not. */
                 late?: boolean | null;
                 priority_at_least?: number | null;
+                /** @description `received`: newest first; `due`: by the next due date of what is open; `priority`: highest first; `lateness`: furthest behind first. Newest first where that leaves it open. */
                 sort?: components["schemas"]["OrderSort"];
+                /** @description Of this site only (its code). */
+                site?: string | null;
                 /** @description How many items at most. */
                 limit?: number;
                 /** @description How many to leave out first. */
@@ -4969,9 +4977,10 @@ export interface operations {
     listWorkOrders: {
         parameters: {
             query?: {
-                site?: string | null;
                 external_source?: string | null;
                 state?: components["schemas"]["WorkOrderState"] | null;
+                /** @description Of this site only (its code). */
+                site?: string | null;
                 /** @description How many items at most. */
                 limit?: number;
                 /** @description How many to leave out first. */
