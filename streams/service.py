@@ -14,11 +14,13 @@ from redis.exceptions import RedisError
 
 from contracts.streams import (
     DEAD_LETTERS,
+    DISRUPTIONS,
     FLOOR,
     GOODS,
     OPERATIONS,
     ORDERS,
     PARTITIONS,
+    PLANS,
     PROGRESS,
     TELEMETRY,
     WAREHOUSE,
@@ -33,6 +35,7 @@ from store.log.retention import Retention, Trimmed, keep_trimmed
 from streams.app import App, build_app, run_worker
 from streams.consumption import consume
 from streams.live import LiveProjector
+from streams.planning import PlanningAgent
 from streams.progress import RollUpAgent
 from streams.telemetry import TelemetryAgent
 from streams.warehouse import WarehouseAgent
@@ -80,6 +83,14 @@ class StreamsService:
         )
         self._declare_agents(telemetry, roll_up, projector)
         self._declare_warehouse(warehouse)
+        planning = PlanningAgent(
+            pool=pool,
+            log=log,
+            clock=self._clock,
+            on_order_changed=projector.order_changed,
+            on_plan_changed=projector.plan_changed,
+        )
+        self._declare_planning(planning)
 
         def excused() -> Collection[tuple[str, int]]:
             return list(telemetry.stopped)
@@ -97,11 +108,13 @@ class StreamsService:
             telemetry=telemetry,
             roll_up=roll_up,
             warehouse=warehouse,
+            planning=planning,
             projector=projector,
             watchdog=watchdog,
         )
         helpers = [
             asyncio.create_task(projector.run(), name="live"),
+            asyncio.create_task(planning.run(), name="planning"),
             asyncio.create_task(report.run(), name="health"),
             asyncio.create_task(
                 keep_trimmed(pool, Retention(), on_round=report.trimmed), name="retention"
@@ -143,7 +156,9 @@ class StreamsService:
                 linger_s=settings.roll_up_linger_ms / 1_000,
             )
 
-        @app.agent(topic(FLOOR, PROGRESS, ORDERS, DEAD_LETTERS), name="live")  # type: ignore[untyped-decorator] # as above
+        live_topics = topic(FLOOR, PROGRESS, ORDERS, DISRUPTIONS, PLANS, DEAD_LETTERS)
+
+        @app.agent(live_topics, name="live")  # type: ignore[untyped-decorator] # as above
         async def live_agent(stream: Any) -> None:
             await consume(stream, projector.handle, linger_s=0.0)
 
@@ -160,6 +175,15 @@ class StreamsService:
                 linger_s=settings.roll_up_linger_ms / 1_000,
             )
 
+    def _declare_planning(self, planning: PlanningAgent) -> None:
+        topics = self.app.topic(
+            ORDERS, FLOOR, PROGRESS, PLANS, key_type=bytes, value_type=bytes, internal=False
+        )
+
+        @self.app.agent(topics, name="planning")  # type: ignore[untyped-decorator] # Faust is untyped here
+        async def planning_agent(stream: Any) -> None:
+            await consume(stream, planning.handle, on_assigned=planning.on_assigned, linger_s=0.0)
+
 
 class Report:
     """What the worker says of itself, in Redis."""
@@ -172,6 +196,7 @@ class Report:
         telemetry: TelemetryAgent,
         roll_up: RollUpAgent,
         warehouse: WarehouseAgent,
+        planning: PlanningAgent,
         projector: LiveProjector,
         watchdog: Watchdog,
     ) -> None:
@@ -180,6 +205,7 @@ class Report:
         self._telemetry = telemetry
         self._roll_up = roll_up
         self._warehouse = warehouse
+        self._planning = planning
         self._projector = projector
         self._watchdog = watchdog
         self._blocked: str | None = None
@@ -206,7 +232,7 @@ class Report:
     def word(self) -> health.Health:
         """How the worker is now."""
         state, reason = self._projector.health
-        for trouble in (self._blocked, self._telemetry.trouble):
+        for trouble in (self._planning.trouble, self._blocked, self._telemetry.trouble):
             if trouble is not None:
                 state, reason = health.HealthState.DEGRADED, trouble
         if self._telemetry.stopped:
@@ -218,6 +244,7 @@ class Report:
         for part, values in (
             ("progress", self._roll_up.metrics),
             ("warehouse", self._warehouse.metrics),
+            ("planning", self._planning.metrics),
             ("live", self._projector.metrics),
         ):
             metrics |= {f"{part}_{name}": value for name, value in values.items()}
