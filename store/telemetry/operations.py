@@ -1,7 +1,8 @@
 """What machines contribute to operations, and the sum of it over machines.
 
 An operation may run on several machines, whose partitions may belong to several workers. So the
-operations' rows are locked, in order of their ids, before their sums are read anew.
+operations' rows are locked, in order of their ids, before their sums are read anew. The lock is an
+update's, no more: whoever only refers to them (a plan being stored) keeps nobody waiting.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ async def put_contributions(
     if not touched:
         return Progress(ids, [])
     await connection.execute(
-        "SELECT id FROM operations WHERE id = ANY(%s) ORDER BY id FOR UPDATE", (touched,)
+        "SELECT id FROM operations WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", (touched,)
     )
     await _write(connection, contributions, ids)
     events = await _sum_up(connection, touched)
