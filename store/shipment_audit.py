@@ -39,62 +39,71 @@ async def tell(
     told = False
     for number in sorted(before.keys() | after.keys()):
         old, new = before.get(number), after.get(number)
-        action = _action(old, new)
-        if action is None:
-            continue
-        told = True
-        last = new or old
-        await audit.write(
-            connection,
-            actor=audit.Actor("warehouse", last.device if last else ""),
-            action=action,
-            site_id=site_id,
-            order_id=order_id,
-            reason=_reason(number, new, units),
-            before=_content(old, units) if old else None,
-            after=_content(new, units) if new else None,
-        )
+        for action, state in _told(old, new):
+            told = True
+            last = new or old
+            await audit.write(
+                connection,
+                actor=audit.Actor("warehouse", last.device if last else ""),
+                action=action,
+                site_id=site_id,
+                order_id=order_id,
+                reason=_reason(number, new, state, units),
+                before=_content(old, old.state, units) if old else None,
+                after=_content(new, state, units) if new else None,
+            )
     return told
 
 
-def _action(old: Shipment | None, new: Shipment | None) -> str | None:
-    """What the audit log is told: a state reached, or something told before that was not so.
+def _told(old: Shipment | None, new: Shipment | None) -> list[tuple[str, ShipmentState]]:
+    """The words and states of entries: states reached, or that what was told was not so.
 
-    That more is picked after all was packed is the warehouse's every day, no correction.
+    A shipment that has come several states on at once leaves an entry for each that somebody
+    scanned, as if the moves had come one by one. That more is picked after all was packed, or
+    loaded after the first of it had left, is the warehouse's every day, no correction.
     """
     if new is None:
-        return SHIPMENT_CORRECTED
-    if old is None or _ORDER.index(new.state) > _ORDER.index(old.state):
-        return REACHED[new.state]
-    left = _ORDER.index(ShipmentState.SHIPPED)
-    if _ORDER.index(new.state) < _ORDER.index(old.state):
-        return SHIPMENT_CORRECTED if _ORDER.index(old.state) >= left else None
-    if _ORDER.index(new.state) >= left and _gone(old) != _gone(new):
-        return SHIPMENT_CORRECTED
-    return None
+        return [(SHIPMENT_CORRECTED, ShipmentState.PICKING)]
+    was = _ORDER.index(old.state) if old is not None else -1
+    now, left = _ORDER.index(new.state), _ORDER.index(ShipmentState.SHIPPED)
+    if now > was:
+        passed = [each for each in _ORDER[was + 1 : now] if _reached_ms(new, each) is not None]
+        return [(REACHED[state], state) for state in (*passed, new.state)]
+    corrected = [(SHIPMENT_CORRECTED, new.state)]
+    if now < was:
+        return corrected if was >= left else []
+    if old is None or now < left or _gone(old) == _gone(new):
+        return []
+    gone = _gone(new)
+    more = all(gone.get(line, 0) >= quantity for line, quantity in _gone(old).items())
+    return [(REACHED[ShipmentState.SHIPPED], new.state)] if more else corrected
 
 
 def _gone(shipment: Shipment) -> dict[int, Decimal]:
     return {part.line_id: part.shipped for part in shipment.portions if part.shipped}
 
 
-def _content(shipment: Shipment, units: Mapping[int, str]) -> dict[str, object]:
+def _content(
+    shipment: Shipment, state: ShipmentState, units: Mapping[int, str]
+) -> dict[str, object]:
     total = _shipment_total(shipment, units)
     return {
         "shipment": shipment.number,
-        "state": shipment.state.value,
-        "quantity": _plain(_reached_quantity(shipment.state, total)),
+        "state": state.value,
+        "quantity": _plain(_reached_quantity(state, total)),
         "unit": total.unit,
-        "at": rfc3339_ms(_reached_ms(shipment)),
+        "at": rfc3339_ms(_reached_ms(shipment, state)),
     }
 
 
-def _reason(number: int, shipment: Shipment | None, units: Mapping[int, str]) -> str:
+def _reason(
+    number: int, shipment: Shipment | None, state: ShipmentState, units: Mapping[int, str]
+) -> str:
     if shipment is None:
         return f"shipment {number} was part of another one"
     total = _shipment_total(shipment, units)
-    quantity = _plain(_reached_quantity(shipment.state, total))
-    word = "picked" if shipment.state is ShipmentState.PICKING else shipment.state.value
+    quantity = _plain(_reached_quantity(state, total))
+    word = "picked" if state is ShipmentState.PICKING else state.value
     return f"shipment {number}: {quantity} {total.unit} {word}"
 
 
@@ -113,8 +122,8 @@ def _reached_quantity(state: ShipmentState, total: Total) -> Decimal:
             return total.shipped
 
 
-def _reached_ms(shipment: Shipment) -> int | None:
-    match shipment.state:
+def _reached_ms(shipment: Shipment, state: ShipmentState) -> int | None:
+    match state:
         case ShipmentState.PICKING:
             return shipment.picking_ms
         case ShipmentState.PACKED:

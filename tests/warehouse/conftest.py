@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from warehouse_floor import Warehouse
+from warehouse_stack import Stack
+
+from launch.backends.running import RunningBroker
 
 
 @pytest.fixture
@@ -13,3 +17,22 @@ async def warehouse(database_url: str) -> AsyncIterator[Warehouse]:
     warehouse = await Warehouse.open(database_url)
     yield warehouse
     await warehouse.close()
+
+
+@pytest.fixture
+def stack(
+    database_url: str, redis_url: str, mqtt_broker: RunningBroker, data_dir: Path
+) -> Iterator[Stack]:
+    """A running installation."""
+    stack = Stack(
+        database_url=database_url,
+        redis_url=redis_url,
+        gateway_mqtt_url=mqtt_broker.url,
+        machine_mqtt_url=mqtt_broker.machine_url,
+        data_dir=data_dir,
+    )
+    try:
+        stack.start_all()
+        yield stack
+    finally:
+        stack.stop_all()

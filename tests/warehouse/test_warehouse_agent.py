@@ -199,13 +199,14 @@ async def test_ship_10_the_history_tells_who_brought_a_shipment_where(
         ("ShipmentPicked", "shipment 1: 100 pcs picked"),
         ("ShipmentPacked", "shipment 1: 100 pcs packed"),
         ("ShipmentShipped", "shipment 1: 70.5 pcs shipped"),
+        ("ShipmentPicked", "shipment 2: 29.5 pcs picked"),
         ("ShipmentPacked", "shipment 2: 29.5 pcs packed"),
-        ("ShipmentCorrected", "shipment 1: 80 pcs shipped"),
+        ("ShipmentShipped", "shipment 1: 80 pcs shipped"),
     ]
     rows = await warehouse.query(
-        "SELECT actor, origin, after FROM audit_log WHERE action = 'ShipmentShipped'"
+        "SELECT actor, origin, after FROM audit_log WHERE action = 'ShipmentShipped' ORDER BY id"
     )
-    (told,) = rows
+    told = rows[0]
     assert told[:2] == ("warehouse", f"{SITE}/warehouse/outbound/gate-2")
     assert told[2] == {
         "shipment": 1,
@@ -214,6 +215,21 @@ async def test_ship_10_the_history_tells_who_brought_a_shipment_where(
         "unit": "pcs",
         "at": "2026-01-05T08:03:00Z",
     }
+
+
+async def test_ship_10_what_was_told_and_was_not_so_is_corrected(warehouse: Warehouse) -> None:
+    order_id = await warehouse.order()
+    await warehouse.send(move(1, "shipped", 60, minutes=0), move(2, "shipped", 20, minutes=50))
+    await warehouse.send(move(3, "shipped", 5, minutes=25))  # late: it was one truck after all
+    assert (await warehouse.audited(order_id))[2:] == [
+        ("ShipmentShipped", "shipment 1: 85 pcs shipped"),
+        ("ShipmentCorrected", "shipment 2 was part of another one"),
+    ]
+    await warehouse.send(move(4, "shipped", 15, minutes=-40))
+    assert (await warehouse.audited(order_id))[4:] == [
+        ("ShipmentCorrected", "shipment 1: 15 pcs shipped"),
+        ("ShipmentShipped", "shipment 2: 85 pcs shipped"),
+    ]
 
 
 async def test_ship_10_events_are_told_for_the_history_only_and_screens_for_everything(
