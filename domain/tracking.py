@@ -150,18 +150,19 @@ def expectation(
     due_ms: int | None,
     produced_ms: int | None,
     now_ms: int,
+    planned: bool = False,
 ) -> Expectation:
     """The expected date and its range.
 
-    Before work has begun the promise (the due date) stands, unless the projection is later still.
-    Once it has begun the projection is told; its range is a quarter of the time that remains, and
-    at least an hour.
+    Once work has begun, or a plan holds all of it, the projection is told; its range is a quarter
+    of the time that remains, and at least an hour. Before that the promise (the due date) stands,
+    unless the projection is later still.
     """
     if stage is Stage.CANCELLED:
         return Expectation(None, None)
     if stage in _MADE:
         return Expectation(produced_ms, None)
-    if stage is not Stage.IN_PRODUCTION:
+    if stage is not Stage.IN_PRODUCTION and not planned:
         known = [at for at in (due_ms, projected_ms) if at is not None]
         return Expectation(max(known) if due_ms is not None else None, None)
     if projected_ms is None:

@@ -16,6 +16,7 @@ from contracts.telemetry import OperationState
 from domain import progress, tracking
 from domain.orders import LineState, operation_state
 from store.database import Connection
+from store.planning.plan_rows import PlanOrderRow, planned_orders
 from store.shipments import deliveries
 
 
@@ -28,6 +29,7 @@ class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: str
     customer: str
     customer_reference: str | None
+    priority: int
     received_at: datetime
     changed_at: datetime
 
@@ -97,6 +99,11 @@ class OperationRow(msgspec.Struct, frozen=True, kw_only=True):
     setup_ms: int
     started_ms: int | None
     ended_ms: int | None
+    planned_machine: str | None
+    planned_start_ms: int | None
+    planned_end_ms: int | None
+    projected_start_ms: int | None
+    projected_end_ms: int | None
 
     def figures(self, slots: Mapping[int, int] | None, now_ms: int) -> progress.OperationFigures:
         """The figures that projections are made from."""
@@ -132,7 +139,7 @@ class AuditRow(msgspec.Struct, frozen=True, kw_only=True):
     after: dict[str, Any] | None
 
 
-class OrderRows(msgspec.Struct, frozen=True):
+class OrderRows(msgspec.Struct):
     """All rows of one order. `slots` are good pieces by operation and slot of the last hour."""
 
     order: OrderRow
@@ -141,6 +148,8 @@ class OrderRows(msgspec.Struct, frozen=True):
     slots: dict[int, dict[int, int]] = {}
     audit: list[AuditRow] = []
     deliveries: list[DeliveryView] = []
+    planned: PlanOrderRow | None = None
+    """What the plan in force says of it."""
 
 
 async def read_order_rows(
@@ -171,6 +180,8 @@ async def read_order_rows(
     await _read_slots(connection, found.values(), now_ms)
     for order_id, shipments in (await deliveries(connection, list(found))).items():
         found[order_id].deliveries.extend(shipments)
+    for order_id, planned in (await planned_orders(connection, list(found))).items():
+        found[order_id].planned = planned
     if audit:
         async with connection.cursor(row_factory=class_row(AuditRow)) as rows:
             await rows.execute(_AUDIT, (ids,))
@@ -205,7 +216,7 @@ async def _read_slots(connection: Connection, orders: Iterable[OrderRows], now_m
 
 _ORDERS = """
 SELECT o.id, o.number, s.code AS site, s.time_zone, c.name AS customer, o.customer_reference,
-       o.received_at, o.changed_at
+       o.priority, o.received_at, o.changed_at
 FROM orders o JOIN sites s ON s.id = o.site_id JOIN customers c ON c.id = o.customer_id
 WHERE o.id = ANY(%s)
 """
@@ -228,13 +239,25 @@ SELECT l.order_id, l.id AS line_id, o.id, w.id AS work_order_id, w.number AS wor
        o.state, w.cancelled_at IS NOT NULL AS cancelled, o.runs,
        coalesce(o.quantity, w.quantity_ordered, o.requested) AS quantity,
        o.good_pieces AS good, o.scrap_pieces AS scrap, o.cycle_ms, o.setup_ms, o.started_ms,
-       o.ended_ms
+       o.ended_ms, b.path AS planned_machine, a.start_ms AS planned_start_ms,
+       a.end_ms AS planned_end_ms, e.start_ms AS projected_start_ms, e.end_ms AS projected_end_ms
 FROM order_lines l
 JOIN pegs p ON p.order_line_id = l.id
 JOIN work_orders w ON w.id = p.work_order_id
 JOIN operations o ON o.work_order_id = w.id
 LEFT JOIN machines m ON m.id = o.machine_id
 LEFT JOIN machine_states s ON s.machine_id = m.id
+LEFT JOIN operation_projections e ON e.operation_id = o.id
+-- Work that is over stands in the last version that held it.
+LEFT JOIN LATERAL (
+    SELECT h.machine_id, h.start_ms, h.end_ms
+    FROM plan_operations h
+    JOIN plans v ON v.id = h.plan_id AND v.state IN ('published', 'superseded')
+    WHERE h.operation_id = o.id
+      AND (v.state = 'published' OR o.state IN ('completed', 'aborted'))
+    ORDER BY v.id DESC LIMIT 1
+) a ON true
+LEFT JOIN machines b ON b.id = a.machine_id
 WHERE l.order_id = ANY(%s)
 """
 
@@ -242,6 +265,6 @@ _AUDIT = """
 SELECT order_id, at, action, before, after FROM audit_log
 WHERE order_id = ANY(%s) AND action IN ('OrderReceived', 'OrderConfirmed', 'OrderReleased',
       'OrderChanged', 'OrderCancelled', 'LineStateChanged', 'ShipmentPacked', 'ShipmentShipped',
-      'ShipmentCorrected')
+      'ShipmentCorrected', 'ExpectedDateMoved')
 ORDER BY order_id, id DESC
 """

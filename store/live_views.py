@@ -5,20 +5,20 @@ One set-based reading (`read_orders`) serves all three; `order_view` and the oth
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from contracts.live import OperationProgress, OrderView, TrackingView
-from domain import progress, tracking
+from domain import tracking
 from domain.orders import LineState, order_state
 from domain.tracking import Stage
 from store.database import Connection
+from store.live_dates import OrderDates, epoch_ms
 from store.live_goods import SHIPMENT_ACTIONS, ShipmentChanges, goods_reached
 from store.live_order_rows import LineRow, OperationRow, OrderRows, read_order_rows
-from store.live_times import MINUTE_MS, rfc3339, rfc3339_ms, to_minute
+from store.live_times import rfc3339, rfc3339_ms
 
 _CHANGES = 20
 
@@ -30,15 +30,15 @@ class OrderPicture:
         self.order = rows.order
         self.lines = rows.lines
         self.operations = rows.operations
-        self.slots = rows.slots
         self.audit = rows.audit
         self.deliveries = rows.deliveries
+        self.planned = rows.planned
+        self.dates = OrderDates(rows, now_ms)
         self._now_ms = now_ms
 
     def view(self) -> OrderView:
         """What staff see of the order."""
         shares = [line.share for line in self.lines]
-        projected_ms = self._projected_ms()
         return OrderView(
             number=self.order.number,
             site=self.order.site,
@@ -51,13 +51,16 @@ class OrderPicture:
             good_pieces=float(self._sum("good")),
             scrap_pieces=sum(line.scrap for line in self.lines),
             percent=tracking.percent(shares),
-            due=rfc3339_ms(self._due_ms()),
-            projected_end=rfc3339_ms(projected_ms),
-            lateness_minutes=self._lateness_minutes(),
+            due=rfc3339_ms(self.dates.due_ms()),
+            projected_end=rfc3339_ms(self.dates.projected_ms()),
+            lateness_minutes=self.dates.lateness_minutes(),
             waits_for=tracking.waits_for(shares, self._steps()),
             received=_told(self.order.received_at),
             changed=_told(self.order.changed_at),
             lines=[self._line(line) for line in self.lines],
+            priority=self.order.priority,
+            planned_end=rfc3339_ms(self.planned.end_ms) if self.planned else None,
+            late_because=self.planned.chain if self.planned else [],
             deliveries=self.deliveries,
         )
 
@@ -74,9 +77,10 @@ class OrderPicture:
         reached = self._reached(stage)
         expected = tracking.expectation(
             stage,
-            projected_ms=self._projected_ms(),
-            due_ms=self._due_ms(),
+            projected_ms=self.dates.projected_ms(),
+            due_ms=self.dates.due_ms(),
             produced_ms=reached.get(Stage.PRODUCED),
+            planned=self.dates.planned(),
             now_ms=self._now_ms,
         )
         return TrackingView(
@@ -93,7 +97,7 @@ class OrderPicture:
             unit=self._unit(),
             good_pieces=float(self._sum("good")),
             percent=tracking.percent(shares),
-            due=rfc3339_ms(self._due_ms()),
+            due=rfc3339_ms(self.dates.due_ms()),
             expected=rfc3339_ms(expected.at_ms),
             expected_latest=rfc3339_ms(expected.latest_ms),
             time_zone=self.order.time_zone,
@@ -115,28 +119,28 @@ class OrderPicture:
             "scrap_pieces": line.scrap,
             "started": rfc3339(line.started_at),
             "produced": rfc3339(line.produced_at),
-            "projected_end": rfc3339_ms(self._line_end_ms(line)),
+            "projected_end": rfc3339_ms(self.dates.line_end_ms(line)),
             "work_orders": sorted({o.work_order for o in self.operations if o.line_id == line.id}),
         }
 
     def _operation(self, row: OperationRow) -> OperationProgress:
-        figures = row.figures(self.slots.get(row.id), self._now_ms)
-        end_ms = progress.projected_end_ms([figures], self._now_ms) if figures.started else None
         return OperationProgress(
             work_order=row.work_order,
             operation=row.number,
             name=row.name,
             machine=row.machine,
-            state=figures.state,
+            state=row.figures(None, self._now_ms).state,
             quantity_ordered=float(row.quantity) if row.quantity is not None else None,
             good_pieces=int(row.good),
             scrap_pieces=int(row.scrap),
             runs=row.runs,
-            planned_start=None,
-            planned_end=None,
+            planned_start=rfc3339_ms(row.planned_start_ms),
+            planned_end=rfc3339_ms(row.planned_end_ms),
             started=rfc3339_ms(row.started_ms),
             ended=rfc3339_ms(row.ended_ms),
-            projected_end=rfc3339_ms(to_minute(end_ms)),
+            projected_end=rfc3339_ms(self.dates.operation_end_ms(row)),
+            projected_start=rfc3339_ms(self.dates.operation_start_ms(row)),
+            planned_machine=row.planned_machine,
         )
 
     def _steps(self) -> list[tracking.Step]:
@@ -180,68 +184,26 @@ class OrderPicture:
         more = len(lines) - 1
         return f"{lines[0].item_name} +{more}" if more else lines[0].item_name
 
-    def _due_ms(self) -> int | None:
-        """The next due date of what is open; once all is made, the last one that was."""
-        open_dues = [line.due_at for line in self.lines if line.is_open and line.due_at]
-        if open_dues:
-            return _ms(min(open_dues))
-        dues = [line.due_at for line in self._counted() if line.due_at]
-        return _ms(max(dues)) if dues else None
-
-    def _line_end_ms(self, line: LineRow) -> int | None:
-        """When a line's last work order ends; None when one of them has no known end."""
-        if not line.is_open:
-            return None
-        works: dict[int, list[OperationRow]] = defaultdict(list)
-        for row in self.operations:
-            if row.line_id == line.id:
-                works[row.work_order_id].append(row)
-        ends = []
-        for rows in works.values():
-            figures = [row.figures(self.slots.get(row.id), self._now_ms) for row in rows]
-            if all(each.over for each in figures):
-                continue
-            end_ms = progress.projected_end_ms(figures, self._now_ms)
-            if end_ms is None:
-                return None
-            ends.append(end_ms)
-        return to_minute(max(ends)) if ends else None
-
-    def _projected_ms(self) -> int | None:
-        """When the last open line is made; None when that is unknown of any of them."""
-        ends = [self._line_end_ms(line) for line in self.lines if line.is_open]
-        known = [end for end in ends if end is not None]
-        return max(known) if known and len(known) == len(ends) else None
-
-    def _lateness_minutes(self) -> int | None:
-        """The worst of the lines: projected end, or when it was made, after the due date."""
-        late = []
-        for line in self._counted():
-            made = _ms(line.produced_at) if line.produced_at else self._line_end_ms(line)
-            if line.due_at is not None and made is not None:
-                late.append((made - _ms(line.due_at)) // MINUTE_MS)
-        return max(late, default=None)
-
     def _reached(self, stage: Stage) -> dict[Stage, int]:
         """When the order reached each stage, as far as the rows say."""
-        reached = {Stage.RECEIVED: _ms(self.order.received_at)}
+        reached = {Stage.RECEIVED: epoch_ms(self.order.received_at)}
         for row in reversed(self.audit):
             match row.action:
                 case "OrderConfirmed":
-                    reached.setdefault(Stage.CONFIRMED, _ms(row.at))
+                    reached.setdefault(Stage.CONFIRMED, epoch_ms(row.at))
                 case "OrderReleased":
-                    reached.setdefault(Stage.CONFIRMED, _ms(row.at))
-                    reached.setdefault(Stage.SCHEDULED, _ms(row.at))
+                    reached.setdefault(Stage.CONFIRMED, epoch_ms(row.at))
+                    reached.setdefault(Stage.SCHEDULED, epoch_ms(row.at))
                 case "OrderCancelled":
-                    reached[Stage.CANCELLED] = _ms(row.at)
+                    reached[Stage.CANCELLED] = epoch_ms(row.at)
         lines = self._counted()
         if starts := [line.started_at for line in lines if line.started_at]:
-            reached[Stage.IN_PRODUCTION] = _ms(min(starts))
+            reached[Stage.IN_PRODUCTION] = epoch_ms(min(starts))
         ends = [line.produced_at for line in lines if line.produced_at]
         if ends and len(ends) == len(lines):
-            reached[Stage.PRODUCED] = _ms(max(ends))
+            reached[Stage.PRODUCED] = epoch_ms(max(ends))
         for goods, at in goods_reached(stage, self.deliveries).items():
-            reached[goods] = _ms(at)
+            reached[goods] = epoch_ms(at)
         return reached
 
     def _changes(self) -> list[dict[str, Any]]:
@@ -258,6 +220,8 @@ class OrderPicture:
             if row.action == "LineStateChanged":
                 what = (row.after or {}).get("state")
                 detail = {"line": (row.after or {}).get("line")}
+            elif row.action == "ExpectedDateMoved":
+                detail = {key: (row.after or {}).get(key) for key in ("from", "to")}
             elif row.action == "OrderChanged":
                 detail = _line_changes(row.before or {}, row.after or {})
                 if not detail["lines"]:
@@ -273,6 +237,7 @@ _WHAT = {
     "OrderReleased": "scheduled",
     "OrderChanged": "changed",
     "OrderCancelled": "cancelled",
+    "ExpectedDateMoved": "expected_moved",
 }
 
 
@@ -336,10 +301,6 @@ async def read_orders(
     """
     rows = await read_order_rows(connection, order_ids, now_ms=now_ms, audit=audit)
     return {order_id: OrderPicture(each, now_ms) for order_id, each in rows.items()}
-
-
-def _ms(at: datetime) -> int:
-    return int(at.timestamp() * 1000)
 
 
 def _told(at: datetime) -> str:
