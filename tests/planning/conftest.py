@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from planning_rows import Rows
+from planning_shop import Shop
 
 from store.database import Connection, Pool, build_pool
 
@@ -26,3 +27,9 @@ async def connection(pool: Pool) -> AsyncIterator[Connection]:
 @pytest.fixture
 def rows(connection: Connection) -> Rows:
     return Rows(connection)
+
+
+@pytest.fixture
+async def shop(rows: Rows) -> Shop:
+    """A site with two machines and an item."""
+    return await Shop.build(rows)

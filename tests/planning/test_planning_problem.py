@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 from planning_rows import HOUR_MS, MINUTE_MS, NOW_MS, Rows, seed_factory
+from planning_shop import Shop
 from psycopg import IsolationLevel
 
-from contracts.plan import PlanState
-from domain.plan.metrics import metrics
-from domain.plan.plan import Assignment, Plan, Solved
 from domain.plan.policy import Policy
 from domain.plan.problem import (
     Interval,
@@ -26,70 +22,8 @@ from domain.plan.right_shift import right_shift
 from domain.plan.validator import violations
 from store.database import Connection, Pool
 from store.planning import policies
-from store.planning.loaded import Loaded, Unplanned
-from store.planning.plans import store_plan
+from store.planning.loaded import Unplanned
 from store.planning.problem import load_problem
-
-
-@dataclass
-class Shop:
-    """A site with two machines and an item."""
-
-    rows: Rows
-    connection: Connection
-    site: int
-    m1: int
-    m2: int
-    item: int
-
-    async def load(self, now_ms: int = NOW_MS) -> Loaded:
-        return await load_problem(self.connection, "plant-1", now_ms=now_ms)
-
-    async def operation(self, id_: int, now_ms: int = NOW_MS) -> Operation:
-        loaded = await self.load(now_ms)
-        return next(each for each in loaded.problem.operations if each.id == id_)
-
-    async def publish(self, *places: tuple[int, int, int, int], now_ms: int = NOW_MS) -> None:
-        """Put a plan in force that has operations where it is said: machine, start, end."""
-        loaded = await self.load(now_ms)
-        plan = Plan(
-            tuple(
-                Assignment(
-                    operation=operation,
-                    machine=machine,
-                    setup_start_ms=start,
-                    start_ms=start,
-                    end_ms=end,
-                )
-                for operation, machine, start, end in places
-            )
-        )
-        solved = Solved(
-            plan=plan,
-            metrics=metrics(loaded.problem, plan),
-            late=(),
-            method="right_shift",
-            solve_ms=0,
-        )
-        async with self.connection.transaction():
-            await store_plan(
-                self.connection,
-                loaded,
-                solved,
-                state=PlanState.PUBLISHED,
-                waiting=None,
-                reasons=[],
-                disruption_ids=[],
-                now_ms=now_ms,
-            )
-
-
-@pytest.fixture
-async def shop(connection: Connection, rows: Rows) -> Shop:
-    site = await rows.site("plant-1")
-    m1 = await rows.machine("plant-1/hall/line1/m1")
-    m2 = await rows.machine("plant-1/hall/line1/m2")
-    return Shop(rows, connection, site, m1, m2, await rows.item("bracket", family="steel"))
 
 
 class TestScope:
