@@ -6,9 +6,9 @@ picks one (Giffler & Thompson 1960, on the machines that operations would choose
 chooses the machine where it ends first, with the price of stability added: what the policy says a
 reassignment, a moved start and a set-up cost, in time of tardiness.
 
-A rule that keeps leaves all work where it is, and starts it no earlier, that right-shift neither
-delays nor ends late. What is affected chooses again, and goes to another machine only if it would
-be late otherwise and that costs more than the policy's price. New work is free.
+A rule that keeps leaves all work where it is that right-shift neither delays nor ends late. What is
+affected chooses again: the machine where tardiness, reassignment, moved start and set-up cost
+least. Neither starts earlier than before, unless that was too late for its job. New work is free.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def dispatch(
     kept: set[int] = set()
     if rule.keep:
         kept = unaffected(problem, shifted or right_shift(problem, indexed=indexed))
-    return _Dispatch(indexed, rule.order, kept).plan()
+    return _Dispatch(indexed, rule.order, keep=rule.keep, kept=kept).plan()
 
 
 def best(problem: Problem, candidates: Iterable[tuple[str, Plan]]) -> tuple[str, Plan, Metrics]:
@@ -135,13 +135,13 @@ class _Choice(msgspec.Struct, frozen=True, gc=False):
 class _Dispatch:
     """One run of one rule."""
 
-    def __init__(self, indexed: Indexed, order: Order, kept: set[int]) -> None:
+    def __init__(self, indexed: Indexed, order: Order, *, keep: bool, kept: set[int]) -> None:
         self.indexed = indexed
         self.order = order
         self.urgency = Urgency(indexed)
         self.timeline = Timeline(indexed)
         self.kept = [operation.id in kept for operation in indexed.operations]
-        self.by_cost = bool(kept)
+        self.by_cost = keep
         self.waits_for = [len(before) for before in indexed.after]
         self.ready_at: dict[int, int] = {}
         self.choices: dict[int, _Choice] = {}
@@ -222,7 +222,7 @@ class _Dispatch:
         """It may be placed from now on; what is frozen and next on its machine is, at once."""
         ready = self.timeline.ready(operation) or self.indexed.now
         frozen = self.indexed.ranks[operation] == FROZEN
-        if frozen or self.kept[operation]:
+        if frozen or self.kept[operation] or (self.by_cost and self._in_time(operation)):
             ready = max(ready, self.indexed.base_start[operation] or 0)
         self.ready_at[operation] = ready
         if not frozen:
@@ -243,6 +243,15 @@ class _Dispatch:
             waiting, self.closed = self.closed, set()
             for other in sorted(waiting):
                 self._choose(other)
+
+    def _in_time(self, operation: int) -> bool:
+        """Whether its job would be in time if it started when the plan in force starts it."""
+        start = self.indexed.base_start[operation]
+        urgency = self.urgency
+        return (
+            start is not None
+            and start + urgency.shortest[operation] <= urgency.latest_end[operation]
+        )
 
     def _choose(self, operation: int) -> None:
         """Choose its machine as things are now."""

@@ -212,7 +212,8 @@ def _later(problem: Problem, before: Plan, chance: random.Random, *, pins: bool)
     new = {
         operation.job
         for operation in work
-        if operation.job % 5 == 0 and all(one.pin is None for one in work if one.job == operation.job)
+        if operation.job % 5 == 0
+        and all(one.pin is None for one in work if one.job == operation.job)
     }
     return msgspec.structs.replace(
         problem,
@@ -260,9 +261,7 @@ def _disturbed(problem: Problem, chance: random.Random) -> Problem:
 
 
 def _slower(modes: Sequence[Mode]) -> tuple[Mode, ...]:
-    return tuple(
-        Mode(mode.machine, mode.duration_ms * 3 // 2, mode.setup_ms) for mode in modes
-    )
+    return tuple(Mode(mode.machine, mode.duration_ms * 3 // 2, mode.setup_ms) for mode in modes)
 
 
 def sequence_of(plan: Plan, problem: Problem) -> list[tuple[int, int]]:

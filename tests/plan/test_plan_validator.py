@@ -1,0 +1,317 @@
+"""The validator kills every mutant: each constraint broken by one small change, by its code."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+import msgspec
+import pytest
+from plan_problems import MINUTE, random_plan, random_problem
+
+from domain.plan.calendar import WorkingTime, merged
+from domain.plan.plan import Assignment, Plan
+from domain.plan.problem import Interval, Machine, Operation, Pin, PinKind, Placed, Problem
+from domain.plan.right_shift import right_shift
+from domain.plan.validator import Violation, violations
+
+SEEDS = range(40)
+_replace = msgspec.structs.replace
+Case = tuple[Problem, Plan]
+Mutants = Iterator[tuple[Case, int]]
+"""Mutated cases, each with the operation that is to blame."""
+
+
+def _with(plan: Plan, changed: Assignment) -> Plan:
+    return Plan(
+        tuple(changed if one.operation == changed.operation else one for one in plan.assignments)
+    )
+
+
+def _problem_with(problem: Problem, changed: Operation) -> Problem:
+    return _replace(
+        problem,
+        operations=tuple(changed if one.id == changed.id else one for one in problem.operations),
+    )
+
+
+def _closed(problem: Problem, machine: int, start_ms: int, end_ms: int) -> Problem:
+    """The problem with one more break on a machine."""
+    return _replace(
+        problem,
+        machines=tuple(
+            _replace(one, unavailable=merged([*one.unavailable, Interval(start_ms, end_ms)]))
+            if one.id == machine
+            else one
+            for one in problem.machines
+        ),
+    )
+
+
+def _placed(
+    problem: Problem, plan: Plan, *kinds: PinKind | None
+) -> Iterator[tuple[Operation, Assignment]]:
+    """Operations with their place; only those pinned like that."""
+    wanted = kinds or (None, *PinKind)
+    at = {one.id: one for one in problem.operations}
+    for each in plan.assignments:
+        operation = at[each.operation]
+        if (operation.pin.kind if operation.pin else None) in wanted:
+            yield operation, each
+
+
+_STARTABLE = (None, PinKind.LOCKED, PinKind.FROZEN)
+
+
+def _duration(operation: Operation, each: Assignment) -> int:
+    return next(mode.duration_ms for mode in operation.modes if mode.machine == each.machine)
+
+
+def _machine(problem: Problem, each: Assignment) -> Machine:
+    return next(one for one in problem.machines if one.id == each.machine)
+
+
+def missing(problem: Problem, plan: Plan) -> Mutants:
+    for each in plan.assignments:
+        left = tuple(one for one in plan.assignments if one is not each)
+        yield (problem, Plan(left)), each.operation
+
+
+def duplicated(problem: Problem, plan: Plan) -> Mutants:
+    for each in plan.assignments:
+        yield (problem, Plan((*plan.assignments, each))), each.operation
+
+
+def unknown_operation(problem: Problem, plan: Plan) -> Mutants:
+    stranger = _replace(plan.assignments[0], operation=-1)
+    yield (problem, Plan((*plan.assignments, stranger))), -1
+
+
+def wrong_machine(problem: Problem, plan: Plan) -> Mutants:
+    for operation, each in _placed(problem, plan):
+        able = {mode.machine for mode in operation.modes}
+        for machine in (*(one.id for one in problem.machines if one.id not in able), -1):
+            yield (problem, _with(plan, _replace(each, machine=machine))), each.operation
+
+
+def pin_moved(problem: Problem, plan: Plan) -> Mutants:
+    for operation, each in _placed(problem, plan, *PinKind):
+        for machine in problem.machines:
+            if machine.id != each.machine:
+                extra = _replace(operation.modes[0], machine=machine.id)
+                able = _replace(operation, modes=(*operation.modes, extra))
+                moved = _with(plan, _replace(each, machine=machine.id))
+                yield (_problem_with(problem, able), moved), each.operation
+
+
+def started_moved(problem: Problem, plan: Plan) -> Mutants:
+    for _, each in _placed(problem, plan, PinKind.RUNNING):
+        for by in (-1, 1):
+            moved = _replace(each, start_ms=each.start_ms + by, setup_start_ms=each.start_ms + by)
+            yield (problem, _with(plan, moved)), each.operation
+        early = _replace(each, setup_start_ms=each.setup_start_ms - 1)
+        yield (problem, _with(plan, early)), each.operation
+
+
+def frozen_overtaken(problem: Problem, plan: Plan) -> Mutants:
+    """The last operation of a machine was frozen; or the first two had the other order."""
+    lanes: dict[int, list[tuple[Operation, Assignment]]] = {}
+    for operation, each in _placed(problem, plan):
+        lanes.setdefault(each.machine, []).append((operation, each))
+    for lane in lanes.values():
+        (one, before), (other, after) = lane[-2:] if len(lane) > 1 else (lane[0], lane[0])
+        if before.end_ms < after.end_ms and (one.pin is None or one.pin.kind is PinKind.LOCKED):
+            frozen = _replace(other, pin=Pin(kind=PinKind.FROZEN, machine=after.machine))
+            yield (_problem_with(problem, frozen), plan), after.operation
+        pinned = [
+            (operation, each, operation.pin)
+            for operation, each in lane
+            if operation.pin is not None and operation.pin.kind is PinKind.FROZEN
+        ]
+        for (_, before, _), (other, after, pin) in pairwise(pinned):
+            if before.end_ms < after.end_ms:
+                first = _replace(other, pin=_replace(pin, place=-1))
+                yield (_problem_with(problem, first), plan), after.operation
+
+
+def frozen_early(problem: Problem, plan: Plan) -> Mutants:
+    for _, each in _placed(problem, plan, PinKind.FROZEN):
+        later = Placed(each.machine, each.start_ms + 1)
+        baseline = problem.baseline | {each.operation: later}
+        yield (_replace(problem, baseline=baseline), plan), each.operation
+
+
+def overlap(problem: Problem, plan: Plan) -> Mutants:
+    """What is before it on the machine ended later, or its set-up began earlier."""
+    able = {each.operation for _, each in _placed(problem, plan, *_STARTABLE)}
+    for before, each in pairwise(plan.assignments):
+        if each.machine == before.machine and each.operation in able:
+            begun = _replace(each, setup_start_ms=before.end_ms - 1)
+            yield (problem, _with(plan, begun)), each.operation
+            if each.setup_start_ms + 1 < each.end_ms and before.setup_start_ms < before.end_ms:
+                longer = _replace(before, end_ms=each.setup_start_ms + 1)
+                yield (problem, _with(plan, longer)), each.operation
+
+
+def setup_short(problem: Problem, plan: Plan) -> Mutants:
+    for _, each in _placed(problem, plan, *_STARTABLE):
+        if each.setup_start_ms < each.start_ms:
+            for begin in (each.start_ms, each.setup_start_ms + 1):
+                yield (problem, _with(plan, _replace(each, setup_start_ms=begin))), each.operation
+            for factor in (2, 3):
+                slower = _replace(
+                    problem,
+                    setups=tuple(
+                        _replace(one, setup_ms=one.setup_ms * factor + 1) for one in problem.setups
+                    ),
+                    operations=tuple(
+                        _replace(
+                            one,
+                            modes=tuple(
+                                _replace(mode, setup_ms=mode.setup_ms * factor + 1)
+                                for mode in one.modes
+                            ),
+                        )
+                        for one in problem.operations
+                    ),
+                )
+                yield (slower, plan), each.operation
+
+
+def setup_long(problem: Problem, plan: Plan) -> Mutants:
+    for _, each in _placed(problem, plan, *_STARTABLE):
+        clock = WorkingTime(_machine(problem, each).unavailable)
+        begin = clock.retreat(each.setup_start_ms, 1)
+        yield (problem, _with(plan, _replace(each, setup_start_ms=begin))), each.operation
+
+
+def setup_in_break(problem: Problem, plan: Plan) -> Mutants:
+    for _, each in _placed(problem, plan, *_STARTABLE):
+        begin = each.setup_start_ms
+        if begin < each.start_ms:
+            closed = _closed(problem, each.machine, begin - 10, begin)
+            early = _with(plan, _replace(each, setup_start_ms=begin - 5))
+            yield (closed, early), each.operation
+
+
+def starts_in_break(problem: Problem, plan: Plan) -> Mutants:
+    for _, each in _placed(problem, plan, *_STARTABLE):
+        closed = _closed(problem, each.machine, each.start_ms, each.start_ms + 1)
+        yield (closed, plan), each.operation
+
+
+def precedence(problem: Problem, plan: Plan) -> Mutants:
+    ends = {each.operation: each.end_ms for each in plan.assignments}
+    for operation, each in _placed(problem, plan, *_STARTABLE):
+        for index, link in enumerate(operation.after):
+            after = list(operation.after)
+            after[index] = _replace(link, lag_ms=each.start_ms - ends[link.operation] + 1)
+            far = _replace(operation, after=tuple(after))
+            yield (_problem_with(problem, far), plan), each.operation
+
+
+def release(problem: Problem, plan: Plan) -> Mutants:
+    for operation, each in _placed(problem, plan, *_STARTABLE):
+        late = _replace(operation, release_ms=each.start_ms + 1)
+        yield (_problem_with(problem, late), plan), each.operation
+
+
+def too_early(problem: Problem, plan: Plan) -> Mutants:
+    for _, each in _placed(problem, plan, *_STARTABLE):
+        yield (_replace(problem, now_ms=each.setup_start_ms + 1), plan), each.operation
+
+
+def work_short(problem: Problem, plan: Plan) -> Mutants:
+    now = problem.now_ms
+    for operation, each in _placed(problem, plan):
+        if _duration(operation, each):
+            yield (problem, _with(plan, _replace(each, end_ms=each.end_ms - 1))), each.operation
+            never = _replace(each, end_ms=min(each.start_ms, now) - 1)
+            yield (problem, _with(plan, never)), each.operation
+
+
+def work_long(problem: Problem, plan: Plan) -> Mutants:
+    for _, each in _placed(problem, plan):
+        for by in (1, MINUTE):
+            longer = _replace(each, end_ms=each.end_ms + by)
+            yield (problem, _with(plan, longer)), each.operation
+
+
+def broken(problem: Problem, plan: Plan) -> Mutants:
+    for operation, each in _placed(problem, plan, *_STARTABLE):
+        whole = _replace(operation, interruptible=False)
+        if each.end_ms - each.start_ms > _duration(operation, each):
+            yield (_problem_with(problem, whole), plan), each.operation
+
+
+MUTATIONS: tuple[Callable[[Problem, Plan], Mutants], ...] = (
+    missing,
+    duplicated,
+    unknown_operation,
+    wrong_machine,
+    pin_moved,
+    started_moved,
+    frozen_overtaken,
+    frozen_early,
+    overlap,
+    setup_short,
+    setup_long,
+    setup_in_break,
+    starts_in_break,
+    precedence,
+    release,
+    too_early,
+    work_short,
+    work_long,
+    broken,
+)
+
+
+@pytest.fixture(scope="module")
+def cases() -> list[Case]:
+    """Problems with valid plans, loose ones and tight ones."""
+    found: list[Case] = []
+    for seed in SEEDS:
+        problem = random_problem(seed, jobs=8)
+        found += [(problem, random_plan(problem, seed)), (problem, right_shift(problem))]
+    return found
+
+
+def test_the_unmutated_plans_are_valid(cases: list[Case]) -> None:
+    for problem, plan in cases:
+        assert violations(problem, plan) == []
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.__name__)
+def test_every_mutant_is_killed_by_its_code(
+    mutation: Callable[[Problem, Plan], Mutants], cases: list[Case]
+) -> None:
+    chance = random.Random(1)
+    killed = 0
+    for case in cases:
+        mutants = list(mutation(*case))
+        for (problem, plan), operation in chance.sample(mutants, min(len(mutants), 6)):
+            found = violations(problem, plan)
+            blamed = {(one.code, one.operation) for one in found}
+            assert (mutation.__name__, operation) in blamed, found
+            killed += 1
+    assert killed >= 30
+
+
+def test_every_code_of_the_documentation_has_a_mutation() -> None:
+    told = set(re.findall(r"`(\w+)`", Violation.__doc__ or ""))
+    assert told - {"other"} == {mutation.__name__ for mutation in MUTATIONS}
+
+
+def test_a_violation_names_both_sides(cases: list[Case]) -> None:
+    problem, plan = next(
+        (problem, plan) for problem, plan in cases if next(precedence(problem, plan), None)
+    )
+    (mutated, same), operation = next(precedence(problem, plan))
+    violation = next(one for one in violations(mutated, same) if one.code == "precedence")
+    after = next(one.after for one in problem.operations if one.id == operation)
+    assert violation.operation == operation
+    assert violation.other in {link.operation for link in after}
+    assert "lag" in violation.detail
