@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote
 
 import httpx
+import msgspec
 
-from simulator import factory
+from simulator import factory, master_data, orders
+from simulator.calendars import calendar_body, up_to_date
+from simulator.factory import Order
+from simulator.pace import Pace
+from simulator.scenario import Scenario, ScenarioError, find_scenario
+from simulator.working_time import Calendar
 
+DEFAULT_SCENARIO: Final = "calm"
 _TIMEOUT_S: Final = 30.0
 _PAGE: Final = 1_000
 _DETAIL: Final = 300
+_OVER: Final = frozenset(("produced", "cancelled"))
 
 
 class DemoError(Exception):
@@ -27,10 +36,14 @@ class DemoInfo:
     """What was loaded.
 
     Attributes:
-        orders: numbers of the demo's orders.
+        site: the site to look at first.
+        machines: how many there are, at all sites.
+        orders: numbers of the scenario's first orders.
         created: how many of them are new.
         tracked_order: the order that the tracking link shows.
         tracking_url: the customer's link.
+        scenario: its name.
+        speed: how much faster than life the factory was loaded.
     """
 
     site: str
@@ -39,6 +52,8 @@ class DemoInfo:
     created: int
     tracked_order: str
     tracking_url: str
+    scenario: str
+    speed: float
 
     @property
     def lines(self) -> list[str]:
@@ -48,99 +63,139 @@ class DemoInfo:
         ]
 
 
-def load(api_url: str, token: str) -> DemoInfo:
-    """Load the demo factory, and make a new tracking link for the order that is soon done.
+class Known(msgspec.Struct, frozen=True):
+    """An order of the demo's that is there."""
+
+    number: str
+    state: str
+
+
+def load(
+    api_url: str,
+    token: str,
+    *,
+    scenario: str = DEFAULT_SCENARIO,
+    speed: float | None = None,
+    seed: int | None = None,
+) -> DemoInfo:
+    """Load the demo factory and a scenario's first orders, and make a new tracking link.
 
     Args:
         api_url: the installation's HTTP address.
-        token: a bearer token that may configure and order (`admin`, `planner`).
+        token: a bearer token that may configure, plan and order (`admin`, `planner`).
+        scenario: its name, or the path of its file.
+        speed: how much faster than life; the scenario's own when None. All standard times, breaks,
+            due dates and the planner's thresholds are divided by it.
+        seed: of what is drawn; the scenario's own when None.
 
     Raises:
-        DemoError: the API refused something, or cannot be reached.
+        DemoError: the API refused something or cannot be reached, or there is no such scenario.
     """
+    try:
+        story = find_scenario(scenario)
+    except ScenarioError as error:
+        raise DemoError(str(error)) from error
+    pace = Pace(story.speed if speed is None else speed)
     headers = {"Authorization": f"Bearer {token}"}
     with httpx.Client(base_url=api_url, headers=headers, timeout=_TIMEOUT_S) as client:
-        _configure(client)
+        _configure(client, story, pace)
         known = known_orders(client)
+        first = orders.first_orders(story, story.seed if seed is None else seed)
         now = datetime.now(UTC)
         created = 0
-        for order in factory.ORDERS:
+        for order in first:
             if order.external_id not in known:
-                known[order.external_id] = place(client, order, now)
+                known[order.external_id] = place(client, order, pace, now)
                 created += 1
-        tracked = known[factory.TRACKED]
+        tracked = _tracked(story, first, known)
         link = _send(client, "POST", f"/v1/orders/{quote(tracked)}/tracking-links", {})
     return DemoInfo(
-        site=factory.SITE,
+        site=factory.SITES[0].code,
         machines=len(factory.MACHINES),
-        orders=[known[order.external_id] for order in factory.ORDERS],
+        orders=[known[order.external_id].number for order in first],
         created=created,
         tracked_order=tracked,
         tracking_url=str(link["url"]),
+        scenario=story.name,
+        speed=pace.speed,
     )
 
 
-def order_body(order: factory.Order, now: datetime) -> dict[str, Any]:
-    """An order as the API takes it, released at once."""
-    due = now + timedelta(minutes=order.due_minutes)
-    return {
-        "site": factory.SITE,
-        "customer": order.customer,
-        "customer_reference": order.customer_reference,
-        "external_source": factory.SOURCE,
-        "external_id": order.external_id,
-        "priority": order.priority,
-        "release": True,
-        "lines": [
-            {
-                "item": order.item,
-                "quantity": order.quantity,
-                "unit": factory.UNIT,
-                "due_at": due.isoformat(timespec="seconds"),
-            }
-        ],
-    }
-
-
-def place(client: httpx.Client, order: factory.Order, now: datetime) -> str:
-    """Place an order; its number. One that somebody placed meanwhile is found again."""
-    response = _request(client, "POST", "/v1/orders", order_body(order, now))
+def place(client: httpx.Client, order: Order, pace: Pace, now: datetime) -> Known:
+    """Place an order. One that somebody placed meanwhile is found again."""
+    body = master_data.order_body(order, pace, now)
+    response = _request(client, "POST", "/v1/orders", body)
     if response.status_code == HTTPStatus.CONFLICT:
-        number = known_orders(client).get(order.external_id)
-        if number is not None:
-            return number
-    return str(_answer(response)["number"])
+        found = known_orders(client).get(order.external_id)
+        if found is not None:
+            return found
+    answer = _answer(response)
+    return Known(str(answer["number"]), str(answer["state"]))
 
 
-def known_orders(client: httpx.Client) -> dict[str, str]:
-    """Numbers of the demo's orders that are there already, by external id."""
-    known: dict[str, str] = {}
-    offset = 0
-    while True:
-        path = f"/v1/orders?site={factory.SITE}&limit={_PAGE}&offset={offset}"
-        answer = _send(client, "GET", path)
-        items = answer["items"]
-        for item in items:
-            if item["external_source"] == factory.SOURCE:
-                known[str(item["external_id"])] = str(item["number"])
-        offset += len(items)
-        if not items or offset >= int(answer["total"]):
-            return known
+def known_orders(client: httpx.Client) -> dict[str, Known]:
+    """The demo's orders that are there already, by external id; newest first."""
+    known: dict[str, Known] = {}
+    for site in factory.SITES:
+        offset = 0
+        while True:
+            path = f"/v1/orders?site={site.code}&limit={_PAGE}&offset={offset}"
+            answer = _send(client, "GET", path)
+            items = answer["items"]
+            for item in items:
+                if item["external_source"] == factory.SOURCE:
+                    known[str(item["external_id"])] = Known(str(item["number"]), str(item["state"]))
+            offset += len(items)
+            if not items or offset >= int(answer["total"]):
+                break
+    return known
 
 
-def _configure(client: httpx.Client) -> None:
-    site = {"name": factory.SITE_NAME, "time_zone": factory.TIME_ZONE}
-    _send(client, "PUT", f"/v1/sites/{factory.SITE}", site)
+def _tracked(story: Scenario, first: list[Order], known: Mapping[str, Known]) -> str:
+    """The number of the order to track; when it is over, of the newest that is not."""
+    meant = known[first[story.tracked - 1].external_id]
+    if meant.state not in _OVER:
+        return meant.number
+    still = [one for name, one in known.items() if orders.number_of(story, name)]
+    return next((one.number for one in still if one.state not in _OVER), meant.number)
+
+
+def _configure(client: httpx.Client, story: Scenario, pace: Pace) -> None:
+    for site in factory.SITES:
+        body = {"name": site.name, "time_zone": site.time_zone}
+        _send(client, "PUT", f"/v1/sites/{site.code}", body)
     for machine in factory.MACHINES:
-        body = {"name": machine.name, "position": machine.position}
-        _send(client, "PUT", f"/v1/machines/{machine.path}", body)
+        place_of = {"name": machine.name, "position": machine.position}
+        _send(client, "PUT", f"/v1/machines/{machine.path}", place_of)
+        path = f"/v1/machines/{machine.path}/setups"
+        _settle(client, path, path, master_data.setups_body(machine, pace), within=None)
     for customer in factory.CUSTOMERS:
         _send(client, "PUT", f"/v1/customers/{customer.code}", {"name": customer.name})
     for item in factory.ITEMS:
-        steps = [step._asdict() for step in item.steps]
-        routings = [{"site": factory.SITE, "steps": steps}]
-        body = {"name": item.name, "unit": factory.UNIT, "routings": routings}
-        _send(client, "PUT", f"/v1/items/{item.code}", body)
+        _send(client, "PUT", f"/v1/items/{item.code}", master_data.item_body(item, pace))
+    for site in factory.SITES:
+        _put_calendar(client, site, pace)
+        scope = f"/v1/planning/{site.code}"
+        body = master_data.policy_body(story, pace)
+        _settle(client, scope, f"{scope}/policy", body, within="policy")
+
+
+def _put_calendar(client: httpx.Client, site: factory.Site, pace: Pace) -> None:
+    path = f"/v1/sites/{site.code}/calendar"
+    known = msgspec.convert(_send(client, "GET", path), Calendar)
+    now_ms = time.time_ns() // 1_000_000
+    if not up_to_date(site, pace, now_ms, known):
+        _send(client, "PUT", path, calendar_body(site, pace, now_ms, known))
+
+
+def _settle(
+    client: httpx.Client, get: str, put: str, wanted: dict[str, Any], *, within: str | None
+) -> None:
+    """Put what is wanted unless it is there: every change of these asks for a new plan."""
+    answer = _send(client, "GET", get)
+    has = answer if within is None else answer[within]
+    if any(has.get(name) != value for name, value in wanted.items()):
+        _send(client, "PUT", put, wanted)
 
 
 def _send(

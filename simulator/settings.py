@@ -5,11 +5,24 @@ from __future__ import annotations
 from pydantic import Field
 
 from runtime.settings import Installation
+from simulator.demo import DEFAULT_SCENARIO
+from simulator.pace import FASTEST
 
 
 class SimulatorSettings(Installation):
     """What is simulated, and how fast."""
 
-    seed: int = Field(default=1, description="The same seed gives the same machines.")
-    speed: float = Field(default=1.0, gt=0, le=1_000, description="How much faster than life.")
-    site: str = Field(default="gemba-demo", min_length=1, description="Whose machines run.")
+    simulator_scenario: str = Field(
+        default=DEFAULT_SCENARIO,
+        min_length=1,
+        description="calm, breakdown, rush, monday, or the path of a file of one's own.",
+    )
+    simulator_speed: float = Field(
+        default=0, ge=0, le=FASTEST, description="How much faster than life; 0: as the scenario."
+    )
+    simulator_seed: int = Field(
+        default=0, ge=0, description="The same seed gives the same factory; 0: the scenario's."
+    )
+    simulator_sites: tuple[str, ...] = Field(
+        default=("gemba-demo", "gemba-demo-2"), min_length=1, description="Whose machines run."
+    )

@@ -29,6 +29,8 @@ MACHINE = "machine"
 MESSAGE_LIMIT_BYTES = 1024 * 1024
 _ALL = "gemba/v1/#"
 _RECEIPTS = "gemba/v1/+/+/+/+/ack"
+_SIMULATOR = "gemba/simulator/v1/#"
+"""Where `simulator.breaking` tells simulated machines to break down; no gateway listens there."""
 _QUEUE_LIMIT_BYTES = 512 * 1024 * 1024
 _PBKDF2_ROUNDS = 101  # as mosquitto_passwd: these passwords are 256 random bits, not words
 
@@ -175,8 +177,8 @@ connection_messages false
                 port=self._port,
                 password_file=str(self._folder / "amqtt-passwords"),
                 message_limit_bytes=MESSAGE_LIMIT_BYTES,
-                publish={GATEWAY: [_ALL], MACHINE: [_ALL]},
-                subscribe={GATEWAY: [_ALL], MACHINE: [_RECEIPTS]},
+                publish={GATEWAY: [_ALL], MACHINE: [_ALL, _SIMULATOR]},
+                subscribe={GATEWAY: [_ALL], MACHINE: [_RECEIPTS, _SIMULATOR]},
             )
         ).decode()
 
@@ -197,4 +199,5 @@ topic readwrite {_ALL}
 user {MACHINE}
 topic write {_ALL}
 topic read {_RECEIPTS}
+topic readwrite {_SIMULATOR}
 """
