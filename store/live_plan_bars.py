@@ -107,13 +107,13 @@ async def changed_bars(
         WITH named AS (
             SELECT work_order_id FROM operations WHERE id = ANY(%(operations)s)
             UNION SELECT unnest(%(works)s::bigint[])
-        ), orders AS (
+        ), customers_orders AS (
             SELECT DISTINCT l.order_id FROM named n
             JOIN pegs p ON p.work_order_id = n.work_order_id
             JOIN order_lines l ON l.id = p.order_line_id
         ), works AS (
             SELECT work_order_id FROM named
-            UNION SELECT p.work_order_id FROM orders r
+            UNION SELECT p.work_order_id FROM customers_orders r
             JOIN order_lines l ON l.order_id = r.order_id JOIN pegs p ON p.order_line_id = l.id
         )
         SELECT o.id, w.site_id = ANY(%(sites)s) AND CASE
@@ -254,14 +254,14 @@ ORDER BY o.id
 _WORKS = """
 WITH wanted AS (
     SELECT unnest(%(works)s::bigint[]) AS id
-), orders AS (
+), customers_orders AS (
     SELECT DISTINCT l.order_id
     FROM wanted JOIN pegs p ON p.work_order_id = wanted.id
     JOIN order_lines l ON l.id = p.order_line_id
 ), works AS (
     SELECT id FROM wanted
     UNION SELECT p.work_order_id
-    FROM orders JOIN order_lines l ON l.order_id = orders.order_id
+    FROM customers_orders r JOIN order_lines l ON l.order_id = r.order_id
     JOIN pegs p ON p.order_line_id = l.id
 ), ends AS (
     SELECT o.work_order_id,
