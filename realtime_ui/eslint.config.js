@@ -17,7 +17,7 @@ export default tseslint.config(
       "@typescript-eslint/switch-exhaustiveness-check": "error",
       "@typescript-eslint/dot-notation": "off",
       // What scrolls has to be reachable by keyboard.
-      "jsx-a11y/no-noninteractive-tabindex": ["error", { roles: ["tabpanel", "region"], tags: [] }],
+      "jsx-a11y/no-noninteractive-tabindex": ["error", { roles: ["tabpanel", "region", "application"], tags: [] }],
       // The table's virtual rows keep their own state outside React; the compiler is not in use.
       "react-hooks/incompatible-library": "off",
     },

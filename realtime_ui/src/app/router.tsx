@@ -1,5 +1,6 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet } from "@tanstack/react-router";
 import type { OrderFilters } from "../orders/filters.ts";
+import type { Looks } from "../plan/gantt/gantt.tsx";
 import { LoginPage } from "../session/login.tsx";
 import { HomePage, Shell } from "./shell.tsx";
 import { Broken, Missing } from "./trouble.tsx";
@@ -49,6 +50,39 @@ const order = createRoute({
   component: lazyRouteComponent(() => import("../orders/order.tsx"), "OrderPage"),
 });
 
+const plan = createRoute({
+  getParentRoute: () => shell,
+  path: "/plan",
+  component: lazyRouteComponent(() => import("../plan/page.tsx"), "PlanPage"),
+  validateSearch: (search): Looks & { scope?: string } => {
+    const scope = text(search["scope"]);
+    const lit = text(search["order"]);
+    return {
+      ...(scope === undefined ? {} : { scope }),
+      ...(lit === undefined ? {} : { order: lit }),
+      ...(search["rows"] === "order" ? { rows: "order" } : {}),
+      ...(search["colour"] === "lateness" ? { colour: "lateness" } : {}),
+      ...(search["form"] === "table" ? { form: "table" } : {}),
+    };
+  },
+});
+
+const planHistory = createRoute({
+  getParentRoute: () => shell,
+  path: "/plan/history",
+  component: lazyRouteComponent(() => import("../plan/history.tsx"), "HistoryPage"),
+  validateSearch: (search): { scope?: string } => {
+    const scope = text(search["scope"]);
+    return scope === undefined ? {} : { scope };
+  },
+});
+
+const planVersion = createRoute({
+  getParentRoute: () => shell,
+  path: "/plan/history/$id",
+  component: lazyRouteComponent(() => import("../plan/version.tsx"), "VersionPage"),
+});
+
 const terminal = createRoute({
   getParentRoute: () => shell,
   path: "/terminal/$",
@@ -66,7 +100,7 @@ const deadLetters = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([login, shell.addChildren([home, floor, orders, order, terminal, deadLetters])]),
+  routeTree: root.addChildren([login, shell.addChildren([home, floor, orders, order, plan, planHistory, planVersion, terminal, deadLetters])]),
   defaultPreload: "intent",
   defaultErrorComponent: Broken,
   scrollRestoration: true,

@@ -70,6 +70,7 @@ function NavigationBar({ name }: { name: string }): ReactElement {
           </Link>
         ))}
         <Link to="/orders">{t("nav.orders")}</Link>
+        <Link to="/plan">{t("nav.plan")}</Link>
         {seesLetters && <Link to="/dead-letters">{t("nav.dead_letters")}</Link>}
       </nav>
       <div className="bar-end">

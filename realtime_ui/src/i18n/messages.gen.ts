@@ -70,7 +70,6 @@ export interface PlanMessages {
   "chart.form": null;
   "chart.frozen": null;
   "chart.further": null;
-  "chart.keys": null;
   "chart.keys_pan": null;
   "chart.label": null;
   "chart.lateness": null;
@@ -146,7 +145,6 @@ export interface PlanMessages {
   "legend.down": null;
   "legend.frozen": null;
   "legend.late": null;
-  "legend.no_family": null;
   "legend.on_time": null;
   "legend.planned": null;
   "legend.projected": null;
@@ -162,7 +160,6 @@ export interface PlanMessages {
   "plan.history": null;
   "plan.late_none": null;
   "plan.late_orders": null;
-  "plan.loading": null;
   "plan.more_reasons": { n: number };
   "plan.moved": null;
   "plan.moved_count": { moved: number };
@@ -188,7 +185,6 @@ export interface PlanMessages {
   "plan.waiting": null;
   "plan.waiting_less": { duration: string | number };
   "plan.waiting_more": { duration: string | number };
-  "plan.waiting_none": null;
   "plan.waiting_orders": { n: number };
   "plan.waiting_same": null;
   "plan.who.planner": null;
@@ -271,7 +267,6 @@ export interface PlanMessages {
   "version.none_moved": null;
   "version.operations": null;
   "version.orders": null;
-  "version.pruned": null;
   "version.seconds": { n: string | number };
   "version.show_all": { n: number };
   "version.state.discarded": null;
@@ -445,6 +440,7 @@ export interface StaffMessages {
   "nav.floor": null;
   "nav.label": null;
   "nav.orders": null;
+  "nav.plan": null;
   "nav.sign_out": null;
   "nav.skip": null;
   "order.cancel": null;

@@ -12,6 +12,8 @@ type Listener = () => void;
 export class PlanStore {
   readonly bars = new Map<number, Bar>();
   readonly machines = new Map<string, MachineRow>();
+  /** The newest ones, the newest first. A new array when one comes, goes or is answered. */
+  disruptions: readonly DisruptionView[] = [];
   readonly #channel: Channel;
   readonly #clock: () => number;
   readonly #listeners = new Set<Listener>();
@@ -51,12 +53,15 @@ export class PlanStore {
 
   #take(keys: Iterable<string>): void {
     let changed = false;
+    let disturbed = false;
     for (const key of keys) {
       if (key.startsWith("bar/")) this.#takeBar(key);
+      else if (key.startsWith("disruption/")) disturbed = true;
       else if (key.startsWith("machine/")) this.#takeMachine(key);
       else if (key !== "plan") continue;
       changed = true;
     }
+    if (disturbed) this.disruptions = disruptionsOf(this.#channel);
     if (!changed) return;
     this.#successors = null;
     this.#version += 1;
@@ -82,8 +87,7 @@ export class PlanStore {
   }
 }
 
-/** The newest disruptions of a channel, the newest first. */
-export function disruptionsOf(channel: Channel): DisruptionView[] {
+function disruptionsOf(channel: Channel): DisruptionView[] {
   return channel.keys
     .filter((key) => key.startsWith("disruption/"))
     .map((key) => channel.get(key) as DisruptionView)

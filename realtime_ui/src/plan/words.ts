@@ -209,3 +209,19 @@ export function stateOf(disruption: Pick<DisruptionView, "handled" | "outcome">)
   if (disruption.handled === null) return "open";
   return disruption.outcome === "no_change" || disruption.outcome === "failed" ? disruption.outcome : "planned";
 }
+
+/** When a version was in force and who put it there; of a draft, when it was made. */
+export function lifeWords(telling: Telling, plan: Pick<PlanSummary, "state" | "created_at" | "published_at" | "published_by" | "superseded_at">): string {
+  const { t } = telling;
+  const who = publisherWords(t, plan.published_by);
+  switch (plan.state) {
+    case "draft":
+      return t("version.draft", { time: momentWords(telling, plan.created_at) });
+    case "discarded":
+      return t("version.discarded", { time: momentWords(telling, plan.created_at) });
+    case "published":
+      return t("version.in_force", { from: momentWords(telling, plan.published_at), who });
+    case "superseded":
+      return t("version.was_in_force", { from: momentWords(telling, plan.published_at), to: momentWords(telling, plan.superseded_at), who });
+  }
+}

@@ -30,7 +30,7 @@ export interface ChartSettings {
 }
 
 export interface ChartElements {
-  /** Scrolls over the rows; the canvas sticks to its top, `room` makes it as high as the rows. */
+  /** Scrolls over `room`, which is as high as all rows; the canvas in it sticks to the top. */
   scroller: HTMLElement;
   canvas: HTMLCanvasElement;
   room: HTMLElement;
@@ -40,7 +40,7 @@ export interface ChartElements {
 
 export interface ChartEvents {
   /** The bar in question changed: under the pointer, under the keyboard, or chosen. */
-  onBar: (id: number | null) => void;
+  onBar: (id: number | null, pinned: boolean) => void;
   onChoose: (bar: Bar) => void;
   onLeave: () => void;
 }
@@ -65,7 +65,7 @@ export class Chart {
   #hovered: number | null = null;
   #focused: number | null = null;
   #chosen: number | null = null;
-  #told: number | null = null;
+  #told: { id: number | null; pinned: boolean } = { id: null, pinned: false };
 
   constructor(store: PlanStore, elements: ChartElements, settings: ChartSettings, events: ChartEvents) {
     this.#store = store;
@@ -304,9 +304,10 @@ export class Chart {
   /** Tell which bar is in question, and keep its card beside it. */
   #tell(scene: Scene): void {
     const known = [this.#hovered, this.#focused, this.#chosen].find((id) => id !== null && this.#store.bars.has(id)) ?? null;
-    if (known !== this.#told) {
-      this.#told = known;
-      this.#events.onBar(known);
+    const pinned = known !== null && known !== this.#hovered;
+    if (known !== this.#told.id || pinned !== this.#told.pinned) {
+      this.#told = { id: known, pinned };
+      this.#events.onBar(known, pinned);
     }
     const { card } = this.#elements;
     const bar = known === null ? undefined : this.#store.bars.get(known);

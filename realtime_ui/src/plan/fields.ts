@@ -1,0 +1,41 @@
+import type { Policy } from "../api/types.ts";
+
+/** The form's fields as people type them. */
+export type PolicyForm = Record<string, string>;
+
+const MINUTE = 60_000;
+const YEAR_MINUTES = 366 * 1_440;
+
+export const WEIGHTS = ["tardiness", "reassignment", "move", "setup"] as const;
+
+/** The numbers of a policy: the unit in which they are typed, in what they are sent in. */
+export const FIELDS = [
+  { name: "frozen_ms", word: "frozen", unit: MINUTE, least: 0, most: YEAR_MINUTES, step: 1 },
+  { name: "down_threshold_ms", word: "down", unit: MINUTE, least: 0, most: YEAR_MINUTES, step: 0.5 },
+  { name: "repair_ms", word: "repair", unit: MINUTE, least: 0.5, most: YEAR_MINUTES, step: 0.5 },
+  { name: "tolerance_ms", word: "tolerance", unit: MINUTE, least: 0, most: YEAR_MINUTES, step: 0.5 },
+  { name: "rush_priority", word: "rush", unit: 1, least: -32_768, most: 32_767, step: 1 },
+  { name: "move_tolerance_ms", word: "move_tolerance", unit: MINUTE, least: 0, most: YEAR_MINUTES, step: 0.5 },
+  { name: "improve_ms", word: "improve", unit: 1_000, least: 0, most: 600, step: 0.1 },
+  { name: "debounce_ms", word: "debounce", unit: 1, least: 0, most: 60_000, step: 1 },
+] as const;
+
+export function formOf(policy: Policy): PolicyForm {
+  const form: PolicyForm = { publish: policy.publish ?? "auto" };
+  for (const { name, unit } of FIELDS) form[name] = String((policy[name] ?? 0) / unit);
+  for (const weight of WEIGHTS) form[weight] = String(policy[weight] ?? 0);
+  return form;
+}
+
+/** The policy with what was typed; a field that cannot be read stays as it was. */
+export function policyOf(before: Policy, form: PolicyForm): Policy {
+  const numbers: Record<string, number> = {};
+  const read = (name: string, unit: number): void => {
+    const typed = form[name] ?? "";
+    const value = Math.round(Number(typed) * unit);
+    if (typed.trim() !== "" && Number.isFinite(value)) numbers[name] = value;
+  };
+  for (const { name, unit } of FIELDS) read(name, unit);
+  for (const weight of WEIGHTS) read(weight, 1);
+  return { ...before, ...numbers, publish: form["publish"] === "draft" ? "draft" : "auto" };
+}

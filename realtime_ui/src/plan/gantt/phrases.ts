@@ -1,0 +1,61 @@
+import { formatClock, formatDuration, timeOf } from "../../i18n/format.ts";
+import { wordOf, type Language } from "../../i18n/translator.ts";
+import type { PlanTranslator } from "../language.tsx";
+import { latenessWords, operationWords } from "../words.ts";
+import type { Bar, MachineRow } from "./bars.ts";
+import type { Arrangement } from "./rows.ts";
+import type { ChartWords } from "./scene.ts";
+
+const cache = new Map<string, Intl.DateTimeFormat>();
+
+function date(at: number, zone: string, language: Language, options: Intl.DateTimeFormatOptions): string {
+  const key = JSON.stringify([language, zone, options]);
+  let format = cache.get(key);
+  if (format === undefined) {
+    format = new Intl.DateTimeFormat(language, { ...options, timeZone: zone });
+    cache.set(key, format);
+  }
+  return format.format(at);
+}
+
+/** A machine's state, how long it has lasted, and why: "Down 12 min · drive overload". */
+export function stateWords(t: PlanTranslator, { view }: MachineRow, now: number): string {
+  const state = wordOf(t, "state", view.state);
+  const since = timeOf(view.state_since);
+  if (view.state !== "down" || since === null) return state;
+  const duration = formatDuration(t, Math.max(0, now - since));
+  return view.reason === null ? t("chart.down", { state, duration }) : t("chart.down_why", { state, duration, reason: wordOf(t, "reason", view.reason) });
+}
+
+/** Why a machine does not work for a while; an exception brings its own words. */
+export function unavailableWords(t: PlanTranslator, why: string): string {
+  return why.startsWith("exception:") ? why.slice("exception:".length) : wordOf(t, "why_closed", why);
+}
+
+/** The words that the chart writes beside and on its bars. */
+export function chartWords(t: PlanTranslator, zone: string, arrangement: Arrangement, machine: (path: string) => string): ChartWords {
+  const { language } = t;
+  const label = ({ view }: Bar): string => {
+    const name = view.name ?? t("plan.unplanned_operation", { operation: view.operation });
+    if (arrangement === "machine") return [view.order_number ?? view.work_order, name, view.item].filter((part) => part !== null).join(" · ");
+    const on = view.projected_machine ?? view.machine;
+    return on === null ? name : `${name} · ${machine(on)}`;
+  };
+  return {
+    language,
+    label,
+    late: (minutes) => latenessWords(t, minutes) ?? "",
+    frozen: t("chart.frozen"),
+    clock: (at) => formatClock(at, zone, language),
+    day: (at) => date(at, zone, language, { weekday: "short", day: "numeric", month: "short" }),
+    shortDay: (at) => date(at, zone, language, { weekday: "short", day: "numeric" }),
+    month: (at) => date(at, zone, language, { month: "long", year: "numeric" }),
+    state: (row) => stateWords(t, row, Date.now()),
+    unavailable: (why) => unavailableWords(t, why),
+  };
+}
+
+/** A bar in one sentence, for those who hear it: what, when, how late. */
+export function barWords(t: PlanTranslator, { view }: Bar, times: string): string {
+  return [operationWords(t, view.work_order, view.operation, view.name), view.item, view.customer, wordOf(t, "job", view.state), times, latenessWords(t, view.lateness_minutes)].filter((part) => part != null && part !== "").join(", ");
+}
