@@ -49,9 +49,10 @@ _SHOWN: Final = 20
 
 
 class First(msgspec.Struct, frozen=True, kw_only=True):
-    """The first plan, and what waiting would have come to (right-shift of the plan in force)."""
+    """The first plan, and right-shift of the plan in force, which is what waiting comes to."""
 
     solved: Solved
+    shifted: Plan
     waiting: Metrics
 
 
@@ -85,7 +86,8 @@ def first_plan(problem: Problem, *, limit_ms: int = FIRST_MS) -> First | Infeasi
     for _, method, plan in sorted(found, key=lambda each: each[0]):
         wrong = violations(problem, plan)
         if not wrong:
-            return First(solved=_solved(problem, plan, method, began), waiting=waiting)
+            solved = _solved(problem, plan, method, began)
+            return First(solved=solved, shifted=shifted, waiting=waiting)
         _tell(method, wrong)
         rejected = rejected or wrong
     return Infeasible(

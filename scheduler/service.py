@@ -1,0 +1,109 @@
+"""The scheduler as a service: settings in, a process that ends cleanly on SIGTERM and SIGINT."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from asyncio import FIRST_COMPLETED
+from typing import Final
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from runtime import health, loop, tasks
+from runtime.clock import Clock, SystemClock
+from runtime.health import HealthState
+from runtime.settings import SchedulerSettings
+from scheduler.worker import PlanningWorker
+from store.database import build_pool
+from store.live_channels import connect_redis
+from store.log import build_log
+
+logger = logging.getLogger(__name__)
+
+SERVICE: Final = "scheduler"
+POOL_CONNECTIONS: Final = 4
+
+
+class SchedulerService:
+    """The planning worker with what it stands on. Nothing is opened before `run`."""
+
+    def __init__(self, settings: SchedulerSettings, *, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set."""
+        url = self._settings.database_url.get_secret_value()
+        pool = build_pool(url, name=SERVICE, max_size=POOL_CONNECTIONS)
+        redis = connect_redis(self._settings.redis_url.get_secret_value())
+        log = build_log(self._settings.stream_url, pool)
+        await pool.open(wait=False)
+        try:
+            await log.open()
+            worker = PlanningWorker(
+                pool=pool,
+                log=log,
+                url=url,
+                clock=self._clock,
+                workers=self._settings.scheduler_workers,
+            )
+            work = [
+                asyncio.create_task(worker.run(), name="planning"),
+                asyncio.create_task(self._report(worker, redis), name="health"),
+            ]
+            stopping = asyncio.create_task(stop.wait())
+            try:
+                done, _ = await asyncio.wait((*work, stopping), return_when=FIRST_COMPLETED)
+            finally:
+                await tasks.end([*work, stopping])
+            for task in done:
+                task.result()  # work never ends by itself: what ended it is raised here
+        finally:
+            await log.close()
+            await redis.aclose()
+            await pool.close()
+
+    async def _report(self, worker: PlanningWorker, redis: Redis) -> None:
+        """Say how the worker is, every now and then. Redis away: nobody hears it, no harm."""
+        said: tuple[HealthState, str | None] | None = None
+        while True:
+            state, reason = worker.health
+            if (state, reason) != said:
+                level = logging.INFO if state is HealthState.OK else logging.WARNING
+                logger.log(level, "%s: %s", state, reason or "all is well")
+                said = (state, reason)
+            word = health.Health(
+                service=SERVICE,
+                state=state,
+                reason=reason,
+                at_ms=self._clock.now_ms(),
+                pid=os.getpid(),
+                metrics=dict(worker.metrics),
+            )
+            try:
+                await health.report(redis, word)
+            except (RedisError, OSError) as error:
+                logger.debug("health is not reported: %s", error)
+            await asyncio.sleep(health.INTERVAL_S)
+
+
+def build(settings: SchedulerSettings) -> SchedulerService:
+    """The service these settings mean; nothing is connected yet."""
+    return SchedulerService(settings, clock=SystemClock())
+
+
+def run(settings: SchedulerSettings) -> None:
+    """Plan until SIGTERM or SIGINT."""
+    service = build(settings)
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        running = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            running.add_signal_handler(number, stop.set)
+        await service.run(stop)
+
+    loop.run(main())
