@@ -56,6 +56,14 @@ class StreamsSettings(Installation):
     )
 
 
+class SchedulerSettings(Installation):
+    """The planner."""
+
+    scheduler_workers: int = Field(
+        default=2, ge=1, le=64, description="Scopes whose first plan is made at the same time."
+    )
+
+
 class ApiSettings(Installation):
     """The API and the live hub."""
 

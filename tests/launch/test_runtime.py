@@ -15,7 +15,13 @@ from domain.access import Role
 from launch.cli_common import RoleName
 from runtime.logging import configure_logging, without_credentials
 from runtime.secrets import create_once, installation_key, replace_private, secrets_dir
-from runtime.settings import ApiSettings, EdgeSettings, Installation, StreamsSettings
+from runtime.settings import (
+    ApiSettings,
+    EdgeSettings,
+    Installation,
+    SchedulerSettings,
+    StreamsSettings,
+)
 from runtime.tokens import TokenError, issue_token, verify_token
 from simulator.settings import SimulatorSettings
 
@@ -126,7 +132,14 @@ class TestLogging:
 class TestEnvExample:
     """`.env.example` names every setting with its default, and nothing else."""
 
-    MODELS = (Installation, EdgeSettings, StreamsSettings, ApiSettings, SimulatorSettings)
+    MODELS = (
+        Installation,
+        EdgeSettings,
+        StreamsSettings,
+        SchedulerSettings,
+        ApiSettings,
+        SimulatorSettings,
+    )
 
     def _example(self) -> dict[str, str]:
         text = (Path(__file__).parents[2] / ".env.example").read_text(encoding="utf-8")
