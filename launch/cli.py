@@ -47,6 +47,7 @@ class Service(StrEnum):
 
     EDGE = "edge"
     STREAMS = "streams"
+    SCHEDULER = "scheduler"
     API = "api"
     SIMULATOR = "simulator"
 

@@ -15,7 +15,8 @@ from launch.reach import token_of
 from launch.services import SIMULATOR
 from launch.supervisor import Supervisor, SupervisorError
 from runtime.secrets import replace_private, secrets_dir
-from simulator.demo import DemoError, load
+from simulator.demo import DemoError, DemoInfo, load
+from simulator.settings import SimulatorSettings
 from store.access import create_user, find_user, set_password
 
 _PEOPLE = {
@@ -26,6 +27,8 @@ _PEOPLE = {
     "viewer": Role.VIEWER,
 }
 _PASSWORD_BYTES = 9
+_BREAKABLE = "press-01"
+"""A machine with an alternative, to be broken by hand."""
 
 
 async def bring_up_demo(supervisor: Supervisor, display: Display) -> None:
@@ -40,16 +43,26 @@ async def bring_up_demo(supervisor: Supervisor, display: Display) -> None:
     addresses = supervisor.addresses
     passwords = await ensure_people(addresses.database_url, supervisor.data_dir)
     token = token_of(supervisor.data_dir, role=Role.ADMIN, subject="demo")
+    chosen = SimulatorSettings()
     try:
-        info = await asyncio.to_thread(load, addresses.http_url, token)
+        info = await asyncio.to_thread(
+            load,
+            addresses.http_url,
+            token,
+            scenario=chosen.simulator_scenario,
+            speed=chosen.simulator_speed or None,
+            seed=chosen.simulator_seed or None,
+        )
     except DemoError as error:
         raise SupervisorError(f"the demo's factory cannot be loaded: {error}") from error
     await supervisor.start_services([SIMULATOR])
     display.keep_showing(
         [
-            f"Board:    {addresses.http_url}/  (site {info.site})",
+            f"Board:    {addresses.http_url}/  (site {info.site}, {_day(info)})",
+            f"Plan:     {addresses.http_url}/plan",
             *(f"Sign in:  {name} / {word}" for name, word in passwords.items()),
             f"Customer: {info.tracking_url}  (order {info.tracked_order})",
+            f"Break it: gemba simulate break {_BREAKABLE} --minutes 10",
         ]
     )
 
@@ -74,3 +87,8 @@ async def ensure_people(database_url: str, data_dir: Path) -> dict[str, str]:
             elif name in missing:
                 await set_password(connection, name=name, password=passwords[name])
     return {name: passwords[name] for name in _PEOPLE}
+
+
+def _day(info: DemoInfo) -> str:
+    """What day it is in the factory."""
+    return f"scenario {info.scenario}, {info.speed:g}× speed"

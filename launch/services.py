@@ -12,7 +12,7 @@ from typing import Final
 from launch.installation import Addresses
 from launch.programs import Program
 
-SERVICES: Final = ("edge", "streams", "api")
+SERVICES: Final = ("edge", "streams", "scheduler", "api")
 """What every installation runs, in the order of the way of a message."""
 SIMULATOR: Final = "simulator"
 
@@ -55,7 +55,12 @@ def run_service(name: str) -> None:
     # What a service writes (the gateway's outbox) is its own business.
     os.umask(0o077)
     settings_module = import_module("runtime.settings")
-    kinds = {"edge": "EdgeSettings", "streams": "StreamsSettings", "api": "ApiSettings"}
+    kinds = {
+        "edge": "EdgeSettings",
+        "streams": "StreamsSettings",
+        "scheduler": "SchedulerSettings",
+        "api": "ApiSettings",
+    }
     settings = getattr(settings_module, kinds.get(name, "Installation"))()
     import_module("runtime.logging").configure_logging(name, settings.log_level)
     import_module(f"{name}.service").run(settings)

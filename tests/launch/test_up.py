@@ -43,7 +43,16 @@ class TestUp:
         findings = {finding["name"]: finding for finding in json.loads(answer.stdout)}
         wrong = [finding for finding in findings.values() if not finding["ok"]]
         assert answer.returncode == 0, wrong
-        assert set(findings) >= {"python", "database", "redis", "mqtt", "edge", "streams", "api"}
+        assert set(findings) >= {
+            "python",
+            "database",
+            "redis",
+            "mqtt",
+            "edge",
+            "streams",
+            "scheduler",
+            "api",
+        }
 
     def test_a_second_one_on_the_same_data_is_refused(self, up: UpProcess) -> None:
         answer = up.gemba("up")
@@ -159,8 +168,8 @@ def test_backends_of_ones_own_are_used_instead_of_embedded_ones(
         "GEMBA_MQTT_URL": mqtt_broker.url,
     }
     with up_process(data_dir, settings=own) as up:
-        up.wait_running({"edge", "streams", "api"})
-        assert set(up.ps()) == {"edge", "streams", "api"}
+        up.wait_running({"edge", "streams", "scheduler", "api"})
+        assert set(up.ps()) == {"edge", "streams", "scheduler", "api"}
         assert ready(up)
         assert up.gemba("doctor").returncode == 0
 
