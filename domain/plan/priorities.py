@@ -36,6 +36,8 @@ class Order(enum.StrEnum):
     """Critical ratio: time until due over work left."""
     MWR = "mwr"
     """Most work remaining behind it."""
+    PLANNED = "planned"
+    """As in the plan in force; new work as if it had been planned to end just in time."""
 
 
 class Urgency:
@@ -49,7 +51,16 @@ class Urgency:
         weight: its job's weight, at least 1.
     """
 
-    __slots__ = ("_average", "_average_setup", "due", "latest_end", "shortest", "tail", "weight")
+    __slots__ = (
+        "_average",
+        "_average_setup",
+        "_given",
+        "due",
+        "latest_end",
+        "shortest",
+        "tail",
+        "weight",
+    )
 
     def __init__(self, indexed: Indexed) -> None:
         jobs = {job.id: job for job in indexed.problem.jobs}
@@ -74,6 +85,13 @@ class Urgency:
                 self.latest_end[index] = min(
                     self.latest_end[index], self.latest_end[follower] - work - lag_ms
                 )
+        planned = [
+            before if before is not None else max(end - work, indexed.now)
+            for before, end, work in zip(
+                indexed.base_start, self.latest_end, self.shortest, strict=True
+            )
+        ]
+        self._given = {Order.EDD: self.latest_end, Order.PLANNED: planned}
         self._average = max(sum(self.shortest) / max(count, 1), 1.0)
         setups = [mode[2] for modes in indexed.modes for mode in modes]
         self._average_setup = max(sum(setups) / max(len(setups), 1), 60_000.0)
@@ -90,8 +108,9 @@ class Urgency:
             when: what its set-up would take, when it would start, and when end.
         """
         setup, start, end = when
-        if order is Order.EDD:
-            return self.latest_end[operation]
+        given = self._given.get(order)
+        if given is not None:
+            return given[operation]
         weight = self.weight[operation]
         if order is Order.SPT:
             return (end - free) / weight

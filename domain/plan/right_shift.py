@@ -128,7 +128,10 @@ def _keys(indexed: Indexed) -> list[_Key]:
         if indexed.ranks[index] != FREE:
             keys.append((0, 0, 0, operation.id))
         elif start is not None:
-            keys.append((1, start, 0, operation.id))
+            # Of two that start together the one without duration was first.
+            base = indexed.base_machine[index]
+            work = next((mode[1] for mode in indexed.modes[index] if mode[0] == base), 0)
+            keys.append((1, start, work, operation.id))
         else:
             job = jobs.get(operation.job)
             due = job.due_ms if job else None

@@ -213,6 +213,40 @@ class TestByHand:
         plan = dispatch(problem, Rule(order))
         assert min(plan.assignments, key=lambda one: one.start_ms).operation == first
 
+    def test_the_planned_order_is_kept_and_new_work_comes_when_it_has_to(self) -> None:
+        # 2 was planned before 1. 3 is new, and must start at 70 to be in time, when 1 is planned.
+        problem = Problem(
+            now_ms=NOW,
+            machines=(Machine(id=1, unavailable=breaks((0, 60))),),
+            jobs=(Job(id=1, due_ms=at(10)), Job(id=2), Job(id=3, due_ms=at(90))),
+            operations=(
+                _operation(1, (1, 30), job=1),
+                _operation(2, (1, 30), job=2),
+                _operation(3, (1, 20), job=3),
+            ),
+            baseline={1: Placed(1, at(75)), 2: Placed(1, at(5))},
+        )
+        plan = dispatch(problem, Rule(Order.PLANNED))
+        assert _starts(plan) == {2: (1, 60), 3: (1, 90), 1: (1, 110)}
+
+    def test_a_gentle_rule_does_not_push_aside_what_is_planned_elsewhere(self) -> None:
+        # Machine 1 is down until 50; its 1 is due at 70, and would be 40 late. On machine 2 it
+        # would be in time, but delay 2 there by 50: of no matter for 2's due date, but who knows
+        # what comes behind it.
+        problem = Problem(
+            now_ms=NOW,
+            machines=(Machine(id=1, unavailable=breaks((0, 50))), Machine(id=2)),
+            jobs=(Job(id=1, due_ms=at(70)), Job(id=2, due_ms=at(500))),
+            operations=(_operation(1, (1, 60), (2, 60), job=1), _operation(2, (2, 30), job=2)),
+            baseline={1: Placed(1, at(0)), 2: Placed(2, at(10))},
+        )
+        keeping, gentle = (
+            dispatch(problem, Rule(Order.PLANNED, keep=True, gentle=gentle))
+            for gentle in (False, True)
+        )
+        assert _starts(keeping) == {1: (2, 0), 2: (2, 60)}
+        assert _starts(gentle) == {1: (1, 50), 2: (2, 10)}
+
     def test_a_heavy_job_goes_first_by_tardiness_cost(self) -> None:
         problem = Problem(
             now_ms=NOW,

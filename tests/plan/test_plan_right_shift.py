@@ -211,9 +211,9 @@ class TestAnyProblem:
     def test_of_an_undisturbed_plan_it_is_that_plan(self, seed: int) -> None:
         fresh = random_problem(seed, baseline=False)
         plan = random_plan(fresh, seed)
-        # Work of no duration may share its start with other work; its order is not in the starts.
-        taken = {(each.machine, each.start_ms) for each in plan.assignments}
-        if len(taken) < len(plan.assignments):
+        # Of two that take no time and start together nobody can tell which was first.
+        empty = [each for each in plan.assignments if each.start_ms == each.end_ms]
+        if len({(each.machine, each.start_ms) for each in empty}) < len(empty):
             return
         problem = msgspec.structs.replace(
             fresh,
