@@ -21,11 +21,13 @@ from redis.exceptions import RedisError
 
 from api.live import outbox
 from api.live.outbox import Kind, Outgoing
-from contracts.live import CloseCode, Error, Position, Subscribed
+from contracts.ids import SiteCode
+from contracts.live import ChannelKind, CloseCode, Error, Position, Subscribed
+from domain.access import sees_scope
 from runtime import tasks
 from runtime.clock import Clock
 from store.database import Pool
-from store.live_access import valid_links, valid_sessions
+from store.live_access import sites_of_scope, valid_links, valid_sessions
 from store.live_channels import (
     WAKE,
     WANT_INTERVAL_S,
@@ -34,6 +36,7 @@ from store.live_channels import (
     Missing,
     ReadResult,
     Snapshot,
+    parse_channel,
 )
 
 _WATCH_S: Final = 0.5
@@ -49,6 +52,8 @@ class Subscriber(Protocol):
     session: bytes | None
     """The hash of the session that it lives from."""
     expires_ms: int | None
+    sites: frozenset[SiteCode]
+    """What its owner is limited to; empty: nothing."""
 
     def offer(self, message: Outgoing) -> None:
         """Queue a message; never waits."""
@@ -333,6 +338,7 @@ class LiveHub:
         self._wake(self._feeds)
         await self._end_sessions()
         await self._end_links()
+        await self._end_scopes()
 
     async def _end_sessions(self) -> None:
         now_ms = self._clock.now_ms()
@@ -360,6 +366,22 @@ class LiveHub:
                     _error("not_found", "The link is no longer valid.", feed.public_name)
                 )
                 self.unsubscribe(subscriber, feed.channel)
+
+    async def _end_scopes(self) -> None:
+        """Leave the plans of scopes that were given a site which a subscriber may not see."""
+        for feed in list(self._feeds.values()):
+            kind, scope = parse_channel(feed.channel)
+            limited = [each for each in feed.subscriptions if each.sites]
+            if kind is not ChannelKind.PLAN or not limited:
+                continue
+            async with self.pool.connection() as connection:
+                sites = await sites_of_scope(connection, scope)
+            for subscriber in limited:
+                if not sees_scope(subscriber.sites, sites):
+                    subscriber.offer(
+                        _error("not_found", "there is no such planning scope", feed.public_name)
+                    )
+                    self.unsubscribe(subscriber, feed.channel)
 
     async def _watch(self) -> None:
         """Close the sockets whose clients have been too slow for too long."""

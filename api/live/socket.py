@@ -81,6 +81,7 @@ class LiveSocket:
         self._heard: deque[float] = deque(maxlen=MAX_MESSAGES)
         self.session = bytes.fromhex(ticket.session) if ticket.session else None
         self.expires_ms = ticket.expires_ms
+        self.sites = frozenset(SiteCode(site) for site in ticket.sites)
 
     # What the hub calls -----------------------------------------------------------------------
 
@@ -253,11 +254,11 @@ class LiveSocket:
                 site = await live_access.site_of_machine(connection, subject)
             case ChannelKind.PLAN:
                 sites = await live_access.sites_of_scope(connection, subject)
-                if not sees_scope([SiteCode(site) for site in ticket.sites], sites):
+                if not sees_scope(self.sites, sites):
                     raise _Refused("not_found", "there is no such planning scope")
                 return f"{kind}:{subject}", None
             case _:
                 site = await live_access.site_of_order(connection, subject)
-        if site is None or not sees([SiteCode(s) for s in ticket.sites], SiteCode(site)):
+        if site is None or not sees(self.sites, SiteCode(site)):
             raise _Refused("not_found", f"there is no such {kind}")
         return f"{kind}:{subject}", None
