@@ -18,6 +18,8 @@ from store.planning.loaded import Loaded
 from store.planning.plan_rows import UnplannedOperation
 
 _MINUTE_MS: Final = 60_000
+_NULL: Final = "\\N"
+"""COPY's word for it."""
 
 
 class OrderEnd(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,18 +105,14 @@ async def copy_operations(
             """
         ) as copy,
     ):
-        for at in sorted(solved.plan.assignments, key=lambda at: at.operation):
-            await copy.write_row(
-                (
-                    plan_id,
-                    at.operation,
-                    at.machine,
-                    at.setup_start_ms,
-                    at.start_ms,
-                    at.end_ms,
-                    pins.get(at.operation),
-                )
+        # Numbers and codes only: nothing in here needs an escape.
+        await copy.write(
+            "".join(
+                f"{plan_id}\t{at.operation}\t{at.machine}\t{at.setup_start_ms}\t{at.start_ms}"
+                f"\t{at.end_ms}\t{pins.get(at.operation, _NULL)}\n"
+                for at in sorted(solved.plan.assignments, key=lambda at: at.operation)
             )
+        )
 
 
 async def insert_orders(connection: Connection, plan_id: int, ends: Sequence[OrderEnd]) -> None:
@@ -122,17 +120,12 @@ async def insert_orders(connection: Connection, plan_id: int, ends: Sequence[Ord
     await connection.execute(
         """
         INSERT INTO plan_orders (plan_id, order_id, end_ms, due_ms, lateness_ms, chain)
-        SELECT %s, * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
-            %s::jsonb[])
+        SELECT %s, e.order_id, e.end_ms, e.due_ms, e.lateness_ms, nullif(e.chain, '[]')
+        FROM jsonb_to_recordset(%s)
+            AS e (order_id bigint, end_ms bigint, due_ms bigint, lateness_ms bigint, chain jsonb)
+        ORDER BY e.order_id
         """,
-        (
-            plan_id,
-            [end.order_id for end in ends],
-            [end.end_ms for end in ends],
-            [end.due_ms for end in ends],
-            [end.lateness_ms for end in ends],
-            [_jsonb(end.chain) if end.chain else None for end in ends],
-        ),
+        (plan_id, _jsonb(ends)),
     )
 
 
