@@ -38,6 +38,9 @@ from store.planning.standing import (
 )
 
 MINUTE_MS: Final = 60_000
+STEADY_MS: Final = 5_000
+"""A row is not written anew for less: while nobody starts what could start, everything moves with
+the clock."""
 GRACE_S: Final = 10.0
 """Work that no plan holds is told by its own event; only when that did not happen, by the round."""
 
@@ -49,7 +52,7 @@ class RoundResult(msgspec.Struct, frozen=True, kw_only=True):
         scope, now_ms: whose round, and the moment that it is about.
         busy: whether a plan is in force, or work waits for one.
         stale: another plan was put in force meanwhile: nothing was written, look again.
-        operations: whose projection changed.
+        operations: whose projection changed, as screens show it: to the minute.
         orders: site and id of those whose projected end moved by a minute.
         raised: how many disruptions are new.
         look_at_ms: when to look again at the latest, because a machine will have been down for
@@ -73,6 +76,10 @@ class _Memory:
         self.plan_id: int | None = None
         self.told: dict[int, int | None] = {}
         """Orders' projected ends as they were last told."""
+        self.written: dict[int, Projection] = {}
+        """The rows as they were last written."""
+        self.shown: dict[int, tuple[int, int, int]] = {}
+        """Machine, start and end minute of each operation as they were last told."""
         self.raised: set[str] = set()
         """The keys that were told since the plan was put in force."""
         self.bare_since: float | None = None
@@ -111,20 +118,22 @@ class Round:
             if memory.plan_id != plan_id:
                 memory.plan_id = plan_id
                 memory.raised.clear()
-            changed = await write_projections(connection, scope, _rows(projected, plan_id))
+            rows = _rows(projected, plan_id, memory.written)
+            await write_projections(connection, scope, rows)
             found = [
                 *self._causes(loaded, projected, standings, ahead),
                 *self._bare(loaded, scope, memory, ahead, fresh=fresh),
             ]
             untold = [cause for cause in found if cause.key not in memory.raised]
             raised = await self._tell(connection, loaded, untold)
+        memory.written = rows
         memory.raised.update(cause.key for cause in untold)
         return RoundResult(
             scope=scope,
             now_ms=now_ms,
             busy=plan_id is not None or bool(loaded.problem.operations),
-            operations=frozenset(changed),
-            orders=self._moved(loaded, projected, memory),
+            operations=_shown_anew(projected, memory),
+            orders=_moved(loaded, projected, memory),
             raised=raised,
             look_at_ms=threshold_ms(standings, loaded.problem.policy, now_ms),
         )
@@ -177,9 +186,7 @@ class Round:
         cause = first_cause(scope, bare, loaded.problem.now_ms)
         return [cause] if cause is not None else []
 
-    async def _tell(
-        self, connection: Connection, loaded: Loaded, untold: Sequence[Cause]
-    ) -> int:
+    async def _tell(self, connection: Connection, loaded: Loaded, untold: Sequence[Cause]) -> int:
         """Raise causes; answers how many are new. Their events go last."""
         if not untold:
             return 0
@@ -188,26 +195,41 @@ class Round:
             await self._stream_log.append_in(connection, [record(row) for row in rows])
         return len(rows)
 
-    def _moved(
-        self, loaded: Loaded, projected: Mapping[int, Assignment], memory: _Memory
-    ) -> list[tuple[str, int]]:
-        """The orders whose projected end is not the one that was told, to a minute."""
-        of_job: dict[int, list[int]] = {}
-        for operation in loaded.problem.operations:
-            of_job.setdefault(operation.job, []).append(operation.id)
-        sites = {site.id: site.code for site in loaded.sites}
-        moved = []
-        before, memory.told = memory.told, {}
-        for order_id, order in loaded.orders.items():
-            operations = [one for job in order.jobs for one in of_job.get(job, ())]
-            end_ms = ends_ms(operations, projected) if order.complete else None
-            if order_id in before and not _differ(before[order_id], end_ms):
-                memory.told[order_id] = before[order_id]
-            else:
-                memory.told[order_id] = end_ms
-                if order.site_id in sites:
-                    moved.append((sites[order.site_id], order_id))
-        return moved
+
+def _shown_anew(projected: Mapping[int, Assignment], memory: _Memory) -> frozenset[int]:
+    """The operations that screens show otherwise now, those that have gone included.
+
+    While nobody starts what could start everything moves, second by second.
+    """
+    before = memory.shown
+    memory.shown = {
+        operation: (place.machine, place.start_ms // MINUTE_MS, place.end_ms // MINUTE_MS)
+        for operation, place in projected.items()
+    }
+    new = {one for one, shown in memory.shown.items() if before.get(one) != shown}
+    return frozenset(new | (before.keys() - memory.shown.keys()))
+
+
+def _moved(
+    loaded: Loaded, projected: Mapping[int, Assignment], memory: _Memory
+) -> list[tuple[str, int]]:
+    """The orders whose projected end is not the one that was told, to a minute."""
+    of_job: dict[int, list[int]] = {}
+    for operation in loaded.problem.operations:
+        of_job.setdefault(operation.job, []).append(operation.id)
+    sites = {site.id: site.code for site in loaded.sites}
+    moved = []
+    before, memory.told = memory.told, {}
+    for order_id, order in loaded.orders.items():
+        operations = [one for job in order.jobs for one in of_job.get(job, ())]
+        end_ms = ends_ms(operations, projected) if order.complete else None
+        if order_id in before and not _differ(before[order_id], end_ms):
+            memory.told[order_id] = before[order_id]
+        else:
+            memory.told[order_id] = end_ms
+            if order.site_id in sites:
+                moved.append((sites[order.site_id], order_id))
+    return moved
 
 
 def _running(problem: Problem) -> set[int]:
@@ -218,13 +240,29 @@ def _running(problem: Problem) -> set[int]:
     }
 
 
-def _rows(projected: Mapping[int, Assignment], plan_id: int | None) -> dict[int, Projection]:
-    return {
-        operation: Projection(
-            machine=place.machine, start_ms=place.start_ms, end_ms=place.end_ms, plan_id=plan_id
-        )
-        for operation, place in projected.items()
-    }
+def _rows(
+    projected: Mapping[int, Assignment], plan_id: int | None, written: Mapping[int, Projection]
+) -> dict[int, Projection]:
+    """The rows to write; one that has hardly moved stays what it is."""
+    rows = {}
+    for operation, place in projected.items():
+        before = written.get(operation)
+        if (
+            before is not None
+            and before.plan_id == plan_id
+            and before.machine == place.machine
+            and abs(before.start_ms - place.start_ms) < STEADY_MS
+            and abs(before.end_ms - place.end_ms) < STEADY_MS
+        ):
+            rows[operation] = before
+        else:
+            rows[operation] = Projection(
+                machine=place.machine,
+                start_ms=place.start_ms,
+                end_ms=place.end_ms,
+                plan_id=plan_id,
+            )
+    return rows
 
 
 def _differ(one: int | None, other: int | None) -> bool:
