@@ -1,9 +1,10 @@
 // A stand-in for the services, for working on the screens alone: made-up machines that count. It
 // keeps nothing, checks nothing, and is no part of the build.
-//   node dev/mock.mjs [--machines 18] [--port 8799]      GEMBA_API=http://127.0.0.1:8799 npm run dev
+//   node dev/mock.mjs [--machines 18] [--bars 240] [--port 8799]      GEMBA_API=http://127.0.0.1:8799 npm run dev
 // Any name signs in; the name is the role. /t/demo is a customer's page. Machine 3 breaks down.
 import { createServer } from "node:http";
 import { WebSocketServer } from "ws";
+import { makePlan } from "./plan.mjs";
 
 const option = (name, fallback) => {
   const place = process.argv.indexOf(`--${name}`);
@@ -60,6 +61,7 @@ const summary = () => ({
   site: SITE, name: "杭州一厂 Hangzhou", time_zone: ZONE, machines: list.length, running: list.filter((m) => m.state === "running").length, down: list.filter((m) => m.state === "down").length,
   good_pieces_today: list.reduce((sum, m) => sum + m.good_pieces, 0), scrap_pieces_today: 61, orders_open: 40, orders_at_risk: 5, dead_letters: 3,
 });
+const plan = makePlan({ machines: list, items: ITEMS, customers: CUSTOMERS, bars: option("bars", 240), site: SITE, born });
 const tracked = orders[5];
 const tracking = () => ({
   number: tracked.number, reference: "PO-7741", customer: tracked.customer, item: tracked.item, stage: "in_production",
@@ -77,7 +79,7 @@ const letters = [
   ["field", "seq: must be an integer, is true", "AAECAwQF/w==", "base64"],
 ].map(([code, reason, payload, encoding], n) => ({ id: n + 1, site: SITE, topic: `gemba/v1/${SITE}/press/stamping-1/M-03/count`, origin: "gemba.telemetry.v1", received_at: iso(born - n * 50 * MINUTE), code, reason, size: payload.length, payload, payload_cut: false, encoding, replayed_at: n === 2 ? iso(born) : null, replayed_by: null }));
 
-const PERMISSIONS = { admin: ["configure", "dead_letters", "metrics", "operate", "order", "read"], supervisor: ["dead_letters", "operate", "read"], sales: ["order", "read"], operator: ["operate", "read"], viewer: ["read"] };
+const PERMISSIONS = { admin: ["configure", "dead_letters", "metrics", "operate", "order", "plan", "read"], supervisor: ["dead_letters", "operate", "read"], sales: ["order", "read"], operator: ["operate", "read"], viewer: ["read"] };
 const user = (name) => ({ name, display_name: name, role: name in PERMISSIONS ? name : "admin", sites: [], permissions: PERMISSIONS[name] ?? PERMISSIONS.admin });
 let signedIn = process.argv.includes("--signed-in") ? user("admin") : null;
 const all = (items) => ({ items, total: items.length });
@@ -96,6 +98,8 @@ function answer(method, url, body) {
   if (path === "/v1/items") return [200, all(ITEMS.map((name, n) => ({ code: `I${n}`, name, unit: "pcs", routings: [] })))];
   if (path === "/v1/dead-letters") return [200, all(letters)];
   if (path.startsWith("/v1/dead-letters/")) return [200, letters[0]];
+  if (path.startsWith("/v1/plan") || path === "/v1/disruptions") return plan.answer(method, path, body);
+  if (path === "/v1/machines") return [200, all(list)];
   if (path === "/v1/orders" && method === "POST") return [201, orders[0]];
   if (path === "/v1/orders") {
     const want = (name) => url.searchParams.get(name);
@@ -137,6 +141,7 @@ let offset = 1;
 function state(channel) {
   const [kind, name] = [channel.slice(0, channel.indexOf(":")), channel.slice(channel.indexOf(":") + 1)];
   if (kind === "floor") return { summary: summary(), ...Object.fromEntries(machines) };
+  if (kind === "plan") return plan.data;
   if (kind === "tracking") return { order: tracking() };
   if (kind === "machine" && machines.has(name)) return { machine: machines.get(name), queue: { operations: [machines.get(name).operation, machines.get(name).next_operation, operation(77, "planned"), operation(78, "paused")].filter(Boolean) } };
   const order = orders.find((each) => each.number === name);
@@ -178,6 +183,7 @@ setInterval(() => {
     data[machine.machine] = machine;
   });
   publish(`floor:${SITE}`, data);
+  publish(`plan:${SITE}`, plan.drift(20));
   if (turn === 0) {
     tracked.good_pieces = Math.min(tracked.quantity_ordered, tracked.good_pieces + 1);
     tracked.percent = Math.floor((100 * tracked.good_pieces) / tracked.quantity_ordered);

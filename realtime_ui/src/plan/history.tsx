@@ -6,7 +6,7 @@ import type { PlanSummary } from "../api/types.ts";
 import { Empty, Failed, Skeleton } from "../ui/states.tsx";
 import { PlanWords, usePlanWords } from "./language.tsx";
 import { useTelling } from "./telling.ts";
-import { capital, lifeWords, methodWords, reasonsWords, solveWords, waitingWords, type Telling } from "./words.ts";
+import { lifeWords, methodWords, reasonsWords, solveWords, waitingWords, type Telling } from "./words.ts";
 import "./plan.css";
 
 const route = getRouteApi("/shell/plan/history");
@@ -116,7 +116,7 @@ function Version({ plan, telling }: { plan: PlanSummary; telling: Telling }): Re
         <span className={`version-state version-state-${plan.state}`}>{t(`version.state.${plan.state}`)}</span>
       </div>
       <div className="version-why">
-        <p>{plan.reasons.length === 0 ? t("version.first") : capital(reasonsWords(telling, plan.reasons))}</p>
+        <p>{plan.reasons.length === 0 ? t("version.first") : reasonsWords(telling, plan.reasons, true)}</p>
         <p className="faint">
           {lifeWords(telling, plan)} · {t("version.by_method", { method: methodWords(t, plan.method), duration: solveWords(t, plan.solve_ms) })}
         </p>

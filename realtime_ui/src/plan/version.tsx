@@ -9,7 +9,7 @@ import { Differences, useDifferences } from "./differences.tsx";
 import { PlanWords, usePlanWords } from "./language.tsx";
 import { LatenessMark } from "./lateness.tsx";
 import { useTelling } from "./telling.ts";
-import { capital, causeWords, lateCauseWords, lifeWords, methodWords, momentWords, solveWords, waitingWords, type Telling } from "./words.ts";
+import { causeSentence, lateCauseWords, lifeWords, methodWords, momentWords, solveWords, waitingWords, type Telling } from "./words.ts";
 import "./plan.css";
 
 const route = getRouteApi("/shell/plan/history/$id");
@@ -60,7 +60,7 @@ function Version({ plan, sites }: { plan: PlanVersion; sites: readonly string[] 
         </div>
       </header>
       <p>
-        {capital(lifeWords(telling, plan))} · {t("version.by_method", { method: methodWords(t, plan.method), duration: solveWords(t, plan.solve_ms) })}
+        {lifeWords(telling, plan)} · {t("version.by_method", { method: methodWords(t, plan.method), duration: solveWords(t, plan.solve_ms) })}
       </p>
       <section className="version-part">
         <h2>{t("version.why")}</h2>
@@ -70,7 +70,7 @@ function Version({ plan, sites }: { plan: PlanVersion; sites: readonly string[] 
           <ul className="difference-list" data-testid="plan-reasons">
             {plan.reasons.map((reason) => (
               <li key={reason.disruption}>
-                <time>{momentWords(telling, reason.occurred)}</time> {capital(causeWords(telling, reason))}
+                <time>{momentWords(telling, reason.occurred)}</time> {causeSentence(telling, reason)}
               </li>
             ))}
           </ul>
@@ -116,7 +116,7 @@ function LateOrder({ order, telling }: { order: PlannedOrder; telling: Telling }
       {order.because.length > 0 && (
         <ol className="late-chain">
           {order.because.map((cause, place) => (
-            <li key={place}>{capital(lateCauseWords(telling, cause))}</li>
+            <li key={place}>{lateCauseWords(telling, cause)}</li>
           ))}
         </ol>
       )}

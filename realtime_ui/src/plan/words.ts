@@ -94,26 +94,28 @@ export function causeWords({ t, machine }: Telling, cause: Cause): string {
   }
 }
 
+/** The same as a sentence of its own. Names stay as they are written: "weld-01 is down". */
+export function causeSentence(telling: Telling, cause: Cause): string {
+  const clause = causeWords(telling, cause);
+  const names = [cause.machine == null ? null : telling.machine(cause.machine), cause.work_order, cause.order, text(cause.detail?.["by"])];
+  return names.some((name) => name != null && clause.startsWith(name)) ? clause : clause.charAt(0).toUpperCase() + clause.slice(1);
+}
+
 /** A stop's reason within a sentence: not with a capital letter. */
 function reasonText(t: PlanTranslator, reason: string): string {
   const words = wordOf(t, "reason", reason);
   return words.charAt(0).toLowerCase() + words.slice(1);
 }
 
-/** A clause as a sentence of its own. */
-export function capital(clause: string): string {
-  return clause.charAt(0).toUpperCase() + clause.slice(1);
-}
-
 export function disruptionWords(telling: Telling, disruption: DisruptionView): string {
-  return capital(causeWords(telling, { ...disruption, order: disruption.order_number }));
+  return causeSentence(telling, { ...disruption, order: disruption.order_number });
 }
 
-/** All reasons of a plan as one clause; the same one is told once, many are counted. */
-export function reasonsWords(telling: Telling, reasons: readonly Cause[]): string {
-  const clauses = [...new Set(reasons.map((reason) => causeWords(telling, reason)))];
+/** All reasons of a plan as one clause or sentence; the same one is told once, many are counted. */
+export function reasonsWords(telling: Telling, reasons: readonly Cause[], sentence = false): string {
+  const clauses = [...new Set(reasons.map((reason, place) => (sentence && place === 0 ? causeSentence(telling, reason) : causeWords(telling, reason))))];
   const told = clauses.length > MOST_REASONS ? [...clauses.slice(0, MOST_REASONS - 1), telling.t("plan.more_reasons", { n: clauses.length - MOST_REASONS + 1 })] : clauses;
-  return new Intl.ListFormat(telling.t.language, { type: "conjunction" }).format(told);
+  return telling.t.language === "zh-CN" ? told.join("；") : new Intl.ListFormat("en", { type: "conjunction" }).format(told);
 }
 
 function shiftWords(t: PlanTranslator, minutes: number | null): string {

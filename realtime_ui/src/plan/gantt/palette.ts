@@ -64,9 +64,14 @@ export function readPalette(): Palette {
   };
 }
 
+/** Red, green and blue of `#rrggbb` or of `#rgb`, as stylesheets shorten it. */
+function parts(hex: string): number[] {
+  const digits = hex.length === 4 ? Array.from(hex.slice(1), (digit) => digit + digit) : [hex.slice(1, 3), hex.slice(3, 5), hex.slice(5, 7)];
+  return digits.map((pair) => Number.parseInt(pair, 16));
+}
+
 /** A colour between two, as `#rrggbb`; `share` is the first one's part. */
 export function mix(first: string, second: string, share: number): string {
-  const parts = (hex: string): number[] => [1, 3, 5].map((place) => Number.parseInt(hex.slice(place, place + 2), 16));
   const [a, b] = [parts(first), parts(second)];
   return `#${a.map((value, place) => Math.round(value * share + (b[place] ?? 0) * (1 - share)).toString(16).padStart(2, "0")).join("")}`;
 }

@@ -111,7 +111,7 @@ function drawWriting(brush: Brush, scene: Scene, bar: Bar, box: Box, made: numbe
   brush.font(12, 700);
   const word = late ? scene.words.late(bar.view.lateness_minutes ?? 0) : "";
   const chip = late ? brush.text.width(word) + GLYPH + 10 : 0;
-  if (late && right - left > chip + 48) {
+  if (late && right - left > chip + (last ? 0 : 48)) {
     drawChip(brush, word, right - chip + 3, y + 3, chip);
     right -= chip + 2;
   } else if (late && last && room > chip + 8) {
