@@ -183,6 +183,9 @@ def _bar(row: _BarRow, work: _WorkRow | None, lateness: Mapping[int, int]) -> Pl
     state = operation_state(OperationState(row.state), cancelled=row.cancelled, runs=row.runs)
     due_at = row.due_at or (work.due_at if work else None)
     begun_ms = row.started_ms if row.runs > 0 else None
+    machines = [row.projected_machine, row.real_machine]
+    if row.ended_ms is not None:
+        machines.reverse()
     return PlanBar(
         operation_id=row.id,
         work_order=row.work_order,
@@ -199,7 +202,7 @@ def _bar(row: _BarRow, work: _WorkRow | None, lateness: Mapping[int, int]) -> Pl
         start=rfc3339_ms(row.start_ms),
         end=rfc3339_ms(row.end_ms),
         pin=row.pin,
-        projected_machine=row.projected_machine or row.real_machine,
+        projected_machine=machines[0] or machines[1],
         projected_start=rfc3339_ms(
             begun_ms if begun_ms is not None else to_minute(row.projected_start_ms)
         ),
