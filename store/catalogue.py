@@ -144,6 +144,19 @@ async def put_item(
     return row
 
 
+async def find_item(connection: Connection, code: str) -> ItemRow | None:
+    """An item by its code, its row locked."""
+    cursor = connection.cursor(row_factory=class_row(ItemRow))
+    await cursor.execute(
+        """
+        SELECT id, code, name, unit, setup_family FROM items
+        WHERE code = %s FOR NO KEY UPDATE
+        """,
+        (code,),
+    )
+    return await cursor.fetchone()
+
+
 async def known_item(connection: Connection, code: str, *, field: str) -> ItemRow:
     """An item that a request names.
 

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import groupby
-
 from fastapi import APIRouter
 
-from api.alternatives import Alternative, alternatives_at, machine_at
-from api.auth.principal import Configurer, Principal, Reader
+from api.auth.principal import Configurer, Reader
 from api.context import RequestContext
 from api.fields import Code, Paging
-from api.items.schemas import Item, ItemChange, ItemList, Routing, Step
-from store import audit, catalogue, machines
-from store.catalogue import ItemRow, NewStep, StepRow
-from store.database import Connection
-from store.errors import UnknownReferenceError
+from api.items import service
+from api.items.schemas import Item, ItemChange, ItemList
+from store import catalogue
 
 router = APIRouter(prefix="/v1/items", tags=["items"])
 
@@ -27,7 +21,7 @@ async def list_items(context: RequestContext, principal: Reader, page: Paging) -
         rows, total = await catalogue.items(connection, page)
         routings = await catalogue.routings(connection, [row.id for row in rows])
     return ItemList(
-        items=[_item(row, routings[row.id], principal) for row in rows],
+        items=[service.item_of(row, routings[row.id], principal) for row in rows],
         total=total,
     )
 
@@ -36,78 +30,8 @@ async def list_items(context: RequestContext, principal: Reader, page: Paging) -
 async def put_item(
     context: RequestContext, principal: Configurer, code: Code, wanted: ItemChange
 ) -> Item:
-    """Make an item, or change it. Work orders that exist keep the operations they have."""
-    async with context.transaction() as connection:
-        row = await catalogue.put_item(
-            connection,
-            code,
-            name=wanted.name,
-            unit=wanted.unit,
-            setup_family=wanted.setup_family,
-        )
-        for index, routing in enumerate(wanted.routings):
-            await _put_routing(connection, principal, row, routing, f"routings[{index}]")
-        await audit.write(
-            connection,
-            actor=principal.actor,
-            action="ItemPut",
-            after={"code": code, **wanted.model_dump()},
-        )
-        routings = await catalogue.routings(connection, [row.id])
-    return _item(row, routings[row.id], principal)
+    """Make an item, or change it. Work orders that exist keep the operations they have.
 
-
-async def _put_routing(
-    connection: Connection, principal: Principal, item: ItemRow, routing: Routing, field: str
-) -> None:
-    if not principal.sees(routing.site):
-        raise UnknownReferenceError(f"{field}.site", routing.site, "there is no such site")
-    site = await machines.known_site(connection, routing.site, field=f"{field}.site")
-    steps = []
-    for index, step in enumerate(routing.steps):
-        place = f"{field}.steps[{index}]"
-        machine = await machine_at(connection, site, step.machine, field=f"{place}.machine")
-        new = NewStep(
-            number=step.number,
-            name=step.name,
-            machine_id=machine.id,
-            cycle_ms=step.cycle_ms,
-            setup_ms=step.setup_ms,
-            alternatives=await alternatives_at(
-                connection,
-                site,
-                step.alternatives,
-                beside=step.machine,
-                field=f"{place}.alternatives",
-            ),
-        )
-        steps.append(new)
-    await catalogue.put_routing(connection, item_id=item.id, site_id=site.id, steps=steps)
-
-
-def _item(row: ItemRow, steps: Sequence[StepRow], principal: Principal) -> Item:
-    return Item(
-        code=row.code,
-        name=row.name,
-        unit=row.unit,
-        setup_family=row.setup_family,
-        routings=[
-            Routing(site=site, steps=[_step(step) for step in of_site])
-            for site, of_site in groupby(steps, key=lambda step: step.site)
-            if principal.sees(site)
-        ],
-    )
-
-
-def _step(row: StepRow) -> Step:
-    return Step(
-        number=row.number,
-        name=row.name,
-        machine=row.machine,
-        cycle_ms=row.cycle_ms,
-        setup_ms=row.setup_ms,
-        alternatives=[
-            Alternative(machine=other.machine, cycle_ms=other.cycle_ms, setup_ms=other.setup_ms)
-            for other in row.alternatives
-        ],
-    )
+    Another setup family makes the plans wrong that hold work on it: new ones follow.
+    """
+    return await service.put_item(context, principal, code, wanted)

@@ -1,4 +1,4 @@
-"""Planning scopes that come to an end."""
+"""Planning scopes: which ones something concerns, and those that come to an end."""
 
 from __future__ import annotations
 
@@ -6,6 +6,21 @@ from contracts.plan import DisruptionOutcome
 from store.database import Connection
 from store.planning import disruptions
 from store.planning.plans import lock_scope
+
+
+async def working_on(connection: Connection, item_id: int) -> list[str]:
+    """The scopes that have released work on an item which is not over, by name."""
+    cursor = await connection.execute(
+        """
+        SELECT DISTINCT coalesce(s.planning_scope, s.code)
+        FROM work_orders w JOIN sites s ON s.id = w.site_id
+        WHERE w.item_id = %s AND w.planned AND w.cancelled_at IS NULL AND EXISTS (
+            SELECT FROM operations o WHERE o.work_order_id = w.id
+            AND o.state NOT IN ('completed', 'aborted', 'cancelled'))
+        """,
+        (item_id,),
+    )
+    return sorted(row[0] for row in await cursor.fetchall())
 
 
 async def retire(connection: Connection, scope: str) -> None:

@@ -10,6 +10,7 @@ from api_client import MACHINE, OTHER_MACHINE, SITE, Api
 from planned import store_plan
 
 from contracts.plan import PlanState
+from contracts.streams import DISRUPTIONS
 from store.planning.problem import load_problem
 
 ELSEWHERE = "plant-2/cutting/line1/m09"
@@ -76,6 +77,21 @@ class TestItems:
 
 
 class TestReleasedOrders:
+    async def test_another_setup_family_makes_the_plans_wrong_that_hold_work_on_it(
+        self, plant: httpx.AsyncClient, api: Api
+    ) -> None:
+        await plant.put("/v1/items/bracket", json=item())
+        assert await api.rows("SELECT count(*) FROM disruptions") == [(0,)]
+        lines = [{"item": "bracket", "quantity": 60}]
+        body = {"site": SITE, "customer": "acme", "release": True, "lines": lines}
+        await plant.post("/v1/orders", json=body)
+        for family, told in (("steel", 0), ("brass", 1), ("brass", 1), (None, 2)):
+            await plant.put("/v1/items/bracket", json=item(setup_family=family))
+            rows = await api.rows("SELECT scope, kind, detail FROM disruptions")
+            detail = {"by": "token a-admin", "what": "setup_family", "item": "bracket"}
+            assert rows == [(SITE, "calendar_changed", detail)] * told
+            assert len(await api.records(DISRUPTIONS)) == told
+
     async def test_an_operation_keeps_every_machine_that_may_do_it(
         self, plant: httpx.AsyncClient, api: Api
     ) -> None:

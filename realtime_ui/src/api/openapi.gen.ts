@@ -236,6 +236,8 @@ export interface paths {
         /**
          * Put Item
          * @description Make an item, or change it. Work orders that exist keep the operations they have.
+         *
+         *     Another setup family makes the plans wrong that hold work on it: new ones follow.
          */
         put: operations["putItem"];
         post?: never;
