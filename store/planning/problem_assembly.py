@@ -1,4 +1,4 @@
-"""Rows in the planner's terms: durations, pins, calendars, jobs, orders. Nothing is read in here."""
+"""Rows in the terms of planning: durations, pins, calendars, jobs, orders. Reads nothing."""
 
 from __future__ import annotations
 
