@@ -128,11 +128,10 @@ def shipments(lines: Sequence[Line], moves: Iterable[Move]) -> list[Shipment]:
 
     What fits no line is left out; `domain.goods.judge` says so before.
     """
-    fitting = [
-        (goods, move)
-        for move in sorted(set(moves), key=_place)
-        if move.quantity > 0 and (goods := _goods_of(lines, move)) is not None
-    ]
+    fitting = _fitting(lines, moves)
+    scans: dict[tuple[Goods, MoveEvent], list[Move]] = defaultdict(list)
+    for goods, move in fitting:
+        scans[goods, move.event].append(move)
     batches = _batches(fitting)
     vessels = [_Vessel() for _ in range(len(batches) + 1)]
     for vessel, batch in zip(vessels, batches, strict=False):
@@ -140,7 +139,7 @@ def shipments(lines: Sequence[Line], moves: Iterable[Move]) -> list[Shipment]:
             vessel.add(goods, move)
     left = {
         goods: [vessel.sum(goods, MoveEvent.SHIPPED) for vessel in vessels[:-1]]
-        for goods, _ in fitting
+        for goods in dict.fromkeys(goods for goods, _ in fitting)
     }
     settled = _settled(lines, left)
     left_at = [_place(batch[-1][1]) for batch in batches]
@@ -150,7 +149,7 @@ def shipments(lines: Sequence[Line], moves: Iterable[Move]) -> list[Shipment]:
             last = max(place for place, quantity in enumerate(gone) if quantity)
             capacities[last:] = [None]
         for event in (MoveEvent.PICKED, MoveEvent.PACKED):
-            some = [move for its, move in fitting if its == goods and move.event is event]
+            some = scans[goods, event]
             earliest = [bisect_left(left_at, _place(move)) for move in some]
             amounts = [move.quantity for move in some]
             for index, place, quantity in _pour(amounts, capacities, earliest):
@@ -224,12 +223,17 @@ def _place(move: Move) -> tuple[int, int, str, str, str, int, str, str, Decimal]
     )
 
 
-def _goods_of(lines: Sequence[Line], move: Move) -> Goods | None:
-    """What is moved, in its unit; a move without one means that of the item's first line."""
-    for line in _in_order(line for line in lines if line.item == move.item):
-        if move.unit is None or move.unit == line.unit:
-            return move.item, line.unit
-    return None
+def _fitting(lines: Iterable[Line], moves: Iterable[Move]) -> list[tuple[Goods, Move]]:
+    """Moves in order, with what they move: without a unit, that of the item's first line."""
+    units: dict[str, list[str]] = defaultdict(list)
+    for line in _in_order(lines):
+        units[line.item].append(line.unit)
+    fitting = []
+    for move in sorted(set(moves), key=_place):
+        known = units.get(move.item)
+        if known and move.quantity > 0 and (move.unit is None or move.unit in known):
+            fitting.append(((move.item, move.unit or known[0]), move))
+    return fitting
 
 
 def _in_order(lines: Iterable[Line]) -> list[Line]:
@@ -311,8 +315,10 @@ def _pour(
 def _portions(lines: Sequence[Line], vessels: Sequence[_Vessel]) -> list[tuple[Portion, ...]]:
     """Per vessel the lines' parts, by line number."""
     parts: list[dict[int, dict[MoveEvent, Decimal]]] = [{} for _ in vessels]
-    for goods in {(line.item, line.unit) for line in lines}:
-        its = _in_order(line for line in lines if (line.item, line.unit) == goods)
+    lines_of: dict[Goods, list[Line]] = defaultdict(list)
+    for line in _in_order(lines):
+        lines_of[line.item, line.unit].append(line)
+    for goods, its in lines_of.items():
         capacities: list[Decimal | None] = [line.quantity for line in its[:-1]]
         for event in EVENTS:
             amounts = [vessel.sum(goods, event) for vessel in vessels]
