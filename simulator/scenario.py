@@ -6,7 +6,6 @@ All durations in a scenario are the factory's own minutes; the speed turns them 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
@@ -18,7 +17,7 @@ from simulator.pace import FASTEST, SLOWEST
 
 BUILT_IN: Final = ("calm", "breakdown", "rush", "monday")
 _SUFFIX: Final = ".json"
-_FOLDER: Final = "scenarios"
+_FOLDER: Final = Path(__file__).with_name("scenarios")
 
 Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,30}$")]
 Minutes = Annotated[float, Meta(ge=0, le=60 * 24 * 366)]
@@ -187,8 +186,7 @@ def find_scenario(name: str) -> Scenario:
         ScenarioError: there is no such scenario, or the file is none.
     """
     if name in BUILT_IN:
-        content = resources.files("simulator").joinpath(_FOLDER, name + _SUFFIX).read_bytes()
-        return decode(content, where=name)
+        return decode((_FOLDER / (name + _SUFFIX)).read_bytes(), where=name)
     path = Path(name)
     if path.suffix != _SUFFIX:
         known = ", ".join(BUILT_IN)

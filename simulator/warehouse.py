@@ -105,19 +105,20 @@ class Warehouse:
         return new
 
     def work(self, now_ms: EpochMs) -> list[Moved]:
-        """What has been moved by now, and was not told before."""
-        moved: list[Moved] = []
+        """What has been moved by now, and was not told before; in order of time."""
+        moved: list[tuple[EpochMs, Moved]] = []
         for number, order in list(self._orders.items()):
             delivery = self._deliveries[number]
             times = self._timetable(number, delivery)
             while delivery.steps < STEPS and times[delivery.steps] <= now_ms:
-                said = self._said(order, delivery.steps, times[delivery.steps])
+                at_ms = times[delivery.steps]
+                said = self._said(order, delivery.steps, at_ms)
                 delivery = delivery._replace(steps=delivery.steps + 1)
-                moved.append(Moved(number, delivery, said))
+                moved.append((at_ms, Moved(number, delivery, said)))
             self._deliveries[number] = delivery
             if delivery.steps == STEPS:
                 del self._orders[number]
-        return moved
+        return [one for _, one in sorted(moved, key=lambda timed: timed[0])]
 
     def _timetable(self, number: str, delivery: Delivery) -> list[EpochMs]:
         chance = self._chance("warehouse", number)

@@ -11,6 +11,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import msgspec
+from msgspec import structs
+
 from contracts.ids import EpochMs, MachinePath
 from contracts.telemetry import OperationState
 from simulator import factory, orders
@@ -21,7 +24,7 @@ from simulator.master_data import item_body
 from simulator.pace import Pace
 from simulator.people import People
 from simulator.plant import Plant, Said
-from simulator.scenario import Breakdown, OperatorsLate, Scenario
+from simulator.scenario import Breakdown, OperatorsLate, OrderFlow, Scenario
 from simulator.warehouse import ProducedLine, ProducedOrder, Warehouse
 from simulator.work import NO_PLAN, Machine, OnMachine, Operation, Plan, WorkOrder
 from simulator.working_time import Calendar
@@ -135,7 +138,9 @@ class FakeInstallation:
             order, order.quantity, due_ms, item.family, operations, self.now_ms
         )
 
-    def run_for(self, factory_minutes: float, tick_ms: int = 250, round_ms: int = 1_000) -> None:
+    def run_for(self, factory_minutes: float) -> None:
+        """Let time pass."""
+        tick_ms, round_ms = (1_000, 3_000) if self.speed == 1 else (250, 1_000)
         end_ms = self.now_ms + self.pace.minutes(factory_minutes)
         while self.now_ms < end_ms:
             for plant in self.plants.values():
@@ -240,6 +245,11 @@ class FakeInstallation:
             running = [key for key in self.on_machine.values() if key[0] == order.number]
             self.hear(self.plants[order.order.site].give_up(running, self.now_ms))
 
+    def order_no_more(self) -> None:
+        """Customers have all they want."""
+        quiet = structs.replace(self.scenario, orders=OrderFlow())
+        self.customers = Customers(quiet, seed=self.seed, pace=self.pace)
+
     def newest(self) -> int:
         return max(orders.number_of(self.scenario, one) for one in self.orders)
 
@@ -326,6 +336,4 @@ class FakeInstallation:
 
 def as_calendar(site: factory.Site, body: dict[str, object]) -> Calendar:
     """What `GET` would answer after this was `PUT`."""
-    import msgspec
-
     return msgspec.convert({"time_zone": site.time_zone, **body}, Calendar)

@@ -2,62 +2,150 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import httpx
 import pytest
 from installation_stack import Stack, wait_for
 
 from launch.backends.mqtt import BrokerKind
 from simulator import factory
+from simulator.breaking import break_machine, repair_machine
 from simulator.demo import DemoError, load
+from simulator.scenario import find_scenario
 
 pytestmark = pytest.mark.parametrize("mqtt_broker", [BrokerKind.AMQTT], indirect=True)
 
+PRESS = "gemba-demo/pressing/line-1/press-01"
+SPEED = 60.0
 
-def states(stack: Stack) -> dict[str, str]:
-    orders = stack.get("/v1/orders", site=factory.SITE)["items"]
-    return {order["external_id"]: order["state"] for order in orders}
+
+def orders(stack: Stack) -> dict[str, Any]:
+    found = stack.get("/v1/orders")["items"]
+    return {order["external_id"]: order for order in found}
+
+
+def shipped(stack: Stack, number: str) -> list[str]:
+    deliveries = stack.get(f"/v1/orders/{number}/shipments")["items"]
+    return [one["state"] for one in deliveries]
+
+
+def machine(stack: Stack, path: str = PRESS) -> dict[str, Any]:
+    return stack.get(f"/v1/machines/{path}")
+
+
+def everything(stack: Stack) -> dict[str, Any]:
+    """All that loading writes."""
+    sites = [site.code for site in factory.SITES]
+    return {
+        "sites": stack.get("/v1/sites"),
+        "machines": [(one["machine"], one["name"]) for one in stack.get("/v1/machines")["items"]],
+        "items": stack.get("/v1/items"),
+        "customers": stack.get("/v1/customers"),
+        "setups": [stack.get(f"/v1/machines/{one.path}/setups") for one in factory.MACHINES],
+        "calendars": [stack.get(f"/v1/sites/{site}/calendar") for site in sites],
+        "policies": [stack.get(f"/v1/planning/{site}")["policy"] for site in sites],
+        "orders": orders(stack),
+    }
 
 
 class TestLoading:
     def test_loading_again_changes_nothing_and_who_may_not_is_told_so(self, stack: Stack) -> None:
         first = load(stack.url, stack.token())
+        before = everything(stack)
+        disruptions = stack.get("/v1/disruptions")["total"]
         second = load(stack.url, stack.token("planner"))
-        assert (first.created, second.created) == (10, 0)
+        scenario = find_scenario("calm")
+        assert (first.created, second.created) == (len(scenario.first), 0)
         assert first.orders == second.orders
-        assert set(states(stack)) == {order.external_id for order in factory.ORDERS}
-        assert stack.get("/v1/machines", site=factory.SITE)["total"] == 6
+        assert everything(stack) == before
+        assert stack.get("/v1/disruptions")["total"] == disruptions
+        assert len(before["machines"]) == first.machines == 14
+        assert {one["time_zone"] for one in before["sites"]["items"]} == {
+            "Europe/Warsaw",
+            "Asia/Shanghai",
+        }
+        assert all(one["working_times"] for one in before["calendars"])
         link = second.tracking_url.rsplit("/", 1)[-1]
         answer = httpx.get(f"{stack.url}/v1/tracking/{link}")
         assert answer.is_success
         assert answer.json()["number"] == second.tracked_order
         with pytest.raises(DemoError, match="403"):
             load(stack.url, stack.token("viewer"))
+        with pytest.raises(DemoError, match="no scenario"):
+            load(stack.url, stack.token(), scenario="nothing")
+
+    def test_speed_divides_standard_times_breaks_and_thresholds(self, stack: Stack) -> None:
+        load(stack.url, stack.token(), scenario="rush", speed=SPEED)
+        items = {one["code"]: one for one in stack.get("/v1/items")["items"]}
+        step = items["KT-100"]["routings"][0]["steps"][0]
+        assert (step["cycle_ms"], step["setup_ms"]) == (47, 1_500)
+        (other,) = step["alternatives"]
+        assert other["machine"].endswith("press-02")
+        policy = stack.get("/v1/planning/gemba-demo")["policy"]
+        assert (policy["frozen_ms"], policy["down_threshold_ms"]) == (10_000, 2_000)
+        assert policy["tardiness"] == 20 * SPEED
+        calendar = stack.get("/v1/sites/gemba-demo-2/calendar")
+        assert calendar["working_times"] == []
+        assert {one["reason"] for one in calendar["exceptions"]} == {"break", "shift over"}
 
 
 class TestSimulator:
     @pytest.mark.kill
-    def test_it_works_the_orders_off_also_when_killed(self, stack: Stack) -> None:
-        load(stack.url, stack.token())
-        stack.start("simulator", GEMBA_SPEED="200")
+    def test_it_works_orders_off_and_ships_them_also_when_killed(self, stack: Stack) -> None:
+        load(stack.url, stack.token(), speed=SPEED)
+        speed = str(SPEED)
+        stack.start("simulator", GEMBA_SIMULATOR_SPEED=speed)
         wait_for(
-            lambda: states(stack)["demo-3"] == "produced",
+            lambda: orders(stack)["calm-3"]["state"] == "produced",
             f"the short order is produced; {stack.log_of('simulator')}",
         )
         stack.kill("simulator")
-        stack.start("simulator", GEMBA_SPEED="200")
+        stack.start("simulator", GEMBA_SIMULATOR_SPEED=speed)
         stack.kill_and_start("streams")
         wait_for(
-            lambda: states(stack)["demo-1"] == "produced",
+            lambda: orders(stack)["calm-1"]["state"] == "produced",
             f"a longer order is produced; {stack.log_of('simulator')}",
         )
+        number = orders(stack)["calm-3"]["number"]
+        wait_for(
+            lambda: shipped(stack, number) == ["shipped"],
+            f"the short order has left; {stack.log_of('simulator')}",
+        )
         assert stack.stop("simulator") == 0
-        operations = stack.get("/v1/operations", site=factory.SITE)["items"]
+        operations = stack.get("/v1/operations")["items"]
         done = [one for one in operations if one["state"] == "completed"]
         assert len(done) >= 3
         assert [(one["good_pieces"], one["runs"]) for one in done] == [
             (one["quantity"], 1) for one in done
         ]
         assert any(one["scrap_pieces"] for one in done)
-        for machine in stack.get("/v1/machines", site=factory.SITE)["items"]:
-            assert machine["unassigned"] == {"good": 0, "scrap": 0}
-        assert stack.get("/v1/dead-letters", site=factory.SITE)["total"] == 0
+        for one in stack.get("/v1/machines")["items"]:
+            assert one["unassigned"] == {"good": 0, "scrap": 0}
+        assert stack.get("/v1/dead-letters")["total"] == 0
+
+    def test_a_scenarios_rush_order_comes_in(self, stack: Stack) -> None:
+        load(stack.url, stack.token(), scenario="rush", speed=SPEED)
+        stack.start("simulator", GEMBA_SIMULATOR_SCENARIO="rush", GEMBA_SIMULATOR_SPEED=str(SPEED))
+        wait_for(
+            lambda: any(one["priority"] == 9 for one in orders(stack).values()),
+            f"a rush order; {stack.log_of('simulator')}",
+        )
+
+    async def test_a_machine_is_broken_by_hand_and_mended(self, stack: Stack) -> None:
+        load(stack.url, stack.token())
+        stack.start("simulator")
+        wait_for(
+            lambda: machine(stack)["state"] in ("setup", "running"),
+            f"the press works; {stack.log_of('simulator')}",
+        )
+        await break_machine(stack.machine_mqtt_url, PRESS, minutes=5, reason="a broken belt")
+        wait_for(lambda: machine(stack)["reason"] == "a broken belt", "it is down")
+        assert machine(stack)["state"] == "down"
+        stack.kill("simulator")
+        stack.start("simulator")
+        wait_for(lambda: "calm at speed 1" in stack.log_of("simulator"), "it is back")
+        await repair_machine(stack.machine_mqtt_url, PRESS)
+        wait_for(lambda: machine(stack)["state"] != "down", json.dumps(machine(stack)))
+        assert stack.get("/v1/dead-letters")["total"] == 0
