@@ -31,11 +31,12 @@ from api.orders.schemas import (
     TrackingLink,
 )
 from domain.orders import LineState
-from store import access, audit, orders, shipments
+from store import access, audit, order_lists, orders, shipments
 from store.access import LinkRow
 from store.database import Connection
 from store.errors import NotFoundError
-from store.orders import OrderRow, OrderSort
+from store.order_lists import OrderSort
+from store.orders import OrderRow
 
 router = APIRouter(prefix="/v1/orders", tags=["orders"])
 links_router = APIRouter(prefix="/v1/tracking-links", tags=["orders"])
@@ -94,7 +95,7 @@ async def list_orders(
 ) -> OrderList:
     """Orders in the order asked for."""
     async with context.connection() as connection:
-        rows, total = await orders.orders(
+        rows, total = await order_lists.orders(
             connection,
             page,
             site=sites.site,

@@ -22,7 +22,7 @@ from domain.orders import (
 )
 from store.database import build_pool
 from store.filters import Page
-from store.orders import orders
+from store.order_lists import orders
 from store.work_orders import work_orders
 
 P, R, A, I, C, X = (  # noqa: E741 - a table of states
