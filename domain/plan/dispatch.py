@@ -57,6 +57,7 @@ RULES: Final = (
     Rule(Order.PLANNED, keep=True),
     Rule(Order.PLANNED, keep=True, gentle=True),
     Rule(Order.EDD),
+    Rule(Order.PLANNED_DUE, keep=True),
     Rule(Order.PLANNED),
     Rule(Order.ATC),
     Rule(Order.ATC, keep=True),

@@ -37,6 +37,8 @@ class Order(enum.StrEnum):
     MWR = "mwr"
     """Most work remaining behind it."""
     PLANNED = "planned"
+    """As in the plan in force, behind all that is new: a rush order."""
+    PLANNED_DUE = "planned_due"
     """As in the plan in force; new work as if it had been planned to end just in time."""
 
 
@@ -85,13 +87,19 @@ class Urgency:
                 self.latest_end[index] = min(
                     self.latest_end[index], self.latest_end[follower] - work - lag_ms
                 )
-        planned = [
-            before if before is not None else max(end - work, indexed.now)
-            for before, end, work in zip(
+        now = indexed.now
+        planned = [now if start is None else start for start in indexed.base_start]
+        just_in_time = [
+            max(end - work, now) if start is None else start
+            for start, end, work in zip(
                 indexed.base_start, self.latest_end, self.shortest, strict=True
             )
         ]
-        self._given = {Order.EDD: self.latest_end, Order.PLANNED: planned}
+        self._given = {
+            Order.EDD: self.latest_end,
+            Order.PLANNED: planned,
+            Order.PLANNED_DUE: just_in_time,
+        }
         self._average = max(sum(self.shortest) / max(count, 1), 1.0)
         setups = [mode[2] for modes in indexed.modes for mode in modes]
         self._average_setup = max(sum(setups) / max(len(setups), 1), 60_000.0)

@@ -213,7 +213,16 @@ class TestByHand:
         plan = dispatch(problem, Rule(order))
         assert min(plan.assignments, key=lambda one: one.start_ms).operation == first
 
-    def test_the_planned_order_is_kept_and_new_work_comes_when_it_has_to(self) -> None:
+    @pytest.mark.parametrize(
+        ("order", "starts"),
+        [
+            (Order.PLANNED, {3: (1, 60), 2: (1, 80), 1: (1, 110)}),
+            (Order.PLANNED_DUE, {2: (1, 60), 3: (1, 90), 1: (1, 110)}),
+        ],
+    )
+    def test_the_planned_order_is_kept_and_new_work_comes_first_or_when_it_has_to(
+        self, order: Order, starts: dict[int, tuple[int, float]]
+    ) -> None:
         # 2 was planned before 1. 3 is new, and must start at 70 to be in time, when 1 is planned.
         problem = Problem(
             now_ms=NOW,
@@ -226,8 +235,7 @@ class TestByHand:
             ),
             baseline={1: Placed(1, at(75)), 2: Placed(1, at(5))},
         )
-        plan = dispatch(problem, Rule(Order.PLANNED))
-        assert _starts(plan) == {2: (1, 60), 3: (1, 90), 1: (1, 110)}
+        assert _starts(dispatch(problem, Rule(order))) == starts
 
     def test_a_gentle_rule_does_not_push_aside_what_is_planned_elsewhere(self) -> None:
         # Machine 1 is down until 50; its 1 is due at 70, and would be 40 late. On machine 2 it
