@@ -98,6 +98,7 @@ export interface PlanMessages {
   "difference.moved": { from: string | number; machine: string | number; shift: string | number; to: string | number; what: string | number };
   "difference.order": { from: string | number; order: string | number; to: string | number };
   "difference.order_gone": { order: string | number };
+  "difference.order_late": { lateness: string | number; words: string | number };
   "difference.order_new": { order: string | number; to: string | number };
   "difference.reassigned": { from: string | number; shift: string | number; to: string | number; what: string | number };
   "difference.removed": { what: string | number };
@@ -274,6 +275,7 @@ export interface PlanMessages {
   "version.state.published": null;
   "version.state.superseded": null;
   "version.title": { number: string | number };
+  "version.waiting": { what: string | number };
   "version.was_in_force": { from: string | number; to: string | number; who: string | number };
   "version.why": null;
   "why.a_machine": null;

@@ -29,7 +29,7 @@ export function Differences({ id, telling }: { id: number; telling: Telling }): 
   }
   const { orders, operations } = differences.data;
   return (
-    <div className="differences">
+    <div className="differences" tabIndex={0} role="region" aria-label={t("version.orders")}>
       <h3>{t("version.orders")}</h3>
       <Lines t={telling.t} none={t("version.none_moved")} testId="order-difference">
         {orders.map((each) => (

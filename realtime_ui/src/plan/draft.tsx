@@ -80,12 +80,7 @@ function PublishDialog({ draftId, number, mayPlan, telling, close, settled }: Pu
     <Dialog title={mayPlan ? t("draft.publish_title", { number }) : t("version.title", { number })} text={t("draft.publish_text")} close={close}>
       <p>
         {plan.data === undefined ? <Skeleton width="60%" height="24px" /> : <strong>{t("version.late", { n: plan.data.late_orders })}</strong>}
-        {waiting !== null && (
-          <>
-            {" "}
-            · {t("plan.waiting")} {waiting}
-          </>
-        )}
+        {waiting !== null && ` · ${t("version.waiting", { what: waiting })}`}
       </p>
       <Differences id={draftId} telling={telling} />
       <p className="dialog-error" role="alert">

@@ -123,11 +123,7 @@ function Version({ plan, telling }: { plan: PlanSummary; telling: Telling }): Re
       </div>
       <div className="version-figures">
         <p className={plan.late_orders > 0 ? "version-late" : ""}>{t("version.late", { n: plan.late_orders })}</p>
-        {waiting !== null && (
-          <p className="faint">
-            {t("plan.waiting")} {waiting}
-          </p>
-        )}
+        {waiting !== null && <p className="faint">{t("version.waiting", { what: waiting })}</p>}
       </div>
     </li>
   );

@@ -77,12 +77,7 @@ function Version({ plan, sites }: { plan: PlanVersion; sites: readonly string[] 
         )}
         <p>
           <strong>{t("version.late", { n: plan.late_orders })}</strong>
-          {waiting !== null && (
-            <>
-              {" "}
-              · {t("plan.waiting")} {waiting}
-            </>
-          )}
+          {waiting !== null && ` · ${t("version.waiting", { what: waiting })}`}
         </p>
       </section>
       <section className="version-part">

@@ -156,7 +156,7 @@ export function orderDifferenceWords(telling: Telling, difference: OrderDifferen
   const to = momentWords(telling, difference.to_end);
   const words = difference.from_end === null ? t("difference.order_new", { order: difference.order, to }) : t("difference.order", { order: difference.order, from: momentWords(telling, difference.from_end), to });
   const lateness = latenessWords(t, lateMinutes(difference.to_end, difference.due));
-  return lateness === null ? words : `${words} (${lateness})`;
+  return lateness === null ? words : t("difference.order_late", { words, lateness });
 }
 
 /** One link of the chain that makes an order late. */

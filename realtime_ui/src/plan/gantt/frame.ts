@@ -129,24 +129,27 @@ function drawMachineLabel(brush: Brush, scene: Scene, row: Row, machine: Machine
 
 function drawOrderLabel(brush: Brush, scene: Scene, row: Row, y: number): void {
   const { palette } = brush;
-  brush.font(12, 700);
-  const word = row.lateness === null ? "" : scene.words.late(row.lateness);
-  const chip = row.lateness === null ? 0 : Math.min(brush.text.width(word) + 24, scene.labels - 76);
-  if (row.lateness !== null) {
-    brush.round(palette.abnormal, scene.labels - chip - 8, y + 6, chip, 18, 3);
-    brush.glyph(palette.abnormalInk, "late", scene.labels - chip - 4, y + 9, 12);
-    brush.write(palette.abnormalInk, brush.text.fit(word, chip - 22), scene.labels - chip + 11, y + 16);
-  }
   brush.font(14, 600);
-  brush.write(palette.ink, brush.text.fit(row.label, scene.labels - chip - 28), 12, y + 16);
+  brush.write(palette.ink, brush.text.fit(row.label, scene.labels - 24), 12, y + 16);
+  let left = 12;
+  if (row.lateness !== null) {
+    brush.font(12, 700);
+    const word = brush.text.fit(scene.words.late(row.lateness), scene.labels - 48);
+    const chip = brush.text.width(word) + 24;
+    brush.round(palette.abnormal, left, y + 25, chip, 18, 3);
+    brush.glyph(palette.abnormalInk, "late", left + 4, y + 28, 12);
+    brush.write(palette.abnormalInk, word, left + 19, y + 35);
+    left += chip + 6;
+  }
   brush.font(12);
-  brush.write(palette.ink2, brush.text.fit(row.detail, scene.labels - 20), 12, y + 34);
+  brush.write(palette.ink2, brush.text.fit(row.detail, scene.labels - left - 8), left, y + 34);
 }
 
 function drawAxis(brush: Brush, scene: Scene, ticks: Ticks): void {
   const { palette } = brush;
   const { words, view, labels } = scene;
   const days = ticks.step >= DAY;
+  const now = labels + xOf(view, scene.now);
   brush.fill(palette.surface, 0, 0, scene.width, AXIS_HEIGHT);
   brush.fill(palette.lineStrong, 0, AXIS_HEIGHT - 1, scene.width, 1);
   brush.within(labels, 0, scene.width - labels, AXIS_HEIGHT, () => {
@@ -154,7 +157,7 @@ function drawAxis(brush: Brush, scene: Scene, ticks: Ticks): void {
     for (const at of ticks.minor) {
       const x = labels + xOf(view, at);
       brush.fill(palette.line, Math.round(x), 24, 1, AXIS_HEIGHT - 24);
-      brush.write(palette.ink2, days ? words.shortDay(at) : words.clock(at), x + 5, 36);
+      if (Math.abs(x + 20 - now) > 44) brush.write(palette.ink2, days ? words.shortDay(at) : words.clock(at), x + 5, 36);
     }
     drawHeadings(brush, scene, ticks, days ? words.month : words.day);
     drawNowMark(brush, scene);

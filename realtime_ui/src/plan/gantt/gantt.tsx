@@ -49,12 +49,14 @@ export function Gantt({ store, telling, looks, setLooks }: GanttProps): ReactEle
         <Choice label={t("chart.arrangement")} value={arrangement} options={[["machine", t("chart.by_machine")], ["order", t("chart.by_order")]]} choose={(value) => { change({ rows: value === "order" ? "order" : undefined }); }} />
         {!asTable && <Choice label={t("chart.colouring")} value={colouring} options={[["family", t("chart.family")], ["lateness", t("chart.lateness")]]} choose={(value) => { change({ colour: value === "lateness" ? "lateness" : undefined }); }} />}
         <Choice label={t("chart.form")} value={asTable ? "table" : "chart"} options={[["chart", t("chart.chart")], ["table", t("chart.table")]]} choose={(value) => { change({ form: value === "table" ? "table" : undefined }); }} />
-        <div className="gantt-zoom">
-          {tool({ kind: "zoom", closer: false }, t("chart.further"), "−")}
-          {tool({ kind: "zoom", closer: true }, t("chart.closer"), "+")}
-          {tool({ kind: "now" }, t("chart.now"), t("chart.now"))}
-          {tool({ kind: "fit" }, t("chart.fit"), t("chart.fit"))}
-        </div>
+        {!asTable && (
+          <div className="gantt-zoom">
+            {tool({ kind: "zoom", closer: false }, t("chart.further"), "−")}
+            {tool({ kind: "zoom", closer: true }, t("chart.closer"), "+")}
+            {tool({ kind: "now" }, t("chart.now"), t("chart.now"))}
+            {tool({ kind: "fit" }, t("chart.fit"), t("chart.fit"))}
+          </div>
+        )}
         {looks.order !== undefined && (
           <button type="button" className="button gantt-order" data-testid="gantt-order" title={t("chart.order_clear")} onClick={() => { change({ order: undefined }); }}>
             {t("chart.order_lit", { order: looks.order })}

@@ -1,4 +1,4 @@
-import { lowerMachine, lowerSpan, riskOf, type Bar, type MachineRow } from "./bars.ts";
+import { isOver, lowerMachine, lowerSpan, riskOf, type Bar, type MachineRow } from "./bars.ts";
 
 /** A row of the chart: a machine, or a work order of a customer's order. */
 export interface Row {
@@ -77,7 +77,7 @@ export function rowsByMachine(machines: Iterable<MachineRow>, bars: Iterable<Bar
   return [...lines].map(([key, group]) => ({ key, ...group }));
 }
 
-/** One row per work order: the latest first, then by due date. */
+/** One row per work order, in the order in which they begin: the chart goes down like stairs. */
 export function rowsByOrder(bars: Iterable<Bar>): Group[] {
   const orders = new Map<string, Bar[]>();
   for (const bar of bars) push(orders, `${bar.view.order_number ?? ""}\n${bar.view.work_order}`, bar);
@@ -94,9 +94,12 @@ export function rowsByOrder(bars: Iterable<Bar>): Group[] {
       lower: byLowerStart(own.filter((bar) => lowerSpan(bar) !== null)),
     };
   });
-  const due = (row: Row): string => [...row.planned, ...row.lower].map((bar) => bar.view.due ?? "9").sort()[0] ?? "9";
-  const dues = new Map(rows.map((row) => [row, due(row)]));
-  rows.sort((a, b) => (b.lateness ?? 0) - (a.lateness ?? 0) || (dues.get(a) ?? "").localeCompare(dues.get(b) ?? "") || numeric.compare(a.key, b.key));
+  const beginOf = ({ lower }: Row): number => {
+    const next = lower.find((bar) => !isOver(bar)) ?? lower[0];
+    return next === undefined ? Number.POSITIVE_INFINITY : (lowerSpan(next)?.from ?? Number.POSITIVE_INFINITY);
+  };
+  const begins = new Map(rows.map((row) => [row, beginOf(row)]));
+  rows.sort((a, b) => (begins.get(a) ?? 0) - (begins.get(b) ?? 0) || numeric.compare(a.key, b.key));
   return [{ key: "orders", label: "", detail: "", rows }];
 }
 

@@ -40,8 +40,8 @@ export function PlanTable({ store, telling, arrangement, order }: { store: PlanS
   const page = Math.min(asked, pages - 1);
   return (
     <>
-      <div className="scroll-x plan-table" tabIndex={0} role="region" aria-label={t("table.caption")}>
-        <table className="table">
+      <div className="plan-table" tabIndex={0} role="region" aria-label={t("table.caption")}>
+        <table>
           <caption className="hidden-words">{t("table.caption")}</caption>
           <thead>
             <tr>
