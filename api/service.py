@@ -20,6 +20,7 @@ from api.customers import endpoints as customers
 from api.dead_letters import endpoints as dead_letters
 from api.description import endpoints as description
 from api.disruptions import endpoints as disruptions
+from api.goods_moves import endpoints as goods_moves
 from api.health import endpoints as health
 from api.health.service import keep_reporting, prepare_topics
 from api.http import LimitBodies, ProtectAnswers
@@ -67,6 +68,7 @@ _ROUTERS = (
     planning.router,
     plans.router,
     disruptions.router,
+    goods_moves.router,
     dead_letters.router,
     ingest.router,
     tracking.router,

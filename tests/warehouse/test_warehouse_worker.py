@@ -97,8 +97,9 @@ async def test_a_scan_moves_the_shipment_and_the_customers_page(stack: Stack) ->
         "packed",
     ]
     assert "warehouse" not in str(view)
+    stray = {**sent[0], "order": "SO-X", "seq": 100}
     rest = {**sent[0], "event": "shipped", "quantity": 14.5, "seq": 8, "t": sent[0]["t"] + 900_000}
-    await stack.publish(GATE, [rest])
+    await stack.publish(GATE, [stray, rest])
     view = await stack.until(page, "shipped", lambda answer: answer["stage"], token=False)
     assert {mark["stage"]: mark["state"] for mark in view["stages"]}["packed"] == "done"
     history = await stack.until(
@@ -106,6 +107,13 @@ async def test_a_scan_moves_the_shipment_and_the_customers_page(stack: Stack) ->
         "warehouse",
         lambda answer: answer["items"][0]["actor"],
     )
+    strays = await stack.until(
+        f"/v1/goods-moves/unmatched?site={SITE}",
+        ["unknown_order"],
+        lambda answer: [one["reason"] for one in answer["items"]],
+    )
+    assert (strays["total"], strays["items"][0]["order"]) == (1, "SO-X")
+    assert strays["items"][0]["device"] == GATE
     assert history["items"][0]["action"] == "ShipmentShipped"
     assert history["items"][0]["origin"] == GATE
 

@@ -185,6 +185,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/goods-moves/unmatched": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Unmatched
+         * @description Picks, packs and shipments that fit no order, newest first, each with its reason.
+         *
+         *     A move leaves the list by itself when its order comes, or is changed so that it fits.
+         */
+        get: operations["listUnmatchedMoves"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/ingest": {
         parameters: {
             query?: never;
@@ -1754,6 +1776,12 @@ export interface components {
          */
         MachineState: "running" | "idle" | "setup" | "down" | "planned_stop" | "offline";
         /**
+         * MoveEvent
+         * @description What happened to goods in the warehouse.
+         * @enum {string}
+         */
+        MoveEvent: "received" | "issued" | "transferred" | "picked" | "packed" | "shipped" | "counted";
+        /**
          * NewLine
          * @description A line to be ordered. Lines are numbered from 1 in the order given.
          */
@@ -3012,6 +3040,63 @@ export interface components {
             scrap: number;
         };
         /**
+         * Unmatched
+         * @description Why a move belongs to no order, for now.
+         * @enum {string}
+         */
+        Unmatched: "unknown_order" | "no_order" | "several_orders" | "unknown_item" | "unit";
+        /**
+         * UnmatchedMove
+         * @description A move of the warehouse that counts for no order, for now.
+         */
+        UnmatchedMove: {
+            /**
+             * At
+             * Format: date-time
+             * @description When it happened, by the device's clock.
+             */
+            at: string;
+            /** Boot */
+            boot: string;
+            /**
+             * Device
+             * @description Its path.
+             */
+            device: string;
+            event: components["schemas"]["MoveEvent"];
+            /** Item */
+            item: string;
+            /** Order */
+            order: string | null;
+            /** Quantity */
+            quantity: number;
+            /** @description `unknown_order`; `no_order`: its work order is unknown, or nobody's; `several_orders`: its work order is for more than one; `unknown_item`: the order has no line of it; `unit`: the order counts the item in another unit. */
+            reason: components["schemas"]["Unmatched"];
+            /** Seq */
+            seq: number;
+            /** Site */
+            site: string;
+            /** Source */
+            source: string;
+            /** Unit */
+            unit: string | null;
+            /** Work Order */
+            work_order: string | null;
+        };
+        /**
+         * UnmatchedMoveList
+         * @description Unmatched moves, newest first.
+         */
+        UnmatchedMoveList: {
+            /** Items */
+            items: components["schemas"]["UnmatchedMove"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
          * Unplanned
          * @description An operation that could not be planned.
          */
@@ -3526,6 +3611,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DisruptionList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listUnmatchedMoves: {
+        parameters: {
+            query?: {
+                site?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnmatchedMoveList"];
                 };
             };
             /** @description A problem (RFC 9457). */

@@ -1,0 +1,1 @@
+"""Warehouse moves that belong to no order."""
