@@ -41,9 +41,9 @@ class Axis:
             self._before.append(self._before[-1] + length)
 
     @property
-    def is_cut(self) -> bool:
-        """Whether time was cut out, so that what passes in closed time as well is shorter here."""
-        return bool(self._starts)
+    def cuts(self) -> list[int]:
+        """The steps in which time was cut out."""
+        return [self.at(start) for start in self._starts]
 
     def at(self, moment_ms: int) -> int:
         """The step in which a moment lies; negative before now."""

@@ -92,6 +92,11 @@ class CpSat:
         """A span that exists if the literal is true; each of the three of one variable at most."""
         return self._model.new_optional_interval_var(start, size, end, literal, "")
 
+    def within(self, value: Linear, spans: Sequence[tuple[int, int]], *, when: Linear) -> None:
+        """In one case, a value lies in one of the spans; both ends belong to them."""
+        domain = cp_model.Domain.from_intervals([list(span) for span in spans])
+        self._model.add_linear_expression_in_domain(value, domain).only_enforce_if(when)
+
     def standing_interval(self, start: int, end: int) -> IntervalVariable:
         """A span that does not move."""
         return self._model.new_fixed_size_interval_var(start, end - start, "")
@@ -108,7 +113,7 @@ class CpSat:
         """The objective is the sum of the terms."""
         self._model.minimize(sum(terms))
 
-    def solve(self, *, limit_s: float, presolve: bool, stop: Stop) -> Answer | None:
+    def solve(self, *, limit_s: float, stop: Stop) -> Answer | None:
         """Search until the time is over or somebody asks to stop. Releases the GIL.
 
         Returns:
@@ -121,7 +126,8 @@ class CpSat:
         parameters.max_time_in_seconds = limit_s
         parameters.num_workers = WORKERS
         parameters.random_seed = SEED
-        parameters.cp_model_presolve = presolve
+        # In the seconds that there are, presolving costs more than it gains, and can lose the hint.
+        parameters.cp_model_presolve = False
         with stop.reaching(solver.stop_search):
             if stop.asked:
                 return None
@@ -150,4 +156,4 @@ def warm_up() -> None:
     model = CpSat()
     variable = model.integer(0, 1, hint=1)
     model.minimize([variable])
-    model.solve(limit_s=1.0, presolve=True, stop=Stop())
+    model.solve(limit_s=1.0, stop=Stop())

@@ -4,8 +4,8 @@ Encoding: an operation has one start and a literal per machine; its end is `star
 literal`, and the optional intervals of its machines share the start. Where a set-up depends on what
 ran before, a circuit per machine says who follows whom. Operations outside the window are intervals
 that stand. Time that all machines have off is cut out (`scheduler.axis`); a break of one machine
-lengthens an operation by a literal, or is an interval that nothing uninterruptible may touch. What
-would make a model too large is left out of it (`scheduler.shop`).
+lengthens an operation by a literal. What must not be interrupted starts where it fits between two
+breaks. What would make a model too large is left out of it (`scheduler.shop`).
 
 So every plan of the decoder satisfies the model, at a cost that is not above its own. The plan in
 hand is a complete hint, and a bound proven of a model without window is one of the problem.
@@ -80,8 +80,7 @@ class Model:
 
     def solve(self, *, limit_s: float, stop: Stop) -> Found | None:
         """Search until the time is over or somebody asks to stop; None when nothing was found."""
-        # In a window presolving costs more than it gains, and it can lose the hint.
-        answer = self.cp.solve(limit_s=limit_s, presolve=self._part.whole, stop=stop)
+        answer = self.cp.solve(limit_s=limit_s, stop=stop)
         if answer is None:
             return None
         axis, machines = self._part.axis, self._indexed.machines
@@ -115,6 +114,8 @@ class Model:
 
     def _add_precedence(self) -> None:
         axis = self._part.axis
+        # Pieces travel in closed time as well: of that the axis knows nothing.
+        lags = not axis.cuts
         for index in range(len(self._indexed.operations)):
             if self._indexed.ranks[index] == RUNNING:
                 continue
@@ -123,9 +124,7 @@ class Model:
             for before, lag_ms in self._indexed.after[index]:
                 other = self._tasks.get(before)
                 if other is not None:
-                    # Pieces travel in closed time as well: of that the axis knows nothing.
-                    lag = 0 if axis.is_cut else axis.steps(lag_ms)
-                    self.cp.require(start >= other.end + lag)
+                    self.cp.require(start >= other.end + (axis.steps(lag_ms) if lags else 0))
                 elif task is not None:
                     end_ms = self._part.placed[before].end_ms
                     self.cp.require(start >= axis.at(end_ms + lag_ms))

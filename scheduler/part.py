@@ -43,6 +43,7 @@ class Part:
             for index, operation in enumerate(indexed.operations)
         ]
         self.machine = [indexed.machine_at[placed.machine] for placed in self.placed]
+        self._moving = [index for index, moves in enumerate(self.movable) if moves]
         self._standing: list[list[int]] = [[] for _ in indexed.machines]
         for index, machine in enumerate(self.machine):
             if not self.movable[index]:
@@ -55,11 +56,6 @@ class Part:
                     self.placed[index].start_ms,
                 )
             )
-        self._breakable = all(
-            operation.interruptible
-            for operation, moves in zip(indexed.operations, self.movable, strict=True)
-            if moves
-        )
         self.axis, self.rounding = self._measured()
         self.horizon = self._latest()
 
@@ -110,13 +106,12 @@ class Part:
     def _measured(self) -> tuple[Axis, int]:
         """The axis, and whether it rounds."""
         indexed = self.indexed
-        moving = [index for index, moves in enumerate(self.movable) if moves]
-        used = {mode[0] for index in moving for mode in indexed.modes[index]}
+        used = {mode[0] for index in self._moving for mode in indexed.modes[index]}
         clocks = [indexed.machines[each].unavailable for each in sorted(used.union(self.machine))]
-        closed = common_spans(clocks, from_ms=indexed.now) if self._breakable else ()
+        closed = common_spans(clocks, from_ms=indexed.now)
         lengths = {indexed.problem.policy.move_tolerance_ms}
         lengths |= {entry.setup_ms for entry in indexed.problem.setups}
-        for index in moving:
+        for index in self._moving:
             for _, duration_ms, setup_ms in indexed.modes[index]:
                 lengths |= {duration_ms, setup_ms}
             lengths |= {lag_ms for _, lag_ms in indexed.after[index]}
@@ -144,27 +139,27 @@ class Part:
         setups = max((entry.setup_ms for entry in indexed.problem.setups), default=0)
         work_ms = 0
         machines: set[int] = set()
-        for index, moves in enumerate(self.movable):
-            if moves:
-                modes = indexed.modes[index]
-                work_ms += max(mode[1] + max(mode[2], setups) for mode in modes)
-                work_ms += sum(lag_ms for _, lag_ms in indexed.after[index])
-                latest = max(latest, self.earliest(index))
-                latest = max(latest, axis.at_least(indexed.base_start[index] or 0))
-                machines.update(mode[0] for mode in modes)
+        for index in self._moving:
+            modes = indexed.modes[index]
+            work_ms += max(mode[1] + max(mode[2], setups) for mode in modes)
+            work_ms += sum(lag_ms for _, lag_ms in indexed.after[index])
+            latest = max(latest, self.earliest(index))
+            latest = max(latest, axis.at_least(indexed.base_start[index] or 0))
+            machines.update(mode[0] for mode in modes)
         latest += -(-work_ms // axis.step_ms) + 1
         gaps = sorted(gap for machine in machines for gap in self._all_gaps(machine))
-        return _pushed(latest, gaps, breakable=self._breakable)
+        if not all(indexed.operations[index].interruptible for index in self._moving):
+            # What does not fit between two breaks waits for the last one.
+            latest += max([0, *axis.cuts, *(end for _, end in gaps)])
+        return _pushed(latest, gaps)
 
 
 def _edges(span: Interval) -> tuple[int, int]:
     return span.start_ms, span.end_ms
 
 
-def _pushed(latest: int, gaps: list[tuple[int, int]], *, breakable: bool) -> int:
+def _pushed(latest: int, gaps: list[tuple[int, int]]) -> int:
     """The horizon when breaks, sorted by start, are in its way."""
-    if not breakable and gaps:  # who does not fit between two breaks waits for the last one
-        return latest + max(end for _, end in gaps)
     at = 0
     for start, end in gaps:
         if start >= latest:

@@ -122,7 +122,7 @@ def _add_order(cp: CpSat, part: Part, machine: int, here: Here, setups: Mapping[
             intervals.append(cp.standing_interval(start, end))
     cp.no_overlap(intervals)
     _add_frozen(cp, part, machine, here)
-    _add_obstacles(cp, part, machine, here)
+    _add_fits(cp, part, machine, here)
 
 
 def _interval(cp: CpSat, part: Part, task: Task, choice: Choice, setup: int) -> IntervalVariable:
@@ -152,15 +152,20 @@ def _add_frozen(cp: CpSat, part: Part, machine: int, here: Here) -> None:
                 cp.require(task.start >= frozen[-1].end, when=choice.literal)
 
 
-def _add_obstacles(cp: CpSat, part: Part, machine: int, here: Here) -> None:
-    """What must not be interrupted lies between two breaks."""
-    whole = [each for each in here if not part.indexed.operations[each[0].index].interruptible]
-    gaps = part.gaps(machine)
-    if whole and gaps:
-        cp.no_overlap(
-            [_interval(cp, part, *each, 0) for each in whole]
-            + [cp.standing_interval(start, end) for start, end in gaps]
-        )
+def _add_fits(cp: CpSat, part: Part, machine: int, here: Here) -> None:
+    """What must not be interrupted starts where it ends before a break, or after the break."""
+    breaks = sorted([*part.gaps(machine), *((cut, cut) for cut in part.axis.cuts)])
+    for task, choice in here:
+        if part.indexed.operations[task.index].interruptible or not breaks:
+            continue
+        spans: list[tuple[int, int]] = []
+        since = 0
+        for start, end in breaks:
+            if start - choice.duration >= since:
+                spans.append((since, start - choice.duration))
+            since = max(since, end)
+        spans.append((since, max(since, part.horizon)))
+        cp.within(task.start, spans, when=choice.literal)
 
 
 def _add_circuit(cp: CpSat, part: Part, machine: int, here: Here) -> list[Linear]:

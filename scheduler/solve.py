@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
@@ -33,15 +34,18 @@ RIGHT_SHIFT: Final = "right_shift"
 CP_SAT: Final = "cp_sat"
 
 LEAST_RULES: Final = 3
-FIRST_MS: Final = 250
+FIRST_MS: Final = 200
 """Further dispatching rules are tried as long as the first plan takes less."""
 WHOLE_OPERATIONS: Final = 120
-"""So many free operations are one model; more are windows."""
-WINDOW_OPERATIONS: Final = 80
-WINDOW_MS: Final = 600
+"""So many free operations are one model in the end; more are windows only."""
+WINDOW_SIZES: Final = (25, 15, 40)
+"""Operations of a window. When those of one size gain nothing any more, the next size is tried."""
+WINDOW_MS: Final = 300
 """A window that takes longer keeps what it has found."""
 WINDOW_JOBS: Final = 12
 """So many jobs have their turn before the windows are cut anew."""
+WINDOWS_SHARE: Final = 0.5
+"""What windows get of the time where everything can be solved together afterwards."""
 LEAST_MS: Final = 50
 """Less time than this is not worth a model."""
 _SHOWN: Final = 20
@@ -103,9 +107,9 @@ def improve(
 ) -> Solved:
     """A plan of lower cost if CP-SAT finds one in time, else the incumbent.
 
-    Up to WHOLE_OPERATIONS free operations are solved together, and a bound is proven if possible;
-    of more, windows are solved while the rest stands. For a thread of its own: it works for
-    `limit_ms` and, while the solver does, without the GIL.
+    Windows of operations are solved while the rest stands, one after the other. Up to
+    WHOLE_OPERATIONS free operations are then solved together, and a bound is proven if possible.
+    For a thread of its own: it works for `limit_ms` and, while the solver does, without the GIL.
 
     Args:
         problem: what is planned.
@@ -116,8 +120,10 @@ def improve(
     search = _Search(problem, incumbent, limit_ms=limit_ms, stop=stop or Stop())
     free = search.indexed.ranks.count(FREE)
     if free > WHOLE_OPERATIONS:
-        search.windows()
+        search.windows(1.0)
     elif free:
+        if free > max(WINDOW_SIZES):
+            search.windows(WINDOWS_SHARE)
         search.whole()
     return search.solved
 
@@ -131,7 +137,7 @@ class _Search:
         self.indexed = Indexed(problem)
         self._stop = stop
         self._began = time.perf_counter()
-        self._deadline = self._began + limit_ms / 1_000
+        self._limit_s = limit_ms / 1_000
 
     def whole(self) -> None:
         """Solve everything together; what is left of the time goes to nothing else."""
@@ -143,21 +149,33 @@ class _Search:
             bound = max(found.bound, self.solved.bound or 0)
             self.solved = msgspec.structs.replace(self.solved, bound=bound)
 
-    def windows(self) -> None:
-        """Solve windows around the costliest jobs until none of them gains anything."""
-        gained = True
-        while gained and self._left_ms() >= LEAST_MS:
+    def windows(self, share: float) -> None:
+        """Solve windows around the costliest jobs until none gains anything.
+
+        Args:
+            share: how much of the whole time this may take.
+        """
+        sizes = deque(WINDOW_SIZES)
+        in_vain = 0
+        while in_vain < len(sizes):
+            windows = Windows(self.indexed, self.solved.plan, size=sizes[0])
             gained = False
-            windows = Windows(self.indexed, self.solved.plan, size=WINDOW_OPERATIONS)
             for window in windows.around(WINDOW_JOBS):
-                if self._left_ms() < LEAST_MS:
+                if self._left_ms(share) < LEAST_MS:
                     return
-                found = self._solve(window, min(WINDOW_MS, self._left_ms()))
+                found = self._solve(window, min(WINDOW_MS, self._left_ms(share)))
                 if found is not None and self._take(found):
                     gained = True
+            if gained:
+                in_vain = 0
+            else:
+                in_vain += 1
+                sizes.rotate(-1)
 
-    def _left_ms(self) -> float:
-        return 0.0 if self._stop.asked else (self._deadline - time.perf_counter()) * 1_000
+    def _left_ms(self, share: float = 1.0) -> float:
+        if self._stop.asked:
+            return 0.0
+        return (self._limit_s * share - (time.perf_counter() - self._began)) * 1_000
 
     def _solve(self, window: frozenset[int] | None, limit_ms: float) -> Found | None:
         if limit_ms < LEAST_MS:
