@@ -8,7 +8,8 @@ after the other since the epoch; the simulator writes further ones before they r
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -66,6 +67,17 @@ def up_to_date(site: Site, pace: Pace, now_ms: int, known: Calendar) -> bool:
     grid = {_span_ms(one) for one in _dated(site, pace, now_ms)}
     there = {(one.machine, _ms(one.starts_at), _ms(one.ends_at)) for one in ours}
     return all(span in there for span in grid if span[1] < now_ms + ahead_ms)
+
+
+def promise_ms(site: Site, pace: Pace, now_ms: int, minutes: float) -> int:
+    """The date that is promised for so many of the factory's minutes: nights do not count."""
+    left_ms, at_ms = pace.minutes(minutes), now_ms
+    for begins_ms, ends_ms in _nights(site, pace, now_ms):
+        if begins_ms - at_ms >= left_ms:
+            break
+        left_ms -= max(0, begins_ms - at_ms)
+        at_ms = ends_ms
+    return at_ms + left_ms
 
 
 def shift_at(site: Site, pace: Pace, t_ms: int) -> str:
@@ -138,6 +150,30 @@ def _of_day(site: Site, pace: Pace, day: int) -> Iterator[dict[str, Any]]:
     begins = min(shift.start_minute for shift in site.shifts) + _DAY_MINUTES
     if ends < begins:
         yield body(begin + ends, begin + begins, SHIFT_OVER, None)
+
+
+def _nights(site: Site, pace: Pace, now_ms: int) -> Iterator[tuple[int, int]]:
+    """The hours without a shift, from the present one on; none where somebody works always."""
+    if pace.speed > FASTEST_WITH_BREAKS:
+        return
+    ends = max(shift.end_minute for shift in site.shifts)
+    begins = min(shift.start_minute for shift in site.shifts) + _DAY_MINUTES
+    zone = ZoneInfo(site.time_zone)
+    today = datetime.fromtimestamp(now_ms / 1_000, zone).replace(hour=0, minute=0, second=0)
+    factory_day = int(now_ms * pace.speed) // _DAY_MS
+
+    def clock_ms(day: int, minute: int) -> int:
+        if pace.speed == 1:
+            midnight = today.replace(microsecond=0)
+            return _ms(midnight + timedelta(days=day, minutes=minute))
+        return round(((factory_day + day) * _DAY_MINUTES + minute) * 60_000 / pace.speed)
+
+    for day in count(-1):
+        night = clock_ms(day, ends), clock_ms(day, begins)
+        if night[0] >= night[1]:
+            return
+        if night[1] > now_ms:
+            yield max(now_ms, night[0]), night[1]
 
 
 def _exception_body(one: DatedException) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from simulator import factory
+from simulator.calendars import promise_ms
 from simulator.factory import Item, Machine, Order
 from simulator.pace import Pace
 from simulator.scenario import Scenario
@@ -79,7 +80,11 @@ def policy_body(scenario: Scenario, pace: Pace) -> dict[str, Any]:
 
 def order_body(order: Order, pace: Pace, now: datetime) -> dict[str, Any]:
     """An order, released at once, for `POST /v1/orders`."""
-    due = now + timedelta(milliseconds=pace.minutes(order.due_minutes))
+    site = factory.site_of(order.site)
+    if site is None:
+        raise ValueError(f"site {order.site!r} is none of the factory's")
+    now_ms = round(now.timestamp() * 1_000)
+    due_ms = promise_ms(site, pace, now_ms, order.due_minutes)
     return {
         "site": order.site,
         "customer": order.customer,
@@ -93,7 +98,7 @@ def order_body(order: Order, pace: Pace, now: datetime) -> dict[str, Any]:
                 "item": order.item,
                 "quantity": order.quantity,
                 "unit": factory.UNIT,
-                "due_at": due.astimezone(UTC).isoformat(timespec="milliseconds"),
+                "due_at": _rfc3339(due_ms),
             }
         ],
     }
@@ -125,3 +130,7 @@ def rework_body(
         "due_at": due.astimezone(UTC).isoformat(timespec="milliseconds"),
         "operations": [operation],
     }
+
+
+def _rfc3339(t_ms: int) -> str:
+    return datetime.fromtimestamp(t_ms / 1_000, UTC).isoformat(timespec="milliseconds")

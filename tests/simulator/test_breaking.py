@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from contracts.ids import MachinePath
 from simulator.breaking import Break, CommandError, Repair, break_machine, command_of
 
-PRESS = "gemba-demo/pressing/line-1/press-01"
+PRESS = MachinePath("gemba-demo/pressing/line-1/press-01")
 
 
 class TestCommands:

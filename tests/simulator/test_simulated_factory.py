@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -13,7 +14,7 @@ from fake_installation import BEGIN, FakeInstallation, as_calendar, moment
 from contracts.ids import EpochMs, MachinePath
 from contracts.topics import parse_topic
 from simulator import factory, master_data, orders
-from simulator.calendars import calendar_body, shift_at, up_to_date
+from simulator.calendars import calendar_body, promise_ms, shift_at, up_to_date
 from simulator.customers import Cancel, Change, Customers, OpenOrder, Place
 from simulator.machine import Absence
 from simulator.memory import NEW_AFTER_MS, Memory
@@ -190,6 +191,40 @@ class TestCalendars:
             None,
             "shift over",
         ]
+
+    def test_dates_are_promised_in_working_hours(self) -> None:
+        def promised(site: factory.Site, text: str, minutes: float) -> str:
+            at = promise_ms(site, Pace(1), self.at(text), minutes)
+            zone = ZoneInfo(site.time_zone)
+            return datetime.fromtimestamp(at / 1_000, zone).strftime("%d %H:%M")
+
+        noon, evening, night = (
+            f"2026-11-22T{time}:00+08:00" for time in ("12:00", "21:00", "23:00")
+        )
+        assert promised(SUZHOU, noon, 90) == "22 13:30"
+        assert promised(SUZHOU, evening, 60) == "22 22:00"
+        assert promised(SUZHOU, evening, 90) == "23 06:30"
+        assert promised(SUZHOU, night, 30) == "23 06:30"
+        assert promised(SUZHOU, evening, 60 + 16 * 60 + 10) == "24 06:10"
+        assert promised(WARSAW, "2026-11-22T21:00:00+01:00", 90) == "22 22:30"
+
+    @pytest.mark.parametrize("speed", [10, 60, 400])
+    def test_also_in_a_fast_factory(self, speed: float) -> None:
+        pace = Pace(speed)
+        day_ms = pace.minutes(24 * 60)
+        calendar = as_calendar(SUZHOU, calendar_body(SUZHOU, pace, BEGIN, Calendar()))
+        nights = [one for one in calendar.exceptions if one.machine is None]
+        for quarter in range(96):
+            now = BEGIN + quarter * day_ms // 96
+            due = promise_ms(SUZHOU, pace, now, 300)
+            assert not any(
+                one.starts_at.timestamp() * 1_000 < due - 1 < one.ends_at.timestamp() * 1_000 - 2
+                for one in nights
+            )
+            slept = due - now - pace.minutes(300)
+            assert slept >= 0
+            assert slept <= pace.minutes(8 * 60) + 2
+        assert bool(nights) is (speed <= 60)
 
     def test_shifts_change_at_their_hours(self) -> None:
         times = ("05:59", "06:00", "13:59", "14:00", "21:59", "22:00", "23:59")
