@@ -87,6 +87,7 @@ class StreamsService:
             pool=pool,
             log=log,
             clock=self._clock,
+            at_work=lambda: bool(self.app.assigned_partitions()),
             on_order_changed=projector.order_changed,
             on_plan_changed=projector.plan_changed,
         )

@@ -42,6 +42,8 @@ __all__ = ["GROUP", "PlanningAgent"]
 
 _SCOPES_S: Final = 30.0
 """Which site is planned in which scope is read again after so long, and when a site is unknown."""
+STANDBY_S: Final = 0.25
+"""A worker that stands by looks this often whether it is its turn."""
 FLOOR_S: Final = 0.05
 """Machines' states are read at most this often, however many counts arrive."""
 _log = logging.getLogger(__name__)
@@ -54,6 +56,7 @@ class PlanningAgent:
         pool: where the rows are.
         log: where disruptions' events go, within the same transaction.
         clock: the time.
+        at_work: whether partitions are this worker's; one that stands by makes no rounds.
         on_order_changed: told of site and id of orders whose projected end moved by a minute.
         on_plan_changed: told of a scope and the operations whose projection changed.
 
@@ -67,11 +70,13 @@ class PlanningAgent:
         pool: Pool,
         log: StreamLog,
         clock: Clock,
+        at_work: Callable[[], bool],
         on_order_changed: Callable[[str, int], None],
         on_plan_changed: Callable[[str, Collection[int]], None],
     ) -> None:
         self._pool = pool
         self._clock = clock
+        self._at_work = at_work
         self._on_order_changed = on_order_changed
         self._on_plan_changed = on_plan_changed
         self._changes = OrderChanges(pool=pool, log=log)
@@ -84,7 +89,6 @@ class PlanningAgent:
         self._moved: dict[int, str] = {}
         """Machines that changed, with their sites; looked at by `_watch_floor`."""
         self._floor_moved = asyncio.Event()
-        self._assigned = asyncio.Event()
         self._wake = asyncio.Event()
         self.metrics: dict[str, float] = defaultdict(float)
 
@@ -98,10 +102,9 @@ class PlanningAgent:
     # What it hears --------------------------------------------------------------------------
 
     async def on_assigned(self, topic: str, partition: int) -> None:
-        """A partition is this worker's from here on: every scope with work is looked at."""
+        """A partition is this worker's from here on."""
         if topic == ORDERS:
             await self._changes.on_assigned(topic, partition)
-        self._assigned.set()
 
     async def handle(self, batch: Sequence[Message]) -> None:
         """Tell what orders' events mean; of all others note which scopes they concern.
@@ -164,8 +167,7 @@ class PlanningAgent:
     # What it does ---------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Work until cancelled, once this worker has been given a partition."""
-        await self._assigned.wait()
+        """Work until cancelled."""
         work = [
             asyncio.create_task(self._make_rounds(), name="planning-rounds"),
             asyncio.create_task(self._watch_floor(), name="planning-floor"),
@@ -196,12 +198,17 @@ class PlanningAgent:
         failures = 0
         looked = False
         while True:
+            if not self._at_work():
+                looked = False
+                await asyncio.sleep(STANDBY_S)
+                continue
             try:
                 if not looked:
                     await self._look_around()
                     looked = True
                 scope = await self._next_due()
-                await self._make_round(scope)
+                if self._at_work():
+                    await self._make_round(scope)
                 failures = 0
             except AWAY as error:
                 await self._wait(error, failures)
@@ -213,7 +220,7 @@ class PlanningAgent:
         await asyncio.sleep(pause_s(failures))
 
     async def _look_around(self) -> None:
-        """After a start nobody knows what was missed."""
+        """After a start, or a time on standby, nobody knows what was missed."""
         async with self._pool.connection() as connection:
             for scope in await busy_scopes(connection):
                 self._mark(scope, urgent=True)

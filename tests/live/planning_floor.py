@@ -192,12 +192,14 @@ class Agent:
     """A planning agent with what it told others."""
 
     def __init__(self, pool: Pool, log: StreamLog) -> None:
+        self.working = True
         self.orders: list[tuple[str, int]] = []
         self.operations: list[tuple[str, frozenset[int]]] = []
         self.agent = PlanningAgent(
             pool=pool,
             log=log,
             clock=SystemClock(),
+            at_work=lambda: self.working,
             on_order_changed=lambda site, order: self.orders.append((site, order)),
             on_plan_changed=self._plan_changed,
         )

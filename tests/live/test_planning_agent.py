@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -134,6 +135,17 @@ class TestProjection:
             return sorted(set(agent.orders))
 
         await eventually(told, [(SITE, order) for order in sorted(shop.orders)])
+
+    async def test_a_worker_that_stands_by_makes_no_rounds(self, shop: Shop, agent: Agent) -> None:
+        agent.working = False
+        await agent.hear(PLANS, STORED)
+        await asyncio.sleep(1.0)
+        stood = agent.rounds
+        await breaks_down(shop, agent, minutes_ago=2)
+        await asyncio.sleep(0.5)
+        assert agent.rounds == stood
+        agent.working = True
+        await eventually(shop.kinds, [DOWN])
 
     async def test_rounds_go_on_when_one_scope_cannot_be_read(
         self, shop: Shop, agent: Agent
