@@ -36,7 +36,7 @@ from runtime.tokens import issue_token
 
 PATIENCE_S = 60.0
 QUIET_S = 1.0
-POLICY = {"down_threshold_ms": 0, "tolerance_ms": 3_600_000}
+POLICY = {"down_threshold_ms": 0, "repair_ms": 4 * 3_600_000, "tolerance_ms": 3_600_000}
 
 # Every date the page has shown, with the time it was shown.
 _WATCH = """
