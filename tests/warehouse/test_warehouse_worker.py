@@ -118,6 +118,27 @@ async def test_a_scan_moves_the_shipment_and_the_customers_page(stack: Stack) ->
     assert history["items"][0]["origin"] == GATE
 
 
+async def test_the_customers_open_page_hears_of_it_by_itself(stack: Stack) -> None:
+    await ordered(stack, "SO-1")
+    async with stack.api() as client:
+        link = (await client.post("/v1/orders/SO-1/tracking-links")).json()
+    sent = moves("SO-1")[:3]
+    everything = {**sent[2], "event": "shipped", "quantity": 100, "seq": 3}
+    async with asyncio.timeout(60), stack.page(link["token"]) as views:
+        assert (await anext(views))["deliveries"] == []
+        await stack.publish(GATE, sent)
+        async for view in views:
+            if told(view) == [("packed", 60, 60, 0)]:
+                break
+        await stack.publish(GATE, [everything])
+        async for view in views:
+            if view["stage"] == "shipped":
+                break
+    assert told(view) == [("shipped", 60, 60, 100)]
+    assert view["changes"][0]["what"] == "shipped"
+    assert view["changes"][0]["detail"] == {"shipment": 1, "quantity": "100", "unit": "pcs"}
+
+
 @pytest.mark.kill
 async def test_killed_workers_and_repeated_scans_change_nothing(stack: Stack) -> None:
     rng = random.Random(5)

@@ -8,7 +8,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ import aiomqtt
 import httpx
 import msgspec
 from redis import Redis
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from launch.ports import free_port
 from launch.reach import token_of
@@ -25,6 +28,13 @@ from runtime.mqtt_url import parse_mqtt_url
 
 PATIENCE_S = 90.0
 _STOP_S = 20.0
+
+
+async def _views(socket: ClientConnection) -> AsyncIterator[dict[str, Any]]:
+    async for message in socket:
+        told = json.loads(message)
+        if told["op"] in ("snapshot", "delta") and told["data"].get("order"):
+            yield told["data"]["order"]
 
 
 @dataclass
@@ -115,6 +125,18 @@ class Stack:
         ) as client:
             for body in bodies:
                 await client.publish(f"gemba/v1/{device}/move", json.dumps(body), qos=1)
+
+    @asynccontextmanager
+    async def page(self, token: str) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+        """What a customer's open page is told: the order's view, again whenever it changes."""
+        async with self.api() as client:
+            del client.headers["Authorization"]
+            answer = await client.post(f"/v1/tracking/{token}/ticket", headers={"Origin": self.url})
+        assert answer.is_success, answer.text
+        address = f"{self.url.replace('http', 'ws')}/v1/live?ticket={answer.json()['ticket']}"
+        async with connect(address, origin=Origin(self.url)) as socket:
+            await socket.send(json.dumps({"op": "subscribe", "channel": f"tracking:{token}"}))
+            yield _views(socket)
 
     async def until(self, path: str, wanted: Any, pick: Any, *, token: bool = True) -> Any:
         """Ask the API until what is picked from its answer is what is wanted."""
