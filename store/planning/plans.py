@@ -58,7 +58,6 @@ __all__ = [
     "plan_row",
     "planned_orders",
     "plans",
-    "prune",
     "publish_draft",
     "published",
     "record",
@@ -67,7 +66,6 @@ __all__ = [
 
 _SCOPE_LOCKS: Final = 20_261
 """The namespace of the advisory locks of scopes whose plans are written."""
-_PRUNED_AT_ONCE: Final = 50
 _MINUTE_MS: Final = 60_000
 
 
@@ -240,34 +238,6 @@ async def discard(connection: Connection, plan_id: int) -> StoredPlan:
         state=PlanState.DISCARDED,
         moved_orders=[],
     )
-
-
-async def prune(connection: Connection, *, keep_days: int = 30) -> int:
-    """Drop the contents of versions that have been out of force for so many days.
-
-    Their heads stay: reasons and figures. Answers how many versions were emptied; a limited number
-    at once, so that nobody waits for it: call it again until it says 0.
-    """
-    cursor = await connection.execute(
-        """
-        WITH old AS (
-            SELECT p.id FROM plans p
-            WHERE p.state IN ('superseded', 'discarded')
-              AND coalesce(p.superseded_at, p.created_at) < now() - make_interval(days => %s)
-              AND (EXISTS (SELECT FROM plan_operations o WHERE o.plan_id = p.id)
-                   OR EXISTS (SELECT FROM plan_orders r WHERE r.plan_id = p.id))
-            ORDER BY p.id LIMIT %s
-        ), operations AS (
-            DELETE FROM plan_operations WHERE plan_id IN (SELECT id FROM old)
-        ), orders AS (
-            DELETE FROM plan_orders WHERE plan_id IN (SELECT id FROM old)
-        )
-        SELECT count(*) FROM old
-        """,
-        (keep_days, _PRUNED_AT_ONCE),
-    )
-    row = await cursor.fetchone()
-    return row[0] if row else 0
 
 
 def record(stored: StoredPlan) -> NewRecord:

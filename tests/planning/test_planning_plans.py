@@ -481,24 +481,3 @@ class TestTelling:
         assert row.end_ms == NOW_MS + 20 * MINUTE_MS
         assert row.lateness_ms == 9 * MINUTE_MS
         assert row.chain[0]["work_order"] == "WO-1"
-
-
-class TestPrune:
-    async def test_contents_of_old_versions_go_and_their_heads_stay(self, shop: Shop) -> None:
-        await shop.order(1, due_ms=NOW_MS)
-        stored = [await shop.publish(now_ms=NOW_MS + number) for number in range(3)]
-        await shop.rows.run(
-            "UPDATE plans SET superseded_at = now() - interval '31 days' WHERE id = %s",
-            stored[0].id,
-        )
-        await shop.rows.run("UPDATE plans SET superseded_at = now() WHERE id = %s", stored[1].id)
-
-        assert await plans.prune(shop.connection) == 1
-        assert await plans.prune(shop.connection) == 0
-
-        kept = [bool(await plans.assignments(shop.connection, each.id)) for each in stored]
-        assert kept == [False, True, True]
-        assert await plans.plan_orders(shop.connection, stored[0].id) == []
-        row = await plans.plan_row(shop.connection, stored[0].id)
-        assert row is not None
-        assert row.late_orders == 1
