@@ -57,9 +57,9 @@ RULES: Final = (
     Rule(Order.PLANNED, keep=True),
     Rule(Order.PLANNED, keep=True, gentle=True),
     Rule(Order.EDD),
+    Rule(Order.ATC),
     Rule(Order.PLANNED_DUE, keep=True),
     Rule(Order.PLANNED),
-    Rule(Order.ATC),
     Rule(Order.ATC, keep=True),
     Rule(Order.EDD, keep=True),
     Rule(Order.SPT, keep=True),
@@ -128,11 +128,15 @@ def unaffected(problem: Problem, shifted: Plan) -> set[int]:
 
 
 class _Choice(msgspec.Struct, frozen=True, gc=False):
-    """Where an operation would go now."""
+    """Where an operation would go, and when it would end there.
+
+    Attributes:
+        mode: where.
+        end: when, if nothing else is appended there before.
+        version: how often the machine had been appended to when it chose.
+    """
 
     mode: _Mode
-    setup: int
-    start: int
     end: int
     version: int
 
@@ -154,7 +158,9 @@ class _Dispatch:
         # Who would choose each machine now, and how often the machine has been appended to.
         self.lanes: list[set[int]] = [set() for _ in indexed.machines]
         self.versions = [0] * len(indexed.machines)
+        # Who waits until what is pinned to its machines is placed.
         self.closed: set[int] = set()
+        self.begun = False
         self.planned = _planned(indexed) if rule.keep and rule.gentle else []
 
     def plan(self) -> Plan:
@@ -166,12 +172,16 @@ class _Dispatch:
                 self._release_followers(operation)
             elif not indexed.after[operation]:
                 self._is_ready(operation)
+        # Only now is it known which machines are open.
+        self.begun = True
+        self._choose_again()
         while self.heap:
             end, operation = heappop(self.heap)
             choice = self.choices.get(operation)
             if choice is None or choice.end != end:
                 continue
             if choice.version != self.versions[choice.mode[0]]:
+                # The machine ends later than when it chose; another may be better by now.
                 self._choose(operation)
                 continue
             winner = self._winner(operation)
@@ -187,13 +197,14 @@ class _Dispatch:
         """Whom the rule prefers of those that could start on its machine before `first` ends."""
         machine = self.choices[first].mode[0]
         end = self.choices[first].end
-        free = self.timeline.free[machine]
+        timeline, ready_at, choices = self.timeline, self.ready_at, self.choices
+        free = timeline.free[machine]
         contest: list[tuple[float, int, int]] = []
         for rival in self.lanes[machine]:
-            ready = self.ready_at[rival]
+            ready = ready_at[rival]
             if ready >= end and rival != first:
                 continue
-            when = self.timeline.when(rival, self.choices[rival].mode, ready)
+            when = timeline.when(rival, choices[rival].mode, ready)
             if when[1] < end or rival == first:
                 rank = self.urgency.priority(self.order, rival, free, when)
                 contest.append((rank, when[2], rival))
@@ -201,10 +212,9 @@ class _Dispatch:
         for _, _, rival in contest:
             if rival == first:
                 break
-            # It has chosen when the machine was free earlier; another may be better for it now.
-            if self.choices[rival].version != self.versions[machine]:
+            if choices[rival].version != self.versions[machine]:
                 self._choose(rival)
-            if self.choices[rival].mode[0] == machine:
+            if choices[rival].mode[0] == machine:
                 return rival
         return first
 
@@ -232,7 +242,10 @@ class _Dispatch:
             ready = max(ready, self.indexed.base_start[operation] or 0)
         self.ready_at[operation] = ready
         if not frozen:
-            self._choose(operation)
+            if self.begun:
+                self._choose(operation)
+            else:
+                self.closed.add(operation)
             return
         machine = self.indexed.modes[operation][0][0]
         placed: list[int] = []
@@ -245,10 +258,15 @@ class _Dispatch:
                 placed.append(following)
         for following in placed:
             self._release_followers(following)
-        if placed and self.timeline.is_open(machine):
-            waiting, self.closed = self.closed, set()
-            for other in sorted(waiting):
-                self._choose(other)
+        if placed and self.begun and self.timeline.is_open(machine):
+            self.closed |= self.choices.keys()
+            self._choose_again()
+
+    def _choose_again(self) -> None:
+        """Another machine is open."""
+        waiting, self.closed = self.closed, set()
+        for operation in sorted(waiting):
+            self._choose(operation)
 
     def _in_time(self, operation: int) -> bool:
         """Whether its job would be in time if it started when the plan in force starts it."""
@@ -271,7 +289,7 @@ class _Dispatch:
             base = indexed.base_machine[operation]
             modes = tuple([mode for mode in modes if mode[0] == base])
         least: tuple[int, int] | None = None
-        chosen: _Choice | None = None
+        chosen: _Mode | None = None
         for mode in modes:
             if not timeline.is_open(mode[0]):
                 continue
@@ -279,13 +297,14 @@ class _Dispatch:
             price = self._price(operation, mode, setup, start, end) if len(modes) > 1 else 0
             if least is None or (price, end) < least:
                 least = price, end
-                chosen = _Choice(mode, setup, start, end, self.versions[mode[0]])
-        if chosen is None:
+                chosen = mode
+        if least is None or chosen is None:
             self.closed.add(operation)
             return
-        self.choices[operation] = chosen
-        self.lanes[chosen.mode[0]].add(operation)
-        heappush(self.heap, (chosen.end, operation))
+        version = self.versions[chosen[0]]
+        self.choices[operation] = _Choice(chosen, least[1], version)
+        self.lanes[chosen[0]].add(operation)
+        heappush(self.heap, (least[1], operation))
 
     def _delay(self, machine: int, end: int) -> int:
         """By how much, weighted, what is planned next on the machine starts later behind `end`."""

@@ -285,6 +285,20 @@ class TestByHand:
             plan = dispatch(problem, rule)
             assert _starts(plan) == {1: (2, 0), 2: (1, 60), 3: (1, 90)}
 
+    def test_a_machine_with_frozen_work_is_as_good_as_any_behind_it(self) -> None:
+        # Machine 2 does 1 in 10 minutes, behind 20 minutes of frozen work; machine 1 takes 90.
+        problem = Problem(
+            now_ms=NOW,
+            machines=(Machine(id=1), Machine(id=2)),
+            jobs=(Job(id=1), Job(id=2)),
+            operations=(
+                _operation(1, (1, 90), (2, 10), job=1),
+                _operation(2, (2, 20), job=2, pin=Pin(kind=PinKind.FROZEN, machine=2)),
+            ),
+        )
+        for rule in RULES:
+            assert _starts(dispatch(problem, rule)) == {2: (2, 0), 1: (2, 20)}
+
     def test_a_contradiction_is_told(self) -> None:
         frozen = Pin(kind=PinKind.FROZEN, machine=1)
         first = _operation(1, (1, 30), job=1)
