@@ -24,6 +24,9 @@ SERVICE: Final = "api"
 EXPECTED: Final = ("edge", "streams")
 """Services without which a counted piece does not reach a screen."""
 
+PLANNER: Final = "scheduler"
+"""Without it everything goes on, and the plan in force stays."""
+
 _DATABASE_TIMEOUT_S: Final = 2.0
 
 logger = logging.getLogger("gemba.api")
@@ -133,6 +136,9 @@ def _services(healths: Sequence[Health]) -> list[Component]:
         for name in EXPECTED
         if name not in told
     ]
+    if PLANNER not in told:
+        reason = "says nothing: the plan in force stays, whatever happens"
+        missing.append(Component(name=PLANNER, state="degraded", reason=reason))
     known = [
         Component(name=health.service, state=health.state.value, reason=health.reason)
         for health in told.values()

@@ -154,6 +154,9 @@ class TestHealth:
         answer = await admin.get("/readyz")
         assert answer.status_code == 200, answer.text
         assert answer.json()["status"] == "ready"
+        parts = {part["name"]: part for part in answer.json()["components"]}
+        assert parts["scheduler"]["state"] == "degraded"
+        assert "plan in force" in parts["scheduler"]["reason"]
 
     async def test_a_silent_service_is_missing_and_a_troubled_one_is_named(
         self, api: Api, admin: httpx.AsyncClient
