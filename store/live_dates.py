@@ -53,7 +53,7 @@ class OrderDates:
         open_lines = {line.id for line in self._lines if line.is_open}
         rows = [row for row in self._operations if row.line_id in open_lines]
         ahead = [row for row in rows if not row.figures(None, self._now_ms).over]
-        return bool(ahead) and all(self._is_projected(row) for row in ahead)
+        return bool(ahead) and all(row.projected_end_ms is not None for row in ahead)
 
     def line_end_ms(self, line: LineRow) -> int | None:
         """When a line's last work order ends; None when one of them has no known end."""
@@ -85,22 +85,20 @@ class OrderDates:
         figures = row.figures(self._slots.get(row.id), self._now_ms)
         if figures.over:
             return None
-        if self._is_projected(row):
-            return to_minute(row.projected_end_ms)
+        if row.projected_end_ms is not None:
+            return to_minute(max(row.projected_end_ms, self._now_ms))
         if not figures.started:
             return None
         return to_minute(progress.projected_end_ms([figures], self._now_ms))
 
     def _work_end_ms(self, ahead: Sequence[OperationRow]) -> int | None:
         """When open operations of one work order are all done."""
-        if all(self._is_projected(row) for row in ahead):
-            return max(row.projected_end_ms or 0 for row in ahead)
+        ends = [row.projected_end_ms for row in ahead if row.projected_end_ms is not None]
+        if len(ends) == len(ahead):
+            # One that has all its pieces and was not ended yet is projected to end just now.
+            return max(*ends, self._now_ms)
         figures = [row.figures(self._slots.get(row.id), self._now_ms) for row in ahead]
         return progress.projected_end_ms(figures, self._now_ms)
-
-    def _is_projected(self, row: OperationRow) -> bool:
-        """Whether the projection tells its end; one that lies in the past tells nothing."""
-        return row.projected_end_ms is not None and row.projected_end_ms > self._now_ms
 
     def _counted(self) -> list[LineRow]:
         """The lines that count: not cancelled ones, unless there are no others."""

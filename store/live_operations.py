@@ -220,9 +220,8 @@ def _projected(
 ) -> str | None:
     """The projected end to the minute: finer would only make screens flicker.
 
-    Where no plan is in force, or the projection has not kept up, it comes from the pace alone.
+    Where no plan is in force it comes from the pace alone.
     """
-    end_ms = None if figures.over else operation.projected_ms
-    if end_ms is None or end_ms <= now_ms:
-        end_ms = progress.projected_end_ms([figures], now_ms)
-    return rfc3339_ms(to_minute(end_ms))
+    if operation.projected_ms is not None and not figures.over:
+        return rfc3339_ms(to_minute(max(operation.projected_ms, now_ms)))
+    return rfc3339_ms(to_minute(progress.projected_end_ms([figures], now_ms)))

@@ -73,6 +73,16 @@ class TestOrder:
         (line,) = view.lines
         assert line["projected_end"] == view.projected_end
 
+    async def test_work_that_has_its_pieces_and_was_not_ended_does_not_shake_it(
+        self, shop: Shop
+    ) -> None:
+        first, second, _ = shop.operations
+        projected = await project(shop, {first: 0, second: 720})
+        found = await picture(shop, shop.orders[0])
+        end = rfc3339_ms(to_minute(projected[second][1]))
+        assert found.view().projected_end == end
+        assert found.tracking_view().expected == end
+
     async def test_half_a_projection_is_none(self, shop: Shop) -> None:
         await project(shop, {shop.operations[0]: 600})
         view = (await picture(shop, shop.orders[0])).view()
