@@ -42,18 +42,6 @@ class UnmatchedMove(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class Joined(msgspec.Struct, frozen=True):
-    """What joining came to.
-
-    Attributes:
-        order_ids: the orders that these moves belong to, or belonged to before.
-        unmatched: how many of the moves looked at count for nobody.
-    """
-
-    order_ids: set[int]
-    unmatched: int
-
-
 class _Named(msgspec.Struct, frozen=True, kw_only=True):
     publisher_id: int
     seq: int
@@ -112,8 +100,10 @@ async def join(
     new: Collection[tuple[int, int]],
     order_ids: Collection[int],
     work_order_ids: Collection[int],
-) -> Joined:
+) -> set[int]:
     """Find the orders of new moves, and of all that name these orders or their work orders.
+
+    Answers the orders that these moves belong to, or belonged to before.
 
     Args:
         connection: the transaction that holds the `lock`.
@@ -123,7 +113,7 @@ async def join(
     """
     moves = await _named(connection, new, order_ids, work_order_ids)
     if not moves:
-        return Joined(set(), 0)
+        return set()
     numbers = {move.order_number for move in moves if move.order_number is not None}
     works = {
         (move.site_id, move.work_order)
@@ -137,15 +127,13 @@ async def join(
     )
     affected: set[int] = set()
     changed: list[tuple[int, int, int | None, str | None]] = []
-    left = 0
     for move in moves:
         order_id, reason = _verdict(move, by_number, by_work, lines)
-        left += reason is not None
         affected |= {one for one in (order_id, move.order_id) if one is not None}
         if (order_id, reason) != (move.order_id, move.unmatched):
             changed.append((move.publisher_id, move.seq, order_id, reason))
     await _write(connection, changed)
-    return Joined(affected, left)
+    return affected
 
 
 def _verdict(

@@ -133,16 +133,15 @@ class WarehouseAgent:
             return []
         await goods_moves.lock(connection)
         new = await goods_moves.put_moves(connection, named.moves) if named.moves else []
-        joined = await goods_moves.join(
+        order_ids = await goods_moves.join(
             connection,
             new=new,
             order_ids=named.order_ids,
             work_order_ids=named.work_order_ids,
         )
         self.metrics["moves"] += len(new)
-        self.metrics["moves_unmatched"] += joined.unmatched
         # An order that changed may have other quantities to fill, and other lines.
-        return await ship(connection, joined.order_ids)
+        return await ship(connection, order_ids)
 
 
 def _named(records: Sequence[Message]) -> _Named:
