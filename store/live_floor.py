@@ -24,9 +24,7 @@ from store.live_operations import (
     shown,
 )
 from store.live_site import DayBase, Site, day_base, hour_ago
-from store.live_times import rfc3339, rfc3339_ms
-
-__all__ = ["machine_tiles", "rfc3339", "rfc3339_ms"]
+from store.live_times import rfc3339_ms
 
 
 class _Machine(msgspec.Struct, frozen=True, kw_only=True):
