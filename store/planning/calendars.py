@@ -240,14 +240,6 @@ async def read_calendars(
     return Calendars(by_machine)
 
 
-async def unavailable_by_machine(
-    connection: Connection, site_ids: Collection[int], start_ms: int, end_ms: int
-) -> dict[int, tuple[Interval, ...]]:
-    """When each machine of sites does not work between two moments, breakdowns aside."""
-    calendars = await read_calendars(connection, site_ids, since_ms=start_ms)
-    return calendars.unavailable(start_ms, end_ms)
-
-
 def zone_of(name: str) -> ZoneInfo:
     """A time zone by its name; UTC when nobody knows it."""
     try:

@@ -175,12 +175,6 @@ async def _of_ids(connection: Connection, ids: Collection[int]) -> list[Disrupti
     return await cursor.fetchall()
 
 
-async def find(connection: Connection, disruption_id: int) -> DisruptionRow | None:
-    """A disruption by its id."""
-    found = await _of_ids(connection, [disruption_id])
-    return found[0] if found else None
-
-
 async def open_disruptions(connection: Connection, scope: str) -> list[DisruptionRow]:
     """What no plan of the scope has answered yet, oldest first."""
     cursor = connection.cursor(row_factory=class_row(DisruptionRow))

@@ -70,14 +70,6 @@ async def sites_of_scope(connection: Connection, scope: str) -> list[SiteRow]:
     return await cursor.fetchall()
 
 
-async def put_scope(connection: Connection, site_id: int, scope: str | None) -> None:
-    """Plan a site together with the others of a scope; None: by itself."""
-    await connection.execute(
-        "UPDATE sites SET planning_scope = %s WHERE id = %s AND planning_scope IS DISTINCT FROM %s",
-        (scope, site_id, scope),
-    )
-
-
 async def policy_of(connection: Connection, scope: str) -> Policy:
     """How a scope wants to be planned; the default when nobody ever said."""
     cursor = await connection.execute(

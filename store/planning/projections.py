@@ -6,7 +6,7 @@ over.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -91,20 +91,6 @@ async def write_projections(
         ),
     )
     return {row[0] for row in await cursor.fetchall()} | gone
-
-
-async def projections_of(
-    connection: Connection, operation_ids: Collection[int]
-) -> dict[int, Projection]:
-    """The projections of operations, by id; those that have none are left out."""
-    cursor = await connection.execute(
-        """
-        SELECT operation_id, machine_id, start_ms, end_ms, plan_id
-        FROM operation_projections WHERE operation_id = ANY(%s)
-        """,
-        (list(operation_ids),),
-    )
-    return _by_operation(await cursor.fetchall())
 
 
 async def projections_of_scope(connection: Connection, scope: str) -> dict[int, Projection]:

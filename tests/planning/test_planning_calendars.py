@@ -18,7 +18,6 @@ from store.planning.calendars import (
     NewException,
     NewWorkingTime,
     read_calendars,
-    unavailable_by_machine,
 )
 
 DAY = [
@@ -36,6 +35,13 @@ def closed(start_ms: int, end_ms: int, *, machine: int | None = None) -> NewExce
         reason="maintenance",
         machine_id=machine,
     )
+
+
+async def unavailable_by_machine(
+    connection: Connection, sites: list[int], start_ms: int, end_ms: int
+) -> dict[int, tuple[Interval, ...]]:
+    found = await read_calendars(connection, sites, since_ms=start_ms)
+    return found.unavailable(start_ms, end_ms)
 
 
 class TestReplace:

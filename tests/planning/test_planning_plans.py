@@ -20,7 +20,7 @@ from store.database import Connection, Pool
 from store.errors import ConflictError, NotFoundError
 from store.filters import Page
 from store.planning import plans
-from store.planning.disruptions import NewDisruption, find, raise_disruptions
+from store.planning.disruptions import NewDisruption, disruptions, raise_disruptions
 from store.planning.plan_rows import UnplannedOperation
 from store.planning.plans import StalePlanError
 from store.planning.problem import load_problem
@@ -198,9 +198,8 @@ class TestStore:
         await shop.rows.run("DELETE FROM operations WHERE id = %s", operation)
 
         assert await plans.assignments(shop.connection, stored.id) == {}
-        left = await find(shop.connection, raised.id)
-        assert left is not None
-        assert left.operation_id is None
+        [left], _ = await disruptions(shop.connection, ALL)
+        assert (left.id, left.operation_id) == (raised.id, None)
 
 
 class TestPublishing:
@@ -306,8 +305,8 @@ class TestPublishing:
             reasons=[rows[0].reason],
             disruption_ids=[rows[0].id],
         )
-        answered = await find(shop.connection, rows[0].id)
-        assert answered is not None
+        [answered], _ = await disruptions(shop.connection, ALL, is_open=False)
+        assert answered.id == rows[0].id
         assert (answered.outcome, answered.plan_number) == ("planned", draft.number)
 
         newer = await shop.store(
@@ -324,10 +323,8 @@ class TestPublishing:
         assert new is not None
         assert old.state is PlanState.DISCARDED
         assert [reason.disruption for reason in new.reasons] == [rows[0].id, rows[1].id]
-        for row in rows:
-            now = await find(shop.connection, row.id)
-            assert now is not None
-            assert now.plan_id == newer.id
+        told, _ = await disruptions(shop.connection, ALL)
+        assert [row.plan_id for row in told] == [newer.id, newer.id]
 
     async def test_a_draft_is_discarded_by_hand_once(self, shop: Shop) -> None:
         loaded = await shop.load()

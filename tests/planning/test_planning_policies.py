@@ -52,14 +52,6 @@ class TestScopes:
         with pytest.raises(LookupError):
             await policies.scope_of_site(connection, 999)
 
-    async def test_a_site_changes_its_scope(self, connection: Connection, sites: list[int]) -> None:
-        await policies.put_scope(connection, sites[0], None)
-        await policies.put_scope(connection, sites[2], "region")
-
-        found = {row.scope: row.sites for row in await policies.scopes(connection)}
-
-        assert found == {"region": ["Zentral", "north"], "south": ["south"]}
-
 
 class TestPolicies:
     async def test_a_scope_of_which_nobody_said_anything_has_the_default(

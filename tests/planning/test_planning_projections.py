@@ -11,7 +11,6 @@ from store.database import Connection
 from store.planning.projections import (
     TOLERANCE_MS,
     Projection,
-    projections_of,
     projections_of_scope,
     write_projections,
 )
@@ -29,7 +28,6 @@ class TestWrite:
         changed = await write_projections(shop.connection, SCOPE, rows)
 
         assert changed == set(operations)
-        assert await projections_of(shop.connection, operations) == rows
         assert await projections_of_scope(shop.connection, SCOPE) == rows
 
     @pytest.mark.parametrize(
@@ -97,7 +95,7 @@ class TestWrite:
 
         assert await write_projections(connection, SCOPE, {}) == set()
 
-        assert await projections_of(connection, [far]) == {far: there}
+        assert await projections_of_scope(connection, "plant-2") == {far: there}
 
     async def test_an_operation_that_is_gone_meanwhile_is_left_out(self, shop: Shop) -> None:
         _, _, [operation] = await shop.order(1)
