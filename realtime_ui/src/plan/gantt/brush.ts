@@ -30,7 +30,10 @@ export class Brush {
   }
 
   font(size: number, weight = 400): void {
-    this.context.font = `${weight} ${size}px ${this.palette.font}`;
+    const font = `${weight} ${size}px ${this.palette.font}`;
+    if (font === this.text.font) return;
+    this.text.font = font;
+    this.context.font = font;
   }
 
   fill(colour: CanvasPattern | string, x: number, y: number, width: number, height: number): void {
@@ -95,7 +98,9 @@ export class Brush {
     context.beginPath();
     context.rect(x, y, width, height);
     context.clip();
+    const { font } = this.text;
     draw();
     context.restore();
+    this.text.font = font;
   }
 }

@@ -9,6 +9,8 @@ const DIMMED = 0.2;
 const MOVED_MS = 8_000;
 const PAD = 6;
 const GLYPH = 12;
+/** Narrower than this nobody sees a round corner or an outline, and hundreds of them are in sight. */
+const PLAIN = 10;
 
 function colourOf(brush: Brush, scene: Scene, bar: Bar): string {
   const { palette } = brush;
@@ -46,7 +48,9 @@ export function drawPlanned(brush: Brush, scene: Scene, bar: Bar, top: number): 
   if (bar.setupFrom !== null && bar.setupFrom < bar.planned.from) drawSetup(brush, scene, colour, bar.setupFrom, bar.planned.from, y, PLAN_LANE.height);
   const box = boxOf(scene, bar.planned.from, bar.planned.to);
   if (box !== null) {
-    brush.round(colour, box.left, y, Math.max(NARROWEST, box.right - box.left - 1), PLAN_LANE.height, 2);
+    const width = Math.max(NARROWEST, box.right - box.left - 1);
+    if (width < PLAIN) brush.fill(colour, box.left, y, width, PLAN_LANE.height);
+    else brush.round(colour, box.left, y, width, PLAN_LANE.height, 2);
     if (bar.id === scene.hovered || bar.id === scene.focused) brush.outline(brush.palette.ink, box.left - 1, y - 1, box.right - box.left + 1, PLAN_LANE.height + 2, 3, 2);
   }
   brush.context.globalAlpha = 1;
@@ -80,6 +84,13 @@ export function drawLower(brush: Brush, scene: Scene, bar: Bar, top: number, roo
   }
   const width = Math.max(NARROWEST, box.right - box.left - 1);
   const made = !hasStarted(bar) ? box.left : isOver(bar) ? box.left + width : Math.min(box.left + width, Math.max(box.left, scene.labels + xOf(scene.view, scene.now)));
+  if (width < PLAIN) {
+    brush.fill(made > box.left ? colour : brush.tint(colour), box.left, y, width, height);
+    brush.fill(riskOf(bar) === "late" ? palette.abnormal : colour, box.left, y + height - 3, width, 3);
+    drawMarks(brush, scene, bar, box.left, width, y);
+    context.globalAlpha = 1;
+    return;
+  }
   brush.round(brush.tint(colour), box.left, y, width, height, 3);
   if (made > box.left) brush.round(colour, box.left, y, made - box.left, height, 3);
   brush.outline(colour, box.left, y, width, height, 3, bar.projected === null ? 1 : 1.5);

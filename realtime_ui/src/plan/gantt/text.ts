@@ -2,6 +2,8 @@ const KEPT = 4_000;
 
 /** Fits texts into the room they have; remembers, since the same ones are drawn sixty times a second. */
 export class TextFitter {
+  /** The context's font: to read it back from there takes as long as to draw. */
+  font = "";
   readonly #context: CanvasRenderingContext2D;
   readonly #widths = new Map<string, number>();
   readonly #fitted = new Map<string, string>();
@@ -12,7 +14,7 @@ export class TextFitter {
 
   /** The width of a text in the context's present font. */
   width(text: string): number {
-    const key = `${this.#context.font}\n${text}`;
+    const key = `${this.font}\n${text}`;
     let width = this.#widths.get(key);
     if (width === undefined) {
       width = this.#context.measureText(text).width;
@@ -26,7 +28,7 @@ export class TextFitter {
   fit(text: string, room: number): string {
     const width = this.width(text);
     if (width <= room) return text;
-    const key = `${this.#context.font}\n${Math.floor(room / 4)}\n${text}`;
+    const key = `${this.font}\n${Math.floor(room / 4)}\n${text}`;
     let fitted = this.#fitted.get(key);
     if (fitted === undefined) {
       const letters = Array.from(text);
@@ -37,11 +39,5 @@ export class TextFitter {
       this.#fitted.set(key, fitted);
     }
     return fitted;
-  }
-
-  /** The fonts came or the theme changed: measure again. */
-  forget(): void {
-    this.#widths.clear();
-    this.#fitted.clear();
   }
 }
