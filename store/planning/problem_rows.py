@@ -191,7 +191,7 @@ async def standings(
 
 
 async def pegs(connection: Connection, work_order_ids: Sequence[int]) -> list[PegRow]:
-    """The order lines that work orders are meant for and that are still wanted."""
+    """The order lines that work orders are meant for and that still wait for something."""
     cursor = connection.cursor(row_factory=class_row(PegRow))
     await cursor.execute(
         """
@@ -200,7 +200,7 @@ async def pegs(connection: Connection, work_order_ids: Sequence[int]) -> list[Pe
         FROM pegs p
         JOIN order_lines l ON l.id = p.order_line_id
         JOIN orders r ON r.id = l.order_id
-        WHERE p.work_order_id = ANY(%s) AND l.state <> 'cancelled'
+        WHERE p.work_order_id = ANY(%s) AND l.state NOT IN ('produced', 'cancelled')
         ORDER BY p.work_order_id, p.id
         """,
         (work_order_ids,),

@@ -434,6 +434,21 @@ class TestJobs:
 
         assert dues == {dated: NOW_MS + 9_000, undated: NOW_MS + 1_000, nobodys: None}
 
+    async def test_lines_that_wait_for_nothing_any_more_have_no_date(self, shop: Shop) -> None:
+        order, made = await shop.rows.order(
+            shop.site, "SO-1", item=shop.item, due_ms=NOW_MS + 1_000, state="produced"
+        )
+        open_line = await shop.rows.line(order, 2, item=shop.item, due_ms=NOW_MS + 5_000)
+        whole, _ = await shop.rows.order(shop.site, "SO-2", item=shop.item, state="produced")
+        both = await shop.rows.work_order(shop.site, "WO-1", lines=[made, open_line])
+        await shop.rows.operation(both, 10, shop.m1)
+
+        loaded = await shop.load()
+
+        assert [job.due_ms for job in loaded.problem.jobs] == [NOW_MS + 5_000]
+        assert loaded.orders[order].due_ms == NOW_MS + 5_000
+        assert whole not in loaded.orders
+
     async def test_the_weight_is_that_of_the_most_urgent_order_still_wanted(
         self, shop: Shop
     ) -> None:
