@@ -49,6 +49,7 @@ export const api = {
 
   sites: () => call("listSites", "GET", address("/v1/sites")),
   customers: () => call("listCustomers", "GET", address("/v1/customers")),
+  machines: () => call("listMachines", "GET", address("/v1/machines") + query({ limit: 10_000 })),
   items: () => call("listItems", "GET", address("/v1/items")),
 
   orders: (filter: OrderQuery, signal?: AbortSignal) => call("listOrders", "GET", address("/v1/orders") + query({ ...filter }), undefined, signal),
