@@ -320,7 +320,9 @@ class LiveProjector:
             if projection.due_at() <= now
         ]
         try:
-            await self._flush(due)
+            # A planning board is a thousand bars: a customer's date does not wait for them.
+            await self._flush([one for one in due if one[0].kind is not ChannelKind.PLAN])
+            await self._flush([one for one in due if one[0].kind is ChannelKind.PLAN])
         except (*_AWAY, FencedProjectorError):
             raise
         except Exception:  # noqa: BLE001 - whatever it is, it is found out channel by channel
@@ -341,6 +343,8 @@ class LiveProjector:
                 self._watched.forget(projection.name)
 
     async def _flush(self, due: Sequence[tuple[Projection, Due]]) -> None:
+        if not due:
+            return
         async with self._pool.connection() as connection:
             changes = await self._read(connection, due)
         for projection, what in due:
