@@ -128,6 +128,13 @@ class CpSat:
         parameters.random_seed = SEED
         # In the seconds that there are, presolving costs more than it gains, and can lose the hint.
         parameters.cp_model_presolve = False
+
+        def heed(_: float) -> None:
+            # Whoever asked before the search had begun has not been heard.
+            if stop.asked:
+                solver.stop_search()
+
+        solver.best_bound_callback = heed
         with stop.reaching(solver.stop_search):
             if stop.asked:
                 return None
