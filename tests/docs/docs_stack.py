@@ -75,6 +75,11 @@ class Stack:
         except httpx.TransportError:
             return False
 
+    def kill(self, service: str) -> None:
+        process = self.processes.pop(service)
+        process.kill()
+        process.wait(_STOP_S)
+
     def stop_all(self) -> None:
         for process in self.processes.values():
             process.terminate()

@@ -7,9 +7,11 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,14 @@ HOWTO = ROOT / "docs" / "howto"
 EXAMPLES = HOWTO / "examples"
 TEXTS = [HOWTO / "connect-a-machine.md", HOWTO / "connect-a-machine.zh-CN.md"]
 SHOWN = re.compile(r"^<!-- (examples/\S+) -->\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-FILES = ["machine.py", "esp32/esp32.ino", "node-red-flow.json", "mosquitto.conf", "mosquitto.acl"]
+FILES = [
+    "machine.py",
+    "outbox.py",
+    "esp32/esp32.ino",
+    "node-red-flow.json",
+    "mosquitto.conf",
+    "mosquitto.acl",
+]
 
 
 def program(name: str) -> str:
@@ -111,6 +120,45 @@ class TestPython:
             assert answer.json()["configured"] is True
         letters = await stack.until("/v1/dead-letters", lambda found: found["total"], 0)
         assert letters["items"] == []
+
+
+class TestOutbox:
+    async def test_no_piece_is_lost_although_gateway_and_program_are_killed(
+        self, stack: Stack, tmp_path: Path
+    ) -> None:
+        async def press(pieces: int) -> asyncio.subprocess.Process:
+            script = str(EXAMPLES / "outbox.py")
+            file = str(tmp_path / "press-4.db")
+            told = (stack.machine_mqtt_url, "WO-1004", str(pieces), "0.05", file)
+            return await asyncio.create_subprocess_exec(sys.executable, script, *told)
+
+        def waiting() -> int:
+            with closing(sqlite3.connect(tmp_path / "press-4.db", timeout=10)) as outbox:
+                ((left,),) = outbox.execute("SELECT count(*) FROM outbox")
+            return int(left)
+
+        first = await press(5)
+        assert await asyncio.wait_for(first.wait(), 60) == 0
+        assert waiting() == 0
+        stack.kill("edge")
+        second = await press(6)
+        for _ in range(600):
+            if waiting() == 8:  # a start, six pieces, an end
+                break
+            await asyncio.sleep(0.1)
+        second.kill()
+        await second.wait()
+        stack.start("edge")
+        third = await press(7)
+        assert await asyncio.wait_for(third.wait(), 90) == 0
+        assert waiting() == 0
+        found = await stack.until(
+            "/v1/operations", lambda answer: [one["good_pieces"] for one in answer["items"]], [18]
+        )
+        assert [one["runs"] for one in found["items"]] == [3]
+        assert (
+            await stack.until("/v1/dead-letters", lambda answer: answer["total"], 0)
+        ) is not None
 
 
 class TestNodeRed:
