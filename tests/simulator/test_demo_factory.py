@@ -125,13 +125,34 @@ class TestSimulator:
             assert one["unassigned"] == {"good": 0, "scrap": 0}
         assert stack.get("/v1/dead-letters")["total"] == 0
 
-    def test_a_scenarios_rush_order_comes_in(self, stack: Stack) -> None:
-        load(stack.url, stack.token(), scenario="rush", speed=SPEED)
-        stack.start("simulator", GEMBA_SIMULATOR_SCENARIO="rush", GEMBA_SIMULATOR_SPEED=str(SPEED))
+    def test_a_monday_happens_as_it_is_written(self, stack: Stack) -> None:
+        speed = 500.0
+        info = load(stack.url, stack.token(), scenario="monday", speed=speed)
+        before = orders(stack)["monday-5"]
+        assert info.created == len(orders(stack)) == 32
+        stack.start(
+            "simulator", GEMBA_SIMULATOR_SCENARIO="monday", GEMBA_SIMULATOR_SPEED=str(speed)
+        )
+        wait_for(
+            lambda: machine(stack)["reason"] == "drive overload",
+            f"the press breaks down; {stack.log_of('simulator')}",
+        )
         wait_for(
             lambda: any(one["priority"] == 9 for one in orders(stack).values()),
             f"a rush order; {stack.log_of('simulator')}",
         )
+        after = orders(stack)
+        assert after["monday-6"]["state"] == "cancelled"
+        changed = after["monday-5"]
+        assert changed["quantity_ordered"] == 1.5 * before["quantity_ordered"]
+        assert changed["due"] < before["due"]
+        wait_for(
+            lambda: any(
+                one["number"].startswith("RW-") for one in stack.get("/v1/work-orders")["items"]
+            ),
+            f"some rework; {stack.log_of('simulator')}",
+        )
+        assert stack.get("/v1/dead-letters")["total"] == 0
 
     async def test_a_machine_is_broken_by_hand_and_mended(self, stack: Stack) -> None:
         load(stack.url, stack.token())
