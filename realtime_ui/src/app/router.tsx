@@ -55,7 +55,8 @@ const plan = createRoute({
   path: "/plan",
   component: lazyRouteComponent(() => import("../plan/page.tsx"), "PlanPage"),
   validateSearch: (search): Looks & { scope?: string } => {
-    const scope = text(search["scope"]);
+    // A site's own name finds the scope that it is planned in.
+    const scope = text(search["scope"]) ?? text(search["site"]);
     const lit = text(search["order"]);
     return {
       ...(scope === undefined ? {} : { scope }),

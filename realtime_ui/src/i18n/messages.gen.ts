@@ -152,7 +152,7 @@ export interface PlanMessages {
   "legend.setup": null;
   "legend.tight": null;
   "method.cp_sat": null;
-  "method.dispatch": { rule: string | number };
+  "method.dispatch": { kept: string; rule: string | number };
   "method.right_shift": null;
   "plan.empty.orders": null;
   "plan.empty.text": null;
@@ -222,8 +222,11 @@ export interface PlanMessages {
   "policy.weights": null;
   "policy.weights_text": null;
   "rule.atc": null;
-  "rule.critical_ratio": null;
+  "rule.cr": null;
   "rule.edd": null;
+  "rule.mwr": null;
+  "rule.planned": null;
+  "rule.planned_due": null;
   "rule.slack": null;
   "rule.spt": null;
   "shift.earlier": { duration: string | number };

@@ -184,11 +184,12 @@ export function lateCauseWords(telling: Telling, cause: PlanLateCause): string {
   }
 }
 
-/** How a plan was found: "Rerouted by rule (earliest due date first)". */
+/** How a plan was found: "Rerouted by rule: earliest due date first, the rest stays". */
 export function methodWords(t: PlanTranslator, method: string): string {
-  const [kind = "", rule] = method.split(":");
-  if (kind === "dispatch") return t("method.dispatch", { rule: rule === undefined ? "–" : wordOf(t, "rule", rule) });
-  return wordOf(t, "method", kind);
+  const [kind = "", rule = ""] = method.split(":");
+  if (kind !== "dispatch") return wordOf(t, "method", kind);
+  const kept = /_(keep|gentle)$/.exec(rule)?.[1] ?? "no";
+  return t("method.dispatch", { rule: wordOf(t, "rule", rule.replace(/_(keep|gentle)$/, "")), kept });
 }
 
 export function solveWords(t: PlanTranslator, milliseconds: number): string {
