@@ -7,7 +7,7 @@
 const char *WIFI_NAME = "workshop";
 const char *WIFI_PASSWORD = "change me";
 const char *BROKER = "192.168.1.10";
-const char *USER = "machine";
+const char *USER = "press-2";
 const char *PASSWORD = "change me";
 const char *PRESS = "plant-1/cutting/line-1/press-2";
 const int SENSOR_PIN = 4;
