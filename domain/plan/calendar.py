@@ -162,8 +162,8 @@ def _shifts(
     shifts: Sequence[ShiftSpan], zone: tzinfo, start_ms: int, end_ms: int
 ) -> list[Interval]:
     """The shifts that touch the horizon, as moments."""
-    # A shift that begins up to two days before the horizon may reach into it.
-    day = _local(start_ms, zone) - timedelta(days=2)
+    # A shift ends by the end of the day after, so only yesterday's may reach into the horizon.
+    day = _local(start_ms, zone) - timedelta(days=1)
     last = _local(end_ms, zone)
     spans: list[Interval] = []
     while day <= last:

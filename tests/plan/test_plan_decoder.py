@@ -141,6 +141,12 @@ class TestTimes:
             2: (1, -20, -20, 30),
         }
 
+    def test_work_has_not_started_in_the_future(self) -> None:
+        # A machine's clock may be ahead of ours.
+        running = Pin(kind=PinKind.RUNNING, machine=1, started_ms=at(1))
+        problem = _problem(_operation(1, (1, 20), pin=running))
+        assert _minutes(decode(problem, [(1, 1)])) == {1: (1, 0, 0, 20)}
+
     def test_running_work_waits_for_no_predecessor(self) -> None:
         pin = Pin(kind=PinKind.RUNNING, machine=2, started_ms=at(-10))
         problem = _problem(

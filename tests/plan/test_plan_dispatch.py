@@ -13,10 +13,11 @@ from plan_problems import MINUTE, NOW, at, breaks, random_problem
 
 from domain.plan.decoder import DecodeError, decode
 from domain.plan.dispatch import RULES, Rule, best, dispatch, unaffected
+from domain.plan.indexed import Indexed
 from domain.plan.metrics import cost, metrics
 from domain.plan.plan import Plan
 from domain.plan.policy import Policy
-from domain.plan.priorities import Order
+from domain.plan.priorities import Order, Urgency
 from domain.plan.problem import (
     Job,
     Machine,
@@ -284,6 +285,67 @@ class TestByHand:
         for rule in RULES:
             plan = dispatch(problem, rule)
             assert _starts(plan) == {1: (2, 0), 2: (1, 60), 3: (1, 90)}
+
+    def test_a_rival_chooses_again_before_it_wins(self) -> None:
+        # All choose machine 1 at first. When 1 is on it, 2 is due before 3, but ends earlier on
+        # machine 2 (35) than behind 1 (40).
+        problem = Problem(
+            now_ms=NOW,
+            machines=(Machine(id=1), Machine(id=2)),
+            jobs=(Job(id=1, due_ms=at(10)), Job(id=2, due_ms=at(40)), Job(id=3, due_ms=at(60))),
+            operations=(
+                _operation(1, (1, 10), job=1),
+                _operation(2, (1, 30), (2, 35), job=2),
+                _operation(3, (1, 5), job=3),
+            ),
+        )
+        assert _starts(dispatch(problem, Rule(Order.EDD))) == {1: (1, 0), 2: (2, 0), 3: (1, 10)}
+
+    def test_tardiness_cost_dreads_set_ups(self) -> None:
+        # Both would end at 30; 1 spends 20 of that on a set-up.
+        changing = Mode(1, 10 * MINUTE, 20 * MINUTE)
+        problem = Problem(
+            now_ms=NOW,
+            machines=(Machine(id=1, family="red"),),
+            jobs=(Job(id=1, due_ms=at(20)), Job(id=2, due_ms=at(20))),
+            operations=(
+                Operation(id=1, job=1, modes=(changing,), family="blue"),
+                _operation(2, (1, 30), job=2, family="red"),
+            ),
+        )
+        assert _starts(dispatch(problem, Rule(Order.ATC))) == {2: (1, 0), 1: (1, 50)}
+
+    def test_what_ends_late_without_being_delayed_is_affected(self) -> None:
+        calm = Problem(
+            now_ms=NOW,
+            machines=(Machine(id=1),),
+            jobs=(Job(id=1, due_ms=at(20)),),
+            operations=(_operation(1, (1, 30), job=1),),
+            baseline={1: Placed(1, at(10))},
+        )
+        assert unaffected(calm, right_shift(calm)) == set()
+        # Its start was too late for its job, so it is not held there.
+        assert _starts(dispatch(calm, KEEPING[0])) == {1: (1, 0)}
+
+    def test_urgency_reaches_back_over_lags_and_jobs(self) -> None:
+        problem = Problem(
+            now_ms=NOW,
+            machines=(Machine(id=1),),
+            jobs=(Job(id=1, due_ms=at(200), weight=3), Job(id=2, due_ms=at(100))),
+            operations=(
+                _operation(1, (1, 30), job=1),
+                _operation(2, (1, 20), job=1, after=(Precedence(1, 5 * MINUTE),)),
+                _operation(3, (1, 40), job=2, after=(Precedence(1),)),
+            ),
+        )
+        urgency = Urgency(Indexed(problem))
+        assert urgency.tail == [40 * MINUTE, 0, 0]
+        assert urgency.due == [at(100), at(200), at(100)]
+        assert urgency.latest_end == [at(60), at(200), at(100)]
+        assert urgency.weight == [3, 3, 1]
+        with_lag = msgspec.structs.replace(problem, operations=problem.operations[:2])
+        assert Urgency(Indexed(with_lag)).tail == [25 * MINUTE, 0]
+        assert Urgency(Indexed(with_lag)).latest_end == [at(175), at(200)]
 
     def test_a_machine_with_frozen_work_is_as_good_as_any_behind_it(self) -> None:
         # Machine 2 does 1 in 10 minutes, behind 20 minutes of frozen work; machine 1 takes 90.

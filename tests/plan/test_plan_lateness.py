@@ -75,6 +75,20 @@ class TestCauses:
         problem = _problem(_operation(1, 1, 30, release_ms=at(40)), due={1: 60})
         assert _chains(problem) == {1: [(1, "release", None, 0, 40)]}
 
+    def test_its_predecessor_ended_before_its_release(self) -> None:
+        later = _operation(2, 2, 10, job=1, after=(Precedence(1),), release_ms=at(40))
+        problem = _problem(_operation(1, 1, 20), later, due={1: 45})
+        assert _chains(problem) == {1: [(2, "release", None, 0, 40)]}
+
+    def test_machine_and_predecessor_are_there_at_once_and_the_predecessor_is_told(self) -> None:
+        problem = _problem(
+            _operation(1, 1, 20),
+            _operation(2, 2, 20),
+            _operation(3, 2, 10, job=1, after=(Precedence(1),)),
+            due={1: 25},
+        )
+        assert _chains(problem)[1][0] == (3, "predecessor", 1, 20, 0)
+
     def test_the_plan_starts_it_later_than_it_could(self) -> None:
         problem = _problem(_operation(1, 1, 30), due={1: 60})
         assert _chains(problem, {1: 45}) == {1: [(1, "release", None, 0, 45)]}

@@ -117,3 +117,9 @@ def test_no_work_costs_nothing() -> None:
     empty = msgspec.structs.replace(PROBLEM, operations=(), jobs=(), baseline={})
     assert metrics(empty, Plan(())).cost == 0
     assert metrics(empty, Plan(())).makespan == 0
+
+
+def test_a_job_that_ends_when_it_is_due_is_in_time() -> None:
+    jobs = tuple(Job(id=job.id, due_ms=at(85.5)) if job.id == 2 else job for job in PROBLEM.jobs)
+    problem = msgspec.structs.replace(PROBLEM, jobs=jobs)
+    assert metrics(problem, PLAN).tardy_jobs == 0

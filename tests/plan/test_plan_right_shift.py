@@ -107,6 +107,12 @@ class TestByHand:
         )
         assert _starts(right_shift(problem)) == {1: (1, 20), 2: (1, 50)}
 
+    def test_of_two_that_start_together_the_one_that_takes_no_time_was_first(self) -> None:
+        problem = _problem(
+            _operation(1, (1, 30)), _operation(2, (1, 0)), baseline={1: (1, 5), 2: (1, 5)}
+        )
+        assert _starts(right_shift(problem)) == {1: (1, 5), 2: (1, 5)}
+
     def test_new_work_comes_last_by_due_date_and_then_by_weight(self) -> None:
         problem = _problem(
             _operation(1, (1, 30)),

@@ -13,7 +13,17 @@ from plan_problems import MINUTE, random_plan, random_problem
 
 from domain.plan.calendar import WorkingTime, merged
 from domain.plan.plan import Assignment, Plan
-from domain.plan.problem import Interval, Machine, Operation, Pin, PinKind, Placed, Problem
+from domain.plan.problem import (
+    Interval,
+    Job,
+    Machine,
+    Mode,
+    Operation,
+    Pin,
+    PinKind,
+    Placed,
+    Problem,
+)
 from domain.plan.right_shift import right_shift
 from domain.plan.validator import Violation, violations
 
@@ -303,6 +313,56 @@ def test_every_mutant_is_killed_by_its_code(
 def test_every_code_of_the_documentation_has_a_mutation() -> None:
     told = set(re.findall(r"`(\w+)`", Violation.__doc__ or ""))
     assert told - {"other"} == {mutation.__name__ for mutation in MUTATIONS}
+
+
+def _codes(problem: Problem, *places: tuple[int, int, int]) -> list[tuple[str, int]]:
+    """What is wrong with operations 1, 2, … on machine 1, by set-up, start and end."""
+    plan = Plan(
+        tuple(
+            Assignment(operation=number, machine=1, setup_start_ms=one, start_ms=two, end_ms=three)
+            for number, (one, two, three) in enumerate(places, 1)
+        )
+    )
+    return [(one.code, one.operation) for one in violations(problem, plan)]
+
+
+def _small(*durations: int, closed: tuple[int, int]) -> Problem:
+    """Operations 1, 2, … on machine 1, which does not work for a while."""
+    return Problem(
+        now_ms=0,
+        machines=(Machine(id=1, unavailable=(Interval(*closed),)),),
+        jobs=(Job(id=1),),
+        operations=tuple(
+            Operation(id=number, job=1, modes=(Mode(1, duration),))
+            for number, duration in enumerate(durations, 1)
+        ),
+    )
+
+
+class TestByHand:
+    """Mutants that the random ones rarely are. The machine does not work from 100 to 200."""
+
+    def test_work_that_ends_with_the_shift_does_not_end_after_the_break(self) -> None:
+        problem = _small(50, closed=(100, 200))
+        assert _codes(problem, (50, 50, 100)) == []
+        assert _codes(problem, (50, 50, 150)) == [("work_long", 1)]
+        assert _codes(problem, (50, 50, 200)) == [("work_long", 1)]
+
+    def test_work_without_duration_does_not_end_before_it_starts(self) -> None:
+        problem = _small(0, closed=(100, 200))
+        assert _codes(problem, (50, 50, 50)) == []
+        assert _codes(problem, (250, 250, 150)) == [("work_short", 1)]
+
+    def test_no_set_up_begins_before_a_break_when_there_is_none(self) -> None:
+        problem = _small(50, closed=(100, 200))
+        assert _codes(problem, (200, 200, 250)) == []
+        assert _codes(problem, (100, 200, 250)) == [("setup_long", 1)]
+
+    def test_work_without_duration_may_share_its_start_with_what_follows(self) -> None:
+        problem = _small(50, 0, closed=(100, 200))
+        assert _codes(problem, (10, 10, 60), (10, 10, 10)) == []
+        assert _codes(problem, (10, 10, 60), (60, 60, 60)) == []
+        assert _codes(problem, (10, 10, 60), (30, 30, 30)) == [("overlap", 1)]
 
 
 def test_a_violation_names_both_sides(cases: list[Case]) -> None:
