@@ -107,7 +107,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
 def causes(situation: Situation) -> list[Cause]:
     """What has to be told now; keys that were told before may be among them."""
     problem = situation.problem
-    useful = {mode.machine for each in problem.operations for mode in each.modes}
+    useful = useful_machines(problem)
     machines = [each for each in situation.machines if each.machine in useful]
     told = machine_causes(machines, problem.policy, problem.now_ms)
     if told or situation.answering:
@@ -116,6 +116,11 @@ def causes(situation: Situation) -> list[Cause]:
 
 
 # Machines ------------------------------------------------------------------------------------
+
+
+def useful_machines(problem: Problem) -> frozenset[int]:
+    """The machines that there is work for; what becomes of the others makes no plan wrong."""
+    return frozenset(mode.machine for each in problem.operations for mode in each.modes)
 
 
 def machine_causes(machines: Iterable[MachineStanding], policy: Policy, now_ms: int) -> list[Cause]:

@@ -253,6 +253,7 @@ class PlanningAgent:
             if self._troubles.get(scope) != repr(error):
                 _log.exception("the projection of scope %r failed", scope)
             self._troubles[scope] = repr(error)
+            timing.in_force = True  # whatever it was, it is tried again
             self.metrics["failed_rounds"] += 1
         else:
             self._troubles.pop(scope, None)

@@ -1,4 +1,7 @@
-"""One round of a scope's projection: read, shift, write, compare, tell. One transaction."""
+"""One round of a scope's projection: read, shift, write, compare, tell, in one transaction.
+
+Breakdowns are told in one of their own before it: they need no projection.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,12 @@ from domain.plan.disturbance import (
     causes,
     ends_ms,
     first_cause,
+    machine_causes,
     threshold_ms,
+    useful_machines,
 )
 from domain.plan.plan import Assignment
+from domain.plan.policy import Policy
 from domain.plan.problem import PinKind, Problem
 from domain.plan.right_shift import right_shift
 from runtime.clock import Clock
@@ -26,7 +32,7 @@ from store.database import Connection, Pool
 from store.live_times import rfc3339_ms
 from store.log import StreamLog
 from store.planning.disruptions import NewDisruption, raise_disruptions, record
-from store.planning.loaded import Loaded
+from store.planning.loaded import Loaded, OperationOf
 from store.planning.problem import load_problem
 from store.planning.projections import Projection, write_projections
 from store.planning.standing import (
@@ -82,6 +88,9 @@ class _Memory:
         """Machine, start and end minute of each operation as they were last told."""
         self.raised: set[str] = set()
         """The keys that were told since the plan was put in force."""
+        self.policy = Policy()
+        self.useful: frozenset[int] = frozenset()
+        """The machines that there is work for."""
         self.bare_since: float | None = None
         """Since when there is work that no plan holds, on the monotonic clock."""
 
@@ -103,6 +112,29 @@ class Round:
 
     async def make(self, scope: str) -> RoundResult:
         """Bring a scope's projection up to date and tell what makes its plan wrong."""
+        told = await self._breakdowns(scope)
+        result = await self._project(scope)
+        return msgspec.structs.replace(result, raised=result.raised + told)
+
+    async def _breakdowns(self, scope: str) -> int:
+        """Tell breakdowns before all else: the planner gets ready while the projection is made."""
+        memory = self._memories.get(scope)
+        if memory is None or memory.plan_id is None:
+            return 0
+        async with self._pool.connection() as connection:
+            standings = await machine_standings(connection, scope)
+            useful = [each for each in standings if each.machine in memory.useful]
+            found = machine_causes(useful, memory.policy, self._clock.now_ms())
+            untold = [cause for cause in found if cause.key not in memory.raised]
+            if not untold:
+                return 0
+            async with connection.transaction():
+                await lock_round(connection, scope)
+                raised = await self._tell(connection, scope, {}, untold)
+        memory.raised.update(cause.key for cause in untold)
+        return raised
+
+    async def _project(self, scope: str) -> RoundResult:
         async with self._pool.connection() as connection, connection.transaction():
             await lock_round(connection, scope)
             now_ms = self._clock.now_ms()
@@ -125,8 +157,10 @@ class Round:
                 *self._bare(loaded, scope, memory, ahead, fresh=fresh),
             ]
             untold = [cause for cause in found if cause.key not in memory.raised]
-            raised = await self._tell(connection, loaded, untold)
+            raised = await self._tell(connection, scope, loaded.operations, untold)
         memory.written = rows
+        memory.policy = loaded.problem.policy
+        memory.useful = useful_machines(loaded.problem)
         memory.raised.update(cause.key for cause in untold)
         return RoundResult(
             scope=scope,
@@ -186,11 +220,18 @@ class Round:
         cause = first_cause(scope, bare, loaded.problem.now_ms)
         return [cause] if cause is not None else []
 
-    async def _tell(self, connection: Connection, loaded: Loaded, untold: Sequence[Cause]) -> int:
+    async def _tell(
+        self,
+        connection: Connection,
+        scope: str,
+        operations: Mapping[int, OperationOf],
+        untold: Sequence[Cause],
+    ) -> int:
         """Raise causes; answers how many are new. Their events go last."""
         if not untold:
             return 0
-        rows = await raise_disruptions(connection, await _disruptions(connection, loaded, untold))
+        new = await _disruptions(connection, scope, operations, untold)
+        rows = await raise_disruptions(connection, new)
         if rows:
             await self._stream_log.append_in(connection, [record(row) for row in rows])
         return len(rows)
@@ -272,7 +313,10 @@ def _differ(one: int | None, other: int | None) -> bool:
 
 
 async def _disruptions(
-    connection: Connection, loaded: Loaded, found: Sequence[Cause]
+    connection: Connection,
+    scope: str,
+    operations: Mapping[int, OperationOf],
+    found: Sequence[Cause],
 ) -> list[NewDisruption]:
     """Causes with the names and sites that belong to them."""
     sites = await sites_of(
@@ -286,8 +330,8 @@ async def _disruptions(
         detail = dict(cause.detail)
         if "since" in detail:
             detail["since"] = rfc3339_ms(detail["since"])
-        if cause.successor is not None and cause.successor in loaded.operations:
-            successor = loaded.operations[cause.successor]
+        if cause.successor is not None and cause.successor in operations:
+            successor = operations[cause.successor]
             detail["successor"] = f"{successor.work_order}/{successor.number}"
         site_id = (
             sites.get(("machine", cause.machine or 0))
@@ -296,7 +340,7 @@ async def _disruptions(
         )
         new.append(
             NewDisruption(
-                scope=loaded.scope,
+                scope=scope,
                 kind=cause.kind,
                 key=cause.key,
                 occurred_ms=cause.occurred_ms,
