@@ -20,6 +20,7 @@ from scheduler.worker import PlanningWorker
 from store.database import build_pool
 from store.live_channels import connect_redis
 from store.log import build_log
+from store.planning.retention import keep_pruned
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class SchedulerService:
             work = [
                 asyncio.create_task(worker.run(), name="planning"),
                 asyncio.create_task(self._report(worker, redis), name="health"),
+                asyncio.create_task(keep_pruned(pool), name="retention"),
             ]
             stopping = asyncio.create_task(stop.wait())
             try:

@@ -279,6 +279,7 @@ export interface PlanMessages {
   "version.state.superseded": null;
   "version.title": { number: string | number };
   "version.waiting": { what: string | number };
+  "version.waiting_same": null;
   "version.was_in_force": { from: string | number; to: string | number; who: string | number };
   "version.why": null;
   "why.a_machine": null;
@@ -306,6 +307,11 @@ export interface StaffMessages {
   "action.close": null;
   "action.dismiss": null;
   "action.undo": null;
+  "because.machine_busy": { behind: string | number; duration: string | number; machine: string | number };
+  "because.predecessor": { behind: string | number; duration: string | number };
+  "because.release": { duration: string | number };
+  "because.unavailable": { duration: string | number; machine: string | number };
+  "because.work": null;
   "broken.reload": null;
   "broken.text": null;
   "broken.title": null;
@@ -620,11 +626,6 @@ export interface StaffMessages {
   "waits.no_machine": null;
   "waits.operator": { machine: string | number };
   "waits.release": null;
-  "why.machine_busy": { behind: string | number; duration: string | number; machine: string | number };
-  "why.predecessor": { behind: string | number; duration: string | number };
-  "why.release": { duration: string | number };
-  "why.unavailable": { duration: string | number; machine: string | number };
-  "why.work": null;
 }
 
 export interface TrackingMessages {

@@ -1,7 +1,7 @@
 import type { ReactElement } from "react";
 import type { OrderView } from "../api/types.ts";
 import { useT } from "../i18n/staff.tsx";
-import { causeWords } from "./words.ts";
+import { becauseWords } from "./words.ts";
 
 /** The chain of causes that makes the plan end an order late, the last link first. */
 export function WhyLate({ order }: { order: OrderView }): ReactElement | null {
@@ -17,7 +17,7 @@ export function WhyLate({ order }: { order: OrderView }): ReactElement | null {
         {chain.map((link, place) => (
           <li key={place}>
             <span className="why-step">{t("order.why.step", { work_order: link.work_order ?? "", operation: link.operation ?? "" })}</span>
-            <span>{causeWords(t, link)}</span>
+            <span>{becauseWords(t, link)}</span>
           </li>
         ))}
       </ol>

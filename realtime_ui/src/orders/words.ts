@@ -40,21 +40,21 @@ export function waitsForWords(t: StaffTranslator, code: string | null): string |
 }
 
 /** One link of the chain that makes an order late, in words. */
-export function causeWords(t: StaffTranslator, link: LateCause): string {
+export function becauseWords(t: StaffTranslator, link: LateCause): string {
   const machine = (link.machine ?? "").split("/").at(-1) ?? "";
-  const behind = (link.behind ?? "").replace("/", " · ");
+  const behind = link.behind == null ? "" : `${link.behind.work_order} · ${link.behind.operation}`;
   const duration = formatDuration(t, (link.wait_minutes ?? 0) * 60_000);
   switch (link.cause) {
     case "machine_busy":
-      return t("why.machine_busy", { machine, behind, duration });
+      return t("because.machine_busy", { machine, behind, duration });
     case "predecessor":
-      return t("why.predecessor", { behind, duration });
+      return t("because.predecessor", { behind, duration });
     case "unavailable":
-      return t("why.unavailable", { machine, duration });
+      return t("because.unavailable", { machine, duration });
     case "release":
-      return t("why.release", { duration });
+      return t("because.release", { duration });
     case "work":
-      return t("why.work");
+      return t("because.work");
     default:
       return link.cause;
   }
