@@ -10,7 +10,9 @@ PROGRESS_S: Final = 1.0
 REGULAR_S: Final = 15.0
 """While a plan is in force it is looked at this often, whatever happens."""
 REST: Final = 1.0
-"""After a round a scope rests for as long as it took, so that rounds never take all the time."""
+"""After a round progress waits for as long as it took, so that rounds never take all the time ..."""
+URGENT_REST: Final = 0.25
+"""... and what is urgent for so much of that."""
 
 
 class ScopeTiming:
@@ -24,7 +26,8 @@ class ScopeTiming:
         self.in_force = False
         self._urgent = True
         self._dirty = False
-        self._rested = -math.inf
+        self._ended = -math.inf
+        self._took = 0.0
         self._began = -math.inf
         self._moment = math.inf
 
@@ -41,12 +44,12 @@ class ScopeTiming:
         """When the next round is due; infinite when nothing asks for one."""
         due = self._moment
         if self._urgent:
-            return self._rested
+            return self._ended + URGENT_REST * self._took
         if self._dirty:
             due = min(due, self._began + PROGRESS_S)
         if self.in_force:
             due = min(due, self._began + REGULAR_S)
-        return max(due, self._rested)
+        return max(due, self._ended + REST * self._took)
 
     def begin(self, now: float) -> None:
         """A round begins: it sees everything up to here."""
@@ -56,4 +59,5 @@ class ScopeTiming:
 
     def end(self, now: float) -> None:
         """The round has ended."""
-        self._rested = now + REST * (now - self._began)
+        self._ended = now
+        self._took = now - self._began
