@@ -10,7 +10,7 @@ PROGRESS_S: Final = 1.0
 REGULAR_S: Final = 15.0
 """While a plan is in force it is looked at this often, whatever happens."""
 REST: Final = 1.0
-"""After a round progress waits for as long as it took, so that rounds never take all the time ..."""
+"""After a round progress waits for as long as it took: rounds never take all the time ..."""
 URGENT_REST: Final = 0.25
 """... and what is urgent for so much of that."""
 
