@@ -47,8 +47,8 @@ async def test_LIVE_09_to_the_others_there_is_no_such_scope(server: Server) -> N
 
 @pytest.mark.usefixtures("projector", "west")
 async def test_a_scope_that_grows_beyond_what_one_sees_is_left(server: Server, rows: Rows) -> None:
-    limited = {"sites": ["plant-1", "plant-2"]}
-    async with server.client(**limited) as client, server.client() as whole:
+    limited = ["plant-1", "plant-2"]
+    async with server.client(sites=limited) as client, server.client() as whole:
         for each in (client, whole):
             await each.subscribe(WEST)
             assert (await each.receive())["op"] == "snapshot"
