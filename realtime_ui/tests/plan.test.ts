@@ -129,6 +129,7 @@ describe("rows", () => {
   });
 
   it("name the site only when there are several", () => {
+    expect(rowsByMachine([machineOf(machine({ machine: "s/a/l9/m9", line: "l9", position: 0 })), ...machines], []).at(-1)?.label).toBe("l9");
     expect(rowsByMachine(machines, [])[0]?.detail).toBe("a");
     expect(rowsByMachine([...machines, machineOf(machine({ site: "t", machine: "t/a/l1/m1" }))], [])[0]?.detail).toBe("s / a");
   });
@@ -163,7 +164,7 @@ describe("the time scale", () => {
     expect(pan(day, 100)).toEqual({ from: NOW + HOUR, to: NOW + 11 * HOUR });
   });
 
-  it("zooms around the pointer, from an hour to a month", () => {
+  it("zooms around the pointer, from a quarter of an hour to a month", () => {
     const closer = zoom(day, 0.5, 300);
     expect(timeAt({ ...closer, width: 1_000 }, 300)).toBe(timeAt(day, 300));
     expect(closer.to - closer.from).toBe(5 * HOUR);
@@ -235,7 +236,7 @@ describe("the camera", () => {
 });
 
 describe("the layout", () => {
-  const machines = ["m1", "m2", "m3"].map((name, place) => machineOf(machine({ machine: `s/a/l${place < 2 ? 1 : 2}/${name}`, name, line: `l${place < 2 ? 1 : 2}`, position: place })));
+  const machines = ["m1", "m2", "m3"].map((name, place) => machineOf(machine({ machine: `s/a/l${place < 2 ? 1 : 2}/${name}`, name, line: `l${place < 2 ? 1 : 2}`, position: place + 1 })));
   const first = bar({ operation_id: 1, machine: "s/a/l1/m1" });
   const second = bar({ operation_id: 2, machine: "s/a/l1/m1", setup_start: at(65), start: at(70), end: at(90), projected_start: at(75), projected_end: at(95) });
   const third = bar({ operation_id: 3, machine: "s/a/l2/m3" });

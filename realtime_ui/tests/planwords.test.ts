@@ -7,7 +7,7 @@ import { formOf, policyOf } from "../src/plan/fields.ts";
 import { barOf, machineOf } from "../src/plan/gantt/bars.ts";
 import { barWords, chartWords, stateWords, unavailableWords } from "../src/plan/gantt/phrases.ts";
 import type { PlanTranslator } from "../src/plan/language.tsx";
-import { causeSentence, causeWords, disruptionWords, lateCauseWords, latenessWords, lifeWords, methodWords, operationDifferenceWords, orderDifferenceWords, publisherWords, reasonsWords, solveWords, stateOf, waitingWords, type Telling } from "../src/plan/words.ts";
+import { causeSentence, causeWords, disruptionWords, lateCauseWords, latenessWords, lifeWords, methodWords, operationDifferenceWords, orderDifferenceWords, publisherWords, reasonsWords, solveWords, stateOf, waitingSentence, waitingWords, type Telling } from "../src/plan/words.ts";
 
 function words(language: Language): PlanTranslator {
   const texts: Record<string, string> = {};
@@ -137,6 +137,9 @@ describe("a plan", () => {
     expect(waiting({})).toBe("just as much lateness");
     expect(waiting({ tardiness: 50 })).toBe("10 min less lateness");
     expect(waitingWords(en.t, { metrics, waiting: null })).toBeNull();
+    expect(waitingSentence(en.t, { metrics, waiting: metrics })).toBe("Merely waiting would have come to the same");
+    expect(waitingSentence(zh.t, { metrics, waiting: { ...metrics, tardiness: 70 } })).toBe("若原地等待，将多逾期 10 分钟");
+    expect(waitingSentence(en.t, { metrics, waiting: null })).toBe("");
   });
 
   it("says when it was in force", () => {

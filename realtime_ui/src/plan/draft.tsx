@@ -7,7 +7,7 @@ import { usePermission } from "../session/session.ts";
 import { Confirm, Dialog } from "../ui/dialog.tsx";
 import { reasonOf, Skeleton } from "../ui/states.tsx";
 import { Differences } from "./differences.tsx";
-import { reasonsWords, waitingWords, type Telling } from "./words.ts";
+import { reasonsWords, waitingSentence, type Telling } from "./words.ts";
 
 interface DraftProps {
   head: PlanHead;
@@ -75,12 +75,12 @@ function PublishDialog({ draftId, number, mayPlan, telling, close, settled }: Pu
     },
     onSettled: settled,
   });
-  const waiting = plan.data === undefined ? null : waitingWords(t, plan.data);
+  const waiting = plan.data === undefined ? "" : waitingSentence(t, plan.data);
   return (
     <Dialog title={mayPlan ? t("draft.publish_title", { number }) : t("version.title", { number })} text={t("draft.publish_text")} close={close}>
       <p>
         {plan.data === undefined ? <Skeleton width="60%" height="24px" /> : <strong>{t("version.late", { n: plan.data.late_orders })}</strong>}
-        {waiting !== null && ` · ${t("version.waiting", { what: waiting })}`}
+        {waiting !== "" && ` · ${waiting}`}
       </p>
       <Differences id={draftId} telling={telling} />
       <p className="dialog-error" role="alert">

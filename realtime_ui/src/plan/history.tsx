@@ -4,9 +4,10 @@ import { useState, type ReactElement } from "react";
 import { api } from "../api/endpoints.ts";
 import type { PlanSummary } from "../api/types.ts";
 import { Empty, Failed, Skeleton } from "../ui/states.tsx";
+import { useScopeName } from "./scope.ts";
 import { PlanWords, usePlanWords } from "./language.tsx";
 import { useTelling } from "./telling.ts";
-import { lifeWords, methodWords, reasonsWords, solveWords, waitingWords, type Telling } from "./words.ts";
+import { lifeWords, methodWords, reasonsWords, solveWords, waitingSentence, type Telling } from "./words.ts";
 import "./plan.css";
 
 const route = getRouteApi("/shell/plan/history");
@@ -26,6 +27,7 @@ function History(): ReactElement {
   const t = usePlanWords();
   const { scope } = route.useSearch();
   const navigate = route.useNavigate();
+  const nameOf = useScopeName();
   const plannings = useQuery({ queryKey: ["planning"], queryFn: api.plannings });
   if (plannings.isError && plannings.data === undefined) return <Failed what={t("history.failed")} error={plannings.error} retry={() => void plannings.refetch()} />;
   if (plannings.data === undefined) return <HistorySkeleton />;
@@ -41,7 +43,7 @@ function History(): ReactElement {
             <select value={chosen.scope} onChange={(event) => { void navigate({ search: { scope: event.target.value } }); }}>
               {items.map((each) => (
                 <option key={each.scope} value={each.scope}>
-                  {each.scope}
+                  {nameOf(each)}
                 </option>
               ))}
             </select>
@@ -106,7 +108,7 @@ function Versions({ scope, sites }: { scope: string; sites: readonly string[] })
 
 function Version({ plan, telling }: { plan: PlanSummary; telling: Telling }): ReactElement {
   const { t } = telling;
-  const waiting = waitingWords(t, plan);
+  const waiting = waitingSentence(t, plan);
   return (
     <li className={`version version-${plan.state}`} data-testid={`plan-${plan.number}`} data-state={plan.state}>
       <div className="version-name">
@@ -123,7 +125,7 @@ function Version({ plan, telling }: { plan: PlanSummary; telling: Telling }): Re
       </div>
       <div className="version-figures">
         <p className={plan.late_orders > 0 ? "version-late" : ""}>{t("version.late", { n: plan.late_orders })}</p>
-        {waiting !== null && <p className="faint">{t("version.waiting", { what: waiting })}</p>}
+        <p className="faint">{waiting}</p>
       </div>
     </li>
   );

@@ -17,6 +17,7 @@ import { PlanSummaryPanel } from "./head.tsx";
 import { PlanWords, usePlanWords } from "./language.tsx";
 import { PolicyDialog } from "./policy.tsx";
 import { ReplanDialog } from "./replan.tsx";
+import { useScopeName } from "./scope.ts";
 import { PlanSkeleton } from "./skeleton.tsx";
 import { PlanStore } from "./store.ts";
 import { useTelling } from "./telling.ts";
@@ -134,7 +135,7 @@ function PlanBarHead({ planning, others }: { planning: Planning; others: readonl
   const now = useSeconds();
   const age = useStaleness(now);
   const zone = sites.data?.items.find((site) => site.code === planning.sites[0])?.time_zone ?? "UTC";
-  const nameOf = (each: Planning): string => each.sites.map((code) => sites.data?.items.find((site) => site.code === code)?.name ?? code).join(" + ");
+  const nameOf = useScopeName();
   return (
     <header className="plan-head">
       <h1>{t("plan.title")}</h1>

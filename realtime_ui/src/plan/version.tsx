@@ -9,7 +9,7 @@ import { Differences, useDifferences } from "./differences.tsx";
 import { PlanWords, usePlanWords } from "./language.tsx";
 import { LatenessMark } from "./lateness.tsx";
 import { useTelling } from "./telling.ts";
-import { causeSentence, lateCauseWords, lifeWords, methodWords, momentWords, solveWords, waitingWords, type Telling } from "./words.ts";
+import { causeSentence, lateCauseWords, lifeWords, methodWords, momentWords, solveWords, waitingSentence, type Telling } from "./words.ts";
 import "./plan.css";
 
 const route = getRouteApi("/shell/plan/history/$id");
@@ -39,7 +39,7 @@ function Loaded(): ReactElement {
 function Version({ plan, sites }: { plan: PlanVersion; sites: readonly string[] }): ReactElement {
   const telling = useTelling(sites);
   const { t } = telling;
-  const waiting = waitingWords(t, plan);
+  const waiting = waitingSentence(t, plan);
   const differences = useDifferences(plan.id).data;
   const late = plan.orders.filter((order) => (order.lateness_minutes ?? 0) > LATE_MINUTES);
   return (
@@ -77,7 +77,7 @@ function Version({ plan, sites }: { plan: PlanVersion; sites: readonly string[] 
         )}
         <p>
           <strong>{t("version.late", { n: plan.late_orders })}</strong>
-          {waiting !== null && ` · ${t("version.waiting", { what: waiting })}`}
+          {waiting !== "" && ` · ${waiting}`}
         </p>
       </section>
       <section className="version-part">

@@ -206,6 +206,13 @@ export function waitingWords(t: PlanTranslator, plan: Pick<PlanSummary, "metrics
   return jobs > 0 ? `${lateness} · ${t("plan.waiting_orders", { n: jobs })}` : lateness;
 }
 
+/** The same as a sentence of its own; empty where nothing is known. */
+export function waitingSentence(t: PlanTranslator, plan: Pick<PlanSummary, "metrics" | "waiting">): string {
+  const what = waitingWords(t, plan);
+  if (what === null) return "";
+  return what === t("plan.waiting_same") ? t("version.waiting_same") : t("version.waiting", { what });
+}
+
 export type DisruptionState = "open" | "planned" | "no_change" | "failed";
 
 export function stateOf(disruption: Pick<DisruptionView, "handled" | "outcome">): DisruptionState {

@@ -53,9 +53,9 @@ export class Camera {
     this.#span = { from: now - NOW_AT * length, to: now + (1 - NOW_AT) * length };
   }
 
-  /** So much of what lies ahead that all open work is in sight, if it is of a day at most. */
+  /** So much of what lies ahead that all open work is in sight, if that is not more than `longest`. */
   open(now: number, end: number, longest: number): void {
-    const length = Math.min(longest, Math.max(2 * HOUR, (end - now) * 1.25));
+    const length = Math.min(longest, Math.max(SHORTEST, (end - now) * 1.25));
     this.#span = { from: now - NOW_AT * length, to: now + (1 - NOW_AT) * length };
     this.#following = true;
   }

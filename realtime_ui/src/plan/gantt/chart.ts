@@ -14,6 +14,8 @@ import type { ChartWords, Colouring, Scene } from "./scene.ts";
 import { isFading } from "./strokes.ts";
 
 const HOUR = 3_600_000;
+/** Around now there is always so much to see. */
+const MARGIN = 10 * 60_000;
 const NARROW = 640;
 const PAN_SHARE = 0.1;
 const ZOOM_STEP = 1.4;
@@ -207,7 +209,7 @@ export class Chart {
   /** What there is to see: all bars, and now. */
   #world(): Span {
     const now = Date.now();
-    let [from, to] = [now - HOUR, now + 2 * HOUR];
+    let [from, to] = [now, now];
     for (const bar of this.#store.bars.values()) {
       for (const span of [bar.planned, bar.projected]) {
         if (span === null) continue;
@@ -215,7 +217,7 @@ export class Chart {
         to = Math.max(to, span.to);
       }
     }
-    return { from, to };
+    return { from: Math.min(from, now - MARGIN), to: Math.max(to, now + MARGIN) };
   }
 
   /** Arrange the rows again when the store or the arrangement changed. */

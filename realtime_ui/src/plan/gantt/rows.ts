@@ -39,8 +39,10 @@ function push<K>(map: Map<K, Bar[]>, key: K, bar: Bar): void {
   else list.push(bar);
 }
 
+/** In floor order, as on the board; what has no place there comes last. */
 function byFloorOrder(a: MachineRow, b: MachineRow): number {
-  return a.view.position - b.view.position || numeric.compare(a.view.machine, b.view.machine);
+  const place = (row: MachineRow): number => (row.view.position > 0 ? row.view.position : Number.POSITIVE_INFINITY);
+  return (place(a) === place(b) ? 0 : place(a) - place(b)) || numeric.compare(a.view.machine, b.view.machine);
 }
 
 /** Machines in floor order, by line; a line stands where its first machine does. */

@@ -5,8 +5,8 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** From an hour to a month fits into the width. */
-export const SHORTEST = HOUR;
+/** From a quarter of an hour to a month fits into the width. */
+export const SHORTEST = 15 * MINUTE;
 export const LONGEST = 31 * DAY;
 
 /** How a stretch of time lies on a stretch of the screen. */
@@ -42,7 +42,7 @@ export function pan(view: View, pixels: number): Span {
   return { from: view.from + by, to: view.to + by };
 }
 
-const STEPS = [5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY];
+const STEPS = [MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY];
 /** 1 January 1970 was a Thursday: weeks begin on Mondays. */
 const FIRST_MONDAY = 4 * DAY;
 
