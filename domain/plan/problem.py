@@ -149,7 +149,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
     The set-up before operation `o` on machine `m` after family `f` takes: the matrix's entry for
     `(m, f, o.family)` if there is one; else 0 if `f == o.family` and both are known; else the
-    mode's `setup_ms` (`domain.plan.setups.setup_ms` is that rule). A running operation is set up.
+    mode's `setup_ms` (`domain.plan.setups.Setups.ms` is that rule). A running operation is set up.
 
     Attributes:
         now_ms: the moment; nothing that has not started starts before.
