@@ -109,6 +109,9 @@ SITES: Final = (
 
 BREAK_MINUTES: Final = 20
 
+FIRST_SETUP_MS: Final = 10_000
+"""A set-up when nobody knows what was made before: the machine was left clean."""
+
 
 def _path(place: str) -> MachinePath:
     return MachinePath(place)
@@ -276,14 +279,9 @@ def item_of(code: str) -> Item | None:
     return _ITEMS_BY_CODE.get(code)
 
 
-def setup_ms(machine: MachinePath) -> int:
-    """The factory's milliseconds for a set-up when nobody knows what was made before."""
-    return _MACHINES_BY_PATH[machine].setup_s * 1_000
-
-
 def setups(machine: MachinePath) -> dict[tuple[str, str], int]:
     """The setup matrix of a machine: (from family, to family) to the factory's milliseconds."""
-    base_ms = setup_ms(machine)
+    base_ms = _MACHINES_BY_PATH[machine].setup_s * 1_000
     return {change: round(base_ms * factor) for change, factor in _FAMILY_CHANGES.items()}
 
 

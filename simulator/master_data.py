@@ -31,7 +31,7 @@ def item_body(item: Item, pace: Pace) -> dict[str, Any]:
             {
                 "machine": way.machine,
                 "cycle_ms": pace.ms(way.cycle_ms),
-                "setup_ms": pace.ms(factory.setup_ms(way.machine)),
+                "setup_ms": pace.ms(factory.FIRST_SETUP_MS),
             }
             for way in step.ways
         ]

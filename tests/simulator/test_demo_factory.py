@@ -80,7 +80,9 @@ class TestLoading:
         load(stack.url, stack.token(), scenario="rush", speed=SPEED)
         items = {one["code"]: one for one in stack.get("/v1/items")["items"]}
         step = items["KT-100"]["routings"][0]["steps"][0]
-        assert (step["cycle_ms"], step["setup_ms"]) == (47, 1_500)
+        assert (step["cycle_ms"], step["setup_ms"]) == (47, 167)
+        setups = stack.get(f"/v1/machines/{PRESS}/setups")["setups"]
+        assert {"from_family": "kettle", "to_family": "oven", "setup_ms": 2_100} in setups
         (other,) = step["alternatives"]
         assert other["machine"].endswith("press-02")
         policy = stack.get("/v1/planning/gemba-demo")["policy"]
