@@ -24,6 +24,7 @@ REACHED: Final = {
 """The audit log's words."""
 
 _ORDER: Final = list(ShipmentState)
+_BEFORE_LEAVING: Final = (ShipmentState.PICKING, ShipmentState.PACKED)
 
 
 async def tell(
@@ -39,7 +40,9 @@ async def tell(
     told = False
     for number in sorted(before.keys() | after.keys()):
         old, new = before.get(number), after.get(number)
-        for action, state in _told(old, new):
+        if old is not None and new is None and not _spoken(old, before.get(number - 1)):
+            continue  # a part of another shipment that nobody was told of
+        for action, state in _told(old, new, after.get(number - 1)):
             told = True
             last = new or old
             await audit.write(
@@ -55,7 +58,25 @@ async def tell(
     return told
 
 
-def _told(old: Shipment | None, new: Shipment | None) -> list[tuple[str, ShipmentState]]:
+def _spoken(shipment: Shipment, earlier: Shipment | None) -> list[ShipmentState]:
+    """The states that a shipment has reached as itself.
+
+    What is left when the first of an order leaves was picked and packed as a part of the one before
+    it: that is not told again.
+    """
+    since_ms = earlier.shipped_ms if earlier is not None else None
+    spoken = []
+    for state in _ORDER[: _ORDER.index(shipment.state) + 1]:
+        at_ms = _reached_ms(shipment, state)
+        own = state not in _BEFORE_LEAVING or since_ms is None or (at_ms or 0) > since_ms
+        if own and (at_ms is not None or state is shipment.state):
+            spoken.append(state)
+    return spoken
+
+
+def _told(
+    old: Shipment | None, new: Shipment | None, earlier: Shipment | None
+) -> list[tuple[str, ShipmentState]]:
     """The words and states of entries: states reached, or that what was told was not so.
 
     A shipment that has come several states on at once leaves an entry for each that somebody
@@ -67,8 +88,8 @@ def _told(old: Shipment | None, new: Shipment | None) -> list[tuple[str, Shipmen
     was = _ORDER.index(old.state) if old is not None else -1
     now, left = _ORDER.index(new.state), _ORDER.index(ShipmentState.SHIPPED)
     if now > was:
-        passed = [each for each in _ORDER[was + 1 : now] if _reached_ms(new, each) is not None]
-        return [(REACHED[state], state) for state in (*passed, new.state)]
+        spoken = _spoken(new, earlier)
+        return [(REACHED[state], state) for state in spoken if _ORDER.index(state) > was]
     corrected = [(SHIPMENT_CORRECTED, new.state)]
     if now < was:
         return corrected if was >= left else []
