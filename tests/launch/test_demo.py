@@ -28,12 +28,12 @@ def printed(up: UpProcess, beginning: str) -> str:
 def test_machines_count_people_sign_in_a_customer_sees_and_it_is_there_again(
     data_dir: Path,
 ) -> None:
-    with up_process(data_dir, "demo", settings={"GEMBA_SPEED": "20"}) as up:
+    with up_process(data_dir, "demo", settings={"GEMBA_SIMULATOR_SPEED": "20"}) as up:
         up.wait_running(SERVED | {"simulator"})
         site = get(up, "/v1/sites")["items"][0]["code"]
-        assert get(up, f"/v1/machines?site={site}")["total"] == 6
+        assert get(up, f"/v1/machines?site={site}")["total"] == 8
         orders = get(up, f"/v1/orders?site={site}")["items"]
-        assert len(orders) == 10
+        assert len(orders) >= 8  # and what customers have ordered meanwhile
 
         def counted() -> bool:
             operations = get(up, f"/v1/operations?site={site}")["items"]
