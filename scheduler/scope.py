@@ -114,6 +114,8 @@ class ScopePlanner:
             return None
         self._measure("last_store_ms", storing)
         self._measure("last_solve_ms", began)
+        raised_ms = min(row.raised_at for row in round_.rows).timestamp() * 1_000
+        self._metrics["last_answer_ms"] = round(self._clock.now_ms() - raised_ms, 1)
         if planned is not None:
             self._say(planned, began, words.causes(round_.rows))
         return planned

@@ -17,7 +17,7 @@ from runtime.clock import Clock, SystemClock
 from runtime.health import HealthState
 from runtime.settings import SchedulerSettings
 from scheduler.worker import PlanningWorker
-from store.database import build_pool
+from store.database import Pool, build_pool
 from store.live_channels import connect_redis
 from store.log import build_log
 from store.planning.retention import keep_pruned
@@ -54,7 +54,7 @@ class SchedulerService:
             work = [
                 asyncio.create_task(worker.run(), name="planning"),
                 asyncio.create_task(self._report(worker, redis), name="health"),
-                asyncio.create_task(keep_pruned(pool), name="retention"),
+                asyncio.create_task(_prune(worker, pool), name="retention"),
             ]
             stopping = asyncio.create_task(stop.wait())
             try:
@@ -90,6 +90,12 @@ class SchedulerService:
             except (RedisError, OSError) as error:
                 logger.debug("health is not reported: %s", error)
             await asyncio.sleep(health.INTERVAL_S)
+
+
+async def _prune(worker: PlanningWorker, pool: Pool) -> None:
+    """Drop the contents of old plan versions, as soon as there are tables."""
+    await worker.ready.wait()
+    await keep_pruned(pool)
 
 
 def build(settings: SchedulerSettings) -> SchedulerService:

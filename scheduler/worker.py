@@ -12,6 +12,8 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
+import psycopg
+
 from contracts.streams import PARTITIONS, TOPICS
 from runtime import tasks
 from runtime.clock import Clock
@@ -27,6 +29,8 @@ from store.planning.disruptions import scopes_with_open
 logger = logging.getLogger(__name__)
 
 POLL_S: Final = 1.0
+NOT_READY: Final = (*AWAY, psycopg.Error)
+"""What a database that is not migrated yet makes its clients raise as well."""
 _MOST_PAUSE_S: Final = 30.0
 _COUNTED: Final = (
     "plans_published",
@@ -63,6 +67,8 @@ class PlanningWorker:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._away: str | None = None
         self._broken: dict[str, str] = {}
+        self.ready = asyncio.Event()
+        """Set once the database has been found migrated."""
         self.metrics: dict[str, float] = dict.fromkeys(_COUNTED, 0.0)
         """Figures since the start; `last_..._ms` are of the last round."""
 
@@ -70,7 +76,7 @@ class PlanningWorker:
     def health(self) -> tuple[HealthState, str | None]:
         """How the worker is, in words where something is wrong."""
         if self._away is not None:
-            return HealthState.DEGRADED, f"the database is away: {self._away}"
+            return HealthState.DEGRADED, f"the database is away or not ready: {self._away}"
         troubles = [*self._broken.values()]
         troubles += [each.trouble for each in self._planners.values() if each.trouble is not None]
         return (HealthState.DEGRADED, "; ".join(troubles)) if troubles else (HealthState.OK, None)
@@ -95,11 +101,12 @@ class PlanningWorker:
         while True:
             try:
                 await self._log.create_topics(TOPICS, PARTITIONS)
-            except AWAY as error:
+            except NOT_READY as error:
                 await self._wait(error, attempt)
                 attempt += 1
             else:
                 self._away = None
+                self.ready.set()
                 return
 
     async def _look_again_and_again(self) -> None:
@@ -109,7 +116,7 @@ class PlanningWorker:
             try:
                 await self._look()
                 attempt, self._away = 0, None
-            except AWAY as error:
+            except NOT_READY as error:
                 await self._wait(error, attempt)
                 attempt += 1
                 continue
@@ -122,7 +129,7 @@ class PlanningWorker:
     async def _wait(self, error: BaseException, attempt: int) -> None:
         said = str(error).strip() or type(error).__name__
         if self._away is None:
-            logger.warning("the database is away: %s", said)
+            logger.warning("the database is away or not ready: %s", said)
         self._away = said
         await asyncio.sleep(pause_s(attempt))
 

@@ -15,8 +15,16 @@ from scheduler_process import SchedulerProcess
 from contracts.plan import DisruptionKind, PlanState
 from contracts.streams import PLANS, PlanStored
 from runtime.health import KEY_PREFIX, Health, HealthState
+from store.migrate import migrate
 
 OPERATIONS = 1_200
+
+
+async def _state(redis_url: str) -> HealthState | None:
+    """What the scheduler says of itself now."""
+    async with Redis.from_url(redis_url) as redis:
+        value = await redis.get(KEY_PREFIX + "scheduler")
+    return msgspec.json.decode(value, type=Health).state if value else None
 
 
 @pytest.fixture
@@ -129,6 +137,30 @@ class TestService:
         assert process.stop() == 0
         assert f"scope {SCOPE}: plan 1 published in " in process.log
         assert "Traceback" not in process.log
+
+    async def test_it_waits_for_a_database_that_is_not_migrated_yet(
+        self, empty_database_url: str, redis_url: str, tmp_path: Path
+    ) -> None:
+        process = SchedulerProcess(empty_database_url, redis_url, tmp_path)
+        process.start()
+        try:
+            async with Redis.from_url(redis_url) as redis:
+
+                async def told() -> str | None:
+                    value = await redis.get(KEY_PREFIX + "scheduler")
+                    return msgspec.json.decode(value, type=Health).reason if value else None
+
+                assert "not ready" in await until(told, "its health")
+            await asyncio.to_thread(migrate, empty_database_url)
+
+            async def ready() -> bool | None:
+                state = await _state(redis_url)
+                return True if state is HealthState.OK else None
+
+            await until(ready, "good health")
+            assert process.stop() == 0
+        finally:
+            process.close()
 
     async def test_it_ends_cleanly_while_it_improves(
         self, floor: Floor, process: SchedulerProcess

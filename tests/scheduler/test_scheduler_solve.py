@@ -166,15 +166,14 @@ class TestImprove:
 
     @pytest.mark.parametrize("flavour", FLAVOURS, ids=str)
     def test_it_is_never_worse_and_its_bound_never_too_high(self, flavour: Flavour) -> None:
-        for seed in range(2):
-            problem = random_problem(seed, flavour)
-            first = first_of(problem)
-            better = improve(problem, first.solved, limit_ms=1_000)
-            assert better.metrics.cost <= first.solved.metrics.cost
-            assert not violations(problem, better.plan)
-            assert better.metrics == metrics(problem, better.plan)
-            assert better.bound is not None
-            assert better.bound <= better.metrics.cost
+        problem = random_problem(1, flavour)
+        first = first_of(problem)
+        better = improve(problem, first.solved, limit_ms=2_000)
+        assert better.metrics.cost <= first.solved.metrics.cost
+        assert not violations(problem, better.plan)
+        assert better.metrics == metrics(problem, better.plan)
+        assert better.bound is not None
+        assert better.bound <= better.metrics.cost
 
     @pytest.mark.parametrize("pauses", ["none", "shared", "own"])
     def test_bounds_of_small_shops_with_breaks_are_below_their_optimum(self, pauses: str) -> None:
