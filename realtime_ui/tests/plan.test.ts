@@ -324,8 +324,12 @@ describe("the store", () => {
     channel.apply(4, { "bar/2": null });
     channel.flush();
     expect(store.successors.get(1)).toBeUndefined();
+    channel.apply(5, { "bar/5": view({ operation_id: 5, family: "aluminium" }) });
+    channel.flush();
+    // A new family takes a new colour, whatever its name; the others keep theirs.
+    expect([...store.families]).toEqual([["steel", 0], ["aluminium", 1]]);
     leave();
-    channel.apply(5, { "bar/1": null });
+    channel.apply(6, { "bar/1": null });
     channel.flush();
     expect(store.bars.has(1)).toBe(true);
     store.follow();

@@ -10,13 +10,13 @@ export const WEIGHTS = ["tardiness", "reassignment", "move", "setup"] as const;
 
 /** The numbers of a policy: the unit in which they are typed, in what they are sent in. */
 export const FIELDS = [
-  { name: "frozen_ms", word: "frozen", unit: MINUTE, least: 0, most: YEAR_MINUTES, step: 1 },
-  { name: "down_threshold_ms", word: "down", unit: MINUTE, least: 0, most: YEAR_MINUTES, step: 0.5 },
-  { name: "repair_ms", word: "repair", unit: MINUTE, least: 0.5, most: YEAR_MINUTES, step: 0.5 },
-  { name: "tolerance_ms", word: "tolerance", unit: MINUTE, least: 0, most: YEAR_MINUTES, step: 0.5 },
+  { name: "frozen_ms", word: "frozen", unit: MINUTE, least: 0, most: YEAR_MINUTES, step: "any" },
+  { name: "down_threshold_ms", word: "down", unit: MINUTE, least: 0, most: YEAR_MINUTES, step: "any" },
+  { name: "repair_ms", word: "repair", unit: MINUTE, least: 0.02, most: YEAR_MINUTES, step: "any" },
+  { name: "tolerance_ms", word: "tolerance", unit: MINUTE, least: 0, most: YEAR_MINUTES, step: "any" },
   { name: "rush_priority", word: "rush", unit: 1, least: -32_768, most: 32_767, step: 1 },
-  { name: "move_tolerance_ms", word: "move_tolerance", unit: MINUTE, least: 0, most: YEAR_MINUTES, step: 0.5 },
-  { name: "improve_ms", word: "improve", unit: 1_000, least: 0, most: 600, step: 0.1 },
+  { name: "move_tolerance_ms", word: "move_tolerance", unit: MINUTE, least: 0, most: YEAR_MINUTES, step: "any" },
+  { name: "improve_ms", word: "improve", unit: 1_000, least: 0, most: 600, step: "any" },
   { name: "debounce_ms", word: "debounce", unit: 1, least: 0, most: 60_000, step: 1 },
 ] as const;
 

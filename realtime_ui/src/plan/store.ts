@@ -2,6 +2,7 @@ import type { DisruptionView, PlanBar, PlanHead, PlanMachine } from "../api/type
 import type { Channel } from "../live/channel.ts";
 import { barOf, machineOf, type Bar, type MachineRow } from "./gantt/bars.ts";
 import { successorsOf } from "./gantt/chain.ts";
+import { familiesOf } from "./gantt/rows.ts";
 
 type Listener = () => void;
 
@@ -12,6 +13,8 @@ type Listener = () => void;
 export class PlanStore {
   readonly bars = new Map<number, Bar>();
   readonly machines = new Map<string, MachineRow>();
+  /** Families by their place in the palette: a family keeps its colour as long as the page is open. */
+  readonly families = new Map<string, number>();
   /** The newest ones, the newest first. A new array when one comes, goes or is answered. */
   disruptions: readonly DisruptionView[] = [];
   readonly #channel: Channel;
@@ -64,6 +67,7 @@ export class PlanStore {
     if (disturbed) this.disruptions = disruptionsOf(this.#channel);
     if (!changed) return;
     this.#successors = null;
+    for (const family of familiesOf(this.bars.values())) if (!this.families.has(family)) this.families.set(family, this.families.size);
     this.#version += 1;
     this.#listeners.forEach((listener) => { listener(); });
   }

@@ -8,7 +8,7 @@ import { listenTo } from "./gestures.ts";
 import type { Command } from "./keys.ts";
 import { AXIS_HEIGHT, barAt, layOut, LOWER_LANE, neighbour, ROW_HEIGHT, type Layout } from "./layout.ts";
 import { readPalette } from "./palette.ts";
-import { familiesOf, rowsByMachine, rowsByOrder, type Arrangement } from "./rows.ts";
+import { rowsByMachine, rowsByOrder, type Arrangement } from "./rows.ts";
 import { xOf } from "./scale.ts";
 import type { ChartWords, Colouring, Scene } from "./scene.ts";
 import { isFading } from "./strokes.ts";
@@ -60,7 +60,6 @@ export class Chart {
   #width = 0;
   #height = 0;
   #layout: Layout = layOut([]);
-  #families: ReadonlyMap<string, number> = new Map();
   #laidOut: { version: number; arrangement: Arrangement } | null = null;
   #opened = false;
   #frame = 0;
@@ -227,7 +226,6 @@ export class Chart {
     if (this.#laidOut?.version === version && this.#laidOut.arrangement === arrangement) return;
     this.#laidOut = { version, arrangement };
     this.#layout = layOut(arrangement === "machine" ? rowsByMachine(machines.values(), bars.values()) : rowsByOrder(bars.values()));
-    this.#families = new Map(familiesOf(bars.values()).map((family, place) => [family, place]));
     const world = this.#world();
     this.#camera.setWorld(world);
     this.#elements.room.style.height = `${this.#layout.height + AXIS_HEIGHT}px`;
@@ -292,7 +290,7 @@ export class Chart {
       frozenMs: head?.frozen_ms ?? 0,
       zone,
       colouring,
-      families: this.#families,
+      families: this.#store.families,
       successors,
       lit: path === null || path.ids.size === 0 ? null : path.ids,
       chain: chain.size > 1 ? chain : NONE,

@@ -28,7 +28,7 @@ export function Legend({ store, t, colouring }: { store: PlanStore; t: PlanTrans
   return (
     <ul className="legend" aria-label={t("chart.legend")}>
       {colouring === "family" ? (
-        known.map((family, place) => <Key key={family} look="solid" word={family} colour={`var(--family-${(place % FAMILY_COLOURS) + 1})`} />)
+        known.map((family) => <Key key={family} look="solid" word={family} colour={`var(--family-${((store.families.get(family) ?? 0) % FAMILY_COLOURS) + 1})`} />)
       ) : (
         <>
           <Key look="solid" word={t("legend.on_time")} colour="var(--gantt-on-time)" />

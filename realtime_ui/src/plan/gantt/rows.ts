@@ -105,7 +105,7 @@ export function rowsByOrder(bars: Iterable<Bar>): Group[] {
   return [{ key: "orders", label: "", detail: "", rows }];
 }
 
-/** All families that have work, in a stable order: a family keeps its colour as long as it is known. */
+/** All families that have work, by name. */
 export function familiesOf(bars: Iterable<Bar>): string[] {
   const found = new Set<string>();
   for (const bar of bars) if (bar.view.family !== null) found.add(bar.view.family);
