@@ -233,8 +233,8 @@ def _dispatched(indexed: Indexed, shifted: Plan, deadline: float) -> Iterator[tu
             return
         try:
             yield rule.name, dispatch(problem, rule, indexed=indexed, shifted=shifted)
-        except ProblemError:
-            # Right-shift has found an order, so this is the rule's fault.
+        except Exception:
+            # Right-shift has found an order, so this is the rule's fault, and no reason to wait.
             logger.exception("rule %s found no plan", rule.name)
 
 

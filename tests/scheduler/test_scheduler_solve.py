@@ -136,6 +136,19 @@ class TestRejectedPlans:
         assert first.solved.method == "right_shift"
         assert "work_short" in caplog.text
 
+    def test_a_rule_that_breaks_off_leaves_the_others(
+        self, problem: Problem, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def broken(problem: Problem, rule: Rule, **_: object) -> Plan:
+            if rule.keep:
+                raise ZeroDivisionError
+            return real_dispatch(problem, rule)
+
+        monkeypatch.setattr(solve, "dispatch", broken)
+        first = first_of(problem)
+        assert not violations(problem, first.solved.plan)
+        assert "found no plan" in caplog.text
+
     def test_when_none_is_left_there_is_no_plan(
         self, problem: Problem, monkeypatch: pytest.MonkeyPatch
     ) -> None:
