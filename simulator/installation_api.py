@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Generator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,8 @@ from simulator.warehouse import ProducedOrder
 from simulator.work import Key, Machine, Planned, WorkOrder
 from simulator.working_time import Calendar
 
+_LOG = logging.getLogger(__name__)
+
 _OPEN_WORK: Final = ("planned", "running", "paused", "interrupted")
 _OPEN_ORDERS: Final = ("released", "in_production")
 """The demo's orders are released as they come in."""
@@ -36,6 +39,12 @@ _TIMEOUT_S: Final = 10.0
 _TOKEN_DAYS: Final = 1.0
 _RENEW_S: Final = 6 * 3_600.0
 _DETAIL: Final = 200
+_TRY_AGAIN: Final = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.TOO_MANY_REQUESTS,
+)
 
 Shape = TypeVar("Shape")
 
@@ -247,10 +256,7 @@ class InstallationApi:
         """Place an order; whether it was placed. One with this id that is there already stays."""
         body = master_data.order_body(order, pace, datetime.now(UTC))
         response = await self._request("POST", "/v1/orders", json=body)
-        if response.status_code == HTTPStatus.CONFLICT:
-            return False
-        _judge(response)
-        return True
+        return _accepted(response)
 
     async def change(self, wish: Change) -> bool:
         """Change an order's only line; whether it could be. Somebody else may have been first."""
@@ -295,8 +301,16 @@ class InstallationApi:
 
 
 def _accepted(response: httpx.Response) -> bool:
-    """Whether it was done; a conflict means that it cannot be any more."""
-    if response.status_code == HTTPStatus.CONFLICT:
+    """Whether it was done. What is refused for its own sake would be so again: it is left."""
+    if response.is_client_error and response.status_code not in _TRY_AGAIN:
+        request = response.request
+        _LOG.info(
+            "%s %s: %s %s",
+            request.method,
+            request.url.path,
+            response.status_code,
+            response.text[:_DETAIL],
+        )
         return False
     _judge(response)
     return True

@@ -8,17 +8,17 @@ the time they happened.
 
 from __future__ import annotations
 
-import enum
 import random
-from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from contracts.ids import EpochMs, MachinePath
 from contracts.telemetry import JobEvent, LogOn, MachineState, Severity
 from contracts.topics import Kind
 from simulator.pace import Pace
 from simulator.scenario import Troubles
+from simulator.states import SHOWN, Absence, Emitted, Failure, Phase
 from simulator.stops import BREAKDOWNS, LONGEST, MICRO_STOPS, SHORTEST, Stop
+from simulator.task import Task
 
 STOP_RATE: Final = 0.012
 """Per piece: a micro-stop every 80 pieces or so."""
@@ -34,81 +34,6 @@ _LONGEST_LAG_MS: Final = 30_000
 _UNSEEN_MS: Final = 200
 """What is over sooner no machine reports; its time is lost all the same."""
 _HOUR_MS: Final = 3_600_000
-
-
-class Phase(enum.Enum):
-    """What is on the machine, whether anything keeps it from working or not."""
-
-    FREE = enum.auto()
-    SETTING_UP = enum.auto()
-    RUNNING = enum.auto()
-    STARVED = enum.auto()
-    PAUSED = enum.auto()
-
-
-_SHOWN: Final[dict[Phase, tuple[MachineState, str | None]]] = {
-    Phase.FREE: (MachineState.IDLE, None),
-    Phase.SETTING_UP: (MachineState.SETUP, None),
-    Phase.RUNNING: (MachineState.RUNNING, None),
-    Phase.STARVED: (MachineState.IDLE, "waiting for material"),
-    Phase.PAUSED: (MachineState.IDLE, "paused"),
-}
-
-
-@dataclass(slots=True, kw_only=True)
-class Task:
-    """An operation on the machine. Times are the clock's, as the installation has them.
-
-    Attributes:
-        available: good pieces of the operation before it; None when there is none before.
-        family: what the machine has to be set up for; None when nobody knows.
-    """
-
-    work_order: str
-    operation: int
-    quantity: int
-    cycle_ms: int
-    setup_ms: int
-    good: int = 0
-    scrap: int = 0
-    available: int | None = None
-    family: str | None = None
-
-    @property
-    def key(self) -> tuple[str, int]:
-        """Which operation it is, within the site."""
-        return self.work_order, self.operation
-
-    @property
-    def starved(self) -> bool:
-        """Whether there is no piece to work on."""
-        return self.available is not None and self.good >= self.available
-
-
-class Emitted(NamedTuple):
-    """A native object, without what all objects have but its time."""
-
-    kind: Kind
-    t_ms: EpochMs
-    fields: dict[str, Any]
-
-
-class Absence(NamedTuple):
-    """Why nobody works at a machine: a break, the end of a shift, somebody who is late."""
-
-    state: MachineState
-    reason: str
-
-
-class Failure(NamedTuple):
-    """What keeps the machine itself from working, and until when."""
-
-    state: MachineState
-    reason: str
-    until_ms: EpochMs
-    new_tool: bool = False
-    breakdown: bool = False
-    shown: bool = True
 
 
 class SimulatedMachine:
@@ -150,7 +75,7 @@ class SimulatedMachine:
         """What was left of that when something stopped it."""
         self._said_ms: EpochMs | None = None
         self._operator: str | None = None
-        self._shown = _SHOWN[Phase.FREE]
+        self._shown = SHOWN[Phase.FREE]
         self._made = [0, 0]
         """Good and spoiled pieces that were not told yet."""
         self._made_ms = EpochMs(0)
@@ -381,7 +306,7 @@ class SimulatedMachine:
 
     def _show(self, at_ms: EpochMs, *, again: bool = False) -> None:
         """Say the state, when it is another one than was said last."""
-        shown = _SHOWN[self.phase]
+        shown = SHOWN[self.phase]
         if self.absence is not None:
             shown = self.absence.state, self.absence.reason
         if self.failure is not None and self.failure.shown:

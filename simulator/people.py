@@ -14,9 +14,9 @@ from contracts.ids import EpochMs, MachinePath
 from contracts.telemetry import MachineState
 from simulator import factory
 from simulator.calendars import shift_at
-from simulator.machine import Absence
 from simulator.pace import Pace
 from simulator.scenario import Habits
+from simulator.states import Absence
 from simulator.working_time import Calendar, Off, last_return, off_at, off_times
 
 LATE: Final = "operator late"

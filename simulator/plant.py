@@ -9,10 +9,12 @@ from contracts.ids import EpochMs, MachinePath
 from contracts.telemetry import JobEvent, OperationState
 from contracts.topics import Kind
 from simulator import factory
-from simulator.machine import Emitted, Phase, SimulatedMachine, Task
+from simulator.machine import SimulatedMachine
 from simulator.pace import Pace
 from simulator.people import People
 from simulator.scenario import Troubles
+from simulator.states import Emitted, Phase
+from simulator.task import Task
 from simulator.work import NO_PLAN, Key, Machine, Plan, WorkOrder, find, next_task
 
 _SETTLE_MS: Final = 1_500

@@ -12,9 +12,9 @@ from contracts.ids import EpochMs, MachinePath
 from contracts.telemetry import MoveEvent
 from contracts.topics import Kind
 from simulator import factory
-from simulator.machine import Emitted
 from simulator.pace import Pace
 from simulator.plant import Said
+from simulator.states import Emitted
 
 _STEPS: Final = (
     (MoveEvent.RECEIVED, 2.0, 6.0),

@@ -11,7 +11,7 @@ import msgspec
 
 from contracts.ids import EpochMs, MachinePath
 from contracts.telemetry import OperationState
-from simulator.machine import Task
+from simulator.task import Task
 
 _DEFAULT_CYCLE_MS: Final = 5_000
 _FAR: Final = "9999"

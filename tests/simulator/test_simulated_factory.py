@@ -16,7 +16,6 @@ from contracts.topics import parse_topic
 from simulator import factory, master_data, orders
 from simulator.calendars import calendar_body, promise_ms, shift_at, up_to_date
 from simulator.customers import Cancel, Change, Customers, OpenOrder, Place
-from simulator.machine import Absence
 from simulator.memory import NEW_AFTER_MS, Memory
 from simulator.pace import Pace
 from simulator.people import People
@@ -30,6 +29,7 @@ from simulator.scenario import (
     decode,
     find_scenario,
 )
+from simulator.states import Absence
 from simulator.warehouse import Delivery, ProducedLine, ProducedOrder, Warehouse
 from simulator.working_time import Calendar, DatedException, WorkingSpan, off_at, off_times
 

@@ -8,11 +8,13 @@ import pytest
 
 from contracts.ids import EpochMs, MachinePath
 from contracts.telemetry import MachineState, OperationState
-from simulator.machine import Absence, Emitted, Phase, SimulatedMachine, Task
+from simulator.machine import SimulatedMachine
 from simulator.pace import Pace
 from simulator.people import People
 from simulator.plant import Broken, Plant, Said
 from simulator.scenario import Habits, Troubles
+from simulator.states import Absence, Emitted, Phase
+from simulator.task import Task
 from simulator.work import (
     Machine,
     OnMachine,
