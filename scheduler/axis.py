@@ -18,8 +18,10 @@ from domain.plan.problem import Interval
 
 LEAST_STEP_MS: Final = 1_000
 """A finer common measure than this is not looked for."""
-STEP_MS: Final = 5_000
-"""The step where moments and durations have no common measure."""
+STEPS_MS: Final = (5_000, 2_000, 1_000, 500, 200, 100, 50, 20, 10)
+"""The steps where moments and durations have no common measure."""
+DURATION_STEPS: Final = 50
+"""An average operation takes at least so many steps, if there is a step so short."""
 
 
 class Axis:
@@ -77,13 +79,20 @@ class Axis:
         return passed
 
 
-def common_step_ms(spans_ms: Iterable[int]) -> int:
-    """The step that measures all these exactly if there is one worth having, else STEP_MS.
+def common_step_ms(spans_ms: Iterable[int], *, average_ms: float) -> int:
+    """The step that measures all these exactly if there is one worth having, else a near one.
 
     A minute is a whole number of steps.
+
+    Args:
+        spans_ms: durations, and moments since now.
+        average_ms: how long an operation takes.
     """
     common = reduce(gcd, spans_ms, MINUTE_MS)
-    return common if common >= LEAST_STEP_MS else STEP_MS
+    if common >= LEAST_STEP_MS:
+        return common
+    near = (step for step in STEPS_MS if step * DURATION_STEPS <= average_ms)
+    return next(near, STEPS_MS[-1])
 
 
 def common_spans(calendars: Sequence[Sequence[Interval]], *, from_ms: int) -> tuple[Interval, ...]:

@@ -116,7 +116,8 @@ class Part:
                 lengths |= {duration_ms, setup_ms}
             lengths |= {lag_ms for _, lag_ms in indexed.after[index]}
         lengths |= {abs(moment - indexed.now) for moment in self._moments(clocks)}
-        step_ms = common_step_ms(lengths)
+        work = [mode[1] for index in self._moving for mode in indexed.modes[index]]
+        step_ms = common_step_ms(lengths, average_ms=sum(work) / max(len(work), 1))
         exact = all(length % step_ms == 0 for length in lengths)
         return Axis(indexed.now, step_ms=step_ms, closed=closed), 0 if exact else 1
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from scheduler_problems import MINUTE, NOW, at, pause
 
-from scheduler.axis import STEP_MS, Axis, common_spans, common_step_ms
+from scheduler.axis import Axis, common_spans, common_step_ms
 
 
 class TestAxis:
@@ -36,13 +37,18 @@ class TestAxis:
 
 class TestStep:
     def test_it_is_the_common_measure(self) -> None:
-        assert common_step_ms([90_000, 30_000]) == 30_000
+        assert common_step_ms([90_000, 30_000], average_ms=60_000) == 30_000
 
     def test_it_is_never_more_than_a_minute(self) -> None:
-        assert common_step_ms([7_200_000]) == MINUTE
+        assert common_step_ms([7_200_000], average_ms=7_200_000) == MINUTE
 
-    def test_without_a_measure_worth_having_it_is_coarse(self) -> None:
-        assert common_step_ms([60_000, 60_013]) == STEP_MS
+    @pytest.mark.parametrize(
+        ("average_ms", "step_ms"), [(3_600_000, 5_000), (60_000, 1_000), (1_000, 20), (1, 10)]
+    )
+    def test_without_a_measure_worth_having_it_is_a_small_part_of_an_operation(
+        self, average_ms: float, step_ms: int
+    ) -> None:
+        assert common_step_ms([60_000, 60_013], average_ms=average_ms) == step_ms
 
 
 class TestCommonSpans:
