@@ -46,23 +46,25 @@ export function Feed({ store, scope, telling }: { store: PlanStore; scope: strin
       {list.length === 0 ? (
         <p className="faint">{t("feed.empty")}</p>
       ) : (
-        <ol tabIndex={0} role="region" aria-label={t("feed.text")}>
-          {list.map((each) => (
-            <Entry key={each.id} disruption={each} telling={telling} />
-          ))}
-          {more && (
-            <li>
-              <button type="button" className="button button-quiet" disabled={older.isFetching} onClick={() => void (older.data === undefined ? older.refetch() : older.fetchNextPage())}>
-                {t("feed.older")}
-              </button>
-            </li>
-          )}
-          {older.isError && (
-            <li role="alert">
-              {t("feed.older_failed")}: {reasonOf(t, older.error)}
-            </li>
-          )}
-        </ol>
+        <div className="feed-list" tabIndex={0} role="region" aria-label={t("feed.text")}>
+          <ol>
+            {list.map((each) => (
+              <Entry key={each.id} disruption={each} telling={telling} />
+            ))}
+            {more && (
+              <li>
+                <button type="button" className="button button-quiet" disabled={older.isFetching} onClick={() => void (older.data === undefined ? older.refetch() : older.fetchNextPage())}>
+                  {t("feed.older")}
+                </button>
+              </li>
+            )}
+            {older.isError && (
+              <li role="alert">
+                {t("feed.older_failed")}: {reasonOf(t, older.error)}
+              </li>
+            )}
+          </ol>
+        </div>
       )}
     </aside>
   );

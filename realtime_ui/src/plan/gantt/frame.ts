@@ -22,6 +22,7 @@ export function drawFrame(brush: Brush, scene: Scene): void {
     for (const item of items) if (item.row?.machine != null) drawUnavailable(brush, scene, item.row.machine, item.top - scene.top);
     drawFrozen(brush, scene);
     drawGrid(brush, scene, ticks);
+    for (const item of items) if (item.row?.machine != null) drawReasons(brush, scene, item.row.machine, item.top - scene.top);
     for (const item of items) drawBars(brush, scene, item);
     drawLinks(brush, scene);
     drawNow(brush, scene);
@@ -44,7 +45,16 @@ function drawUnavailable(brush: Brush, scene: Scene, machine: MachineRow, y: num
       brush.fill(brush.hatched(palette.down, 8, 2), left, y, right - left, ROW_HEIGHT - 1);
       brush.fill(palette.down, left, y, right - left, 2);
     }
-    if (!down && !why.startsWith("exception")) continue;
+  }
+}
+
+/** Why a machine does not work, where it is more than the end of a shift. */
+function drawReasons(brush: Brush, scene: Scene, machine: MachineRow, y: number): void {
+  const { palette } = brush;
+  for (const { from, to, why } of machine.unavailable) {
+    if (to < scene.view.from || from > scene.view.to || (why !== "down" && !why.startsWith("exception"))) continue;
+    const left = scene.labels + Math.max(0, xOf(scene.view, from));
+    const right = scene.labels + Math.min(scene.view.width, xOf(scene.view, to));
     brush.font(12, 600);
     const text = brush.text.fit(scene.words.unavailable(why), right - left - 16);
     if (text === "") continue;
@@ -85,7 +95,7 @@ function drawBars(brush: Brush, scene: Scene, item: Placed): void {
 
 function drawNow(brush: Brush, scene: Scene): void {
   const x = Math.round(scene.labels + xOf(scene.view, scene.now));
-  brush.fill(brush.palette.surface, x - 2, 0, 5, scene.height);
+  brush.fill(brush.palette.surface, x - 2, 0, 4, scene.height);
   brush.fill(brush.palette.ink, x - 1, 0, 2, scene.height);
 }
 
