@@ -14,6 +14,7 @@ import msgspec
 from psycopg.rows import class_row
 
 from contracts.live import CurrentOperation, MachineTile
+from contracts.topics import WAREHOUSE
 from domain import progress
 from store.database import Connection
 from store.live_operations import (
@@ -108,9 +109,10 @@ async def _machines(
                    coalesce(s.unassigned_scrap, 0) AS unassigned_scrap
             FROM machines m LEFT JOIN machine_states s ON s.machine_id = m.id
             WHERE m.site_id = %s AND (%s::integer[] IS NULL OR m.id = ANY(%s::integer[]))
+              AND m.area <> %s
             ORDER BY m.area, m.line, m.position, m.path
             """,
-            (site.id, *[None if machine_ids is None else list(machine_ids)] * 2),
+            (site.id, *[None if machine_ids is None else list(machine_ids)] * 2, WAREHOUSE),
         )
         return await cursor.fetchall()
 

@@ -10,6 +10,7 @@ import msgspec
 from psycopg.rows import class_row
 
 from contracts.live import DisruptionView, PlanHead, PlanMachine
+from contracts.topics import WAREHOUSE
 from domain.plan.availability import expected_back_ms
 from domain.plan.calendar import unavailable
 from domain.plan.policy import Policy
@@ -192,9 +193,10 @@ async def plan_machines(
             JOIN sites s ON s.id = m.site_id
             LEFT JOIN machine_states t ON t.machine_id = m.id
             WHERE m.site_id = ANY(%s) AND (%s::integer[] IS NULL OR m.id = ANY(%s::integer[]))
+              AND m.area <> %s
             ORDER BY s.code, m.area, m.line, m.position, m.path
             """,
-            (board.site_ids, *[None if machine_ids is None else list(machine_ids)] * 2),
+            (board.site_ids, *[None if machine_ids is None else list(machine_ids)] * 2, WAREHOUSE),
         )
         rows = await cursor.fetchall()
     return [_machine(row, board, now_ms) for row in rows]

@@ -10,6 +10,7 @@ import msgspec
 from psycopg.rows import class_row
 
 from contracts.live import FloorSummary
+from contracts.topics import WAREHOUSE
 from domain import progress
 from store.database import Connection
 
@@ -147,9 +148,9 @@ async def floor_summary(
         LEFT JOIN machine_states s ON s.machine_id = m.id
         LEFT JOIN LATERAL (SELECT sum(good) AS good, sum(scrap) AS scrap FROM piece_slots
                            WHERE machine_id = m.id AND slot_ms >= %s AND slot_ms <= %s) p ON true
-        WHERE m.site_id = %s
+        WHERE m.site_id = %s AND m.area <> %s
         """,
-        (base.until_ms, now_ms, site.id),
+        (base.until_ms, now_ms, site.id, WAREHOUSE),
     )
     row = await cursor.fetchone()
     assert row is not None  # noqa: S101 - an aggregate without GROUP BY gives one row

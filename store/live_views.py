@@ -5,8 +5,8 @@ One set-based reading (`read_orders`) serves all three; `order_view` and the oth
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +21,7 @@ from store.live_order_rows import LineRow, OperationRow, OrderRows, read_order_r
 from store.live_times import rfc3339, rfc3339_ms
 
 _CHANGES = 20
+_AT_ONCE = timedelta(minutes=1)
 
 
 class OrderPicture:
@@ -228,7 +229,7 @@ class OrderPicture:
                     continue
             if what is not None:
                 told.append({"at": rfc3339(row.at), "what": what, "detail": detail})
-        return told[:_CHANGES]
+        return _at_once(told)[:_CHANGES]
 
 
 _WHAT = {
@@ -239,6 +240,27 @@ _WHAT = {
     "OrderCancelled": "cancelled",
     "ExpectedDateMoved": "expected_moved",
 }
+
+
+def _at_once(told: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A date that moved again within a minute (a plan, and its improvement) moved once."""
+    kept: list[dict[str, Any]] = []
+    for entry in told:
+        newer = kept[-1] if kept else entry
+        if entry["what"] == newer["what"] == "expected_moved" and entry is not newer:
+            apart = datetime.fromisoformat(newer["at"]) - datetime.fromisoformat(entry["at"])
+            if apart <= _AT_ONCE:
+                detail = {**newer["detail"], "from": entry["detail"]["from"]}
+                kept[-1] = {**newer, "detail": detail}
+                continue
+        kept.append(entry)
+    return [one for one in kept if not _stayed(one)]
+
+
+def _stayed(entry: Mapping[str, Any]) -> bool:
+    """Whether a date moved and came back."""
+    detail = entry["detail"]
+    return entry["what"] == "expected_moved" and bool(detail["from"] == detail["to"])
 
 
 def _line_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

@@ -191,6 +191,25 @@ class TestCustomersPage:
         assert view.changes[0]["what"] == "expected_moved"
         assert view.changes[0]["detail"] == moved
 
+    async def test_a_date_that_moved_twice_within_a_minute_moved_once(self, shop: Shop) -> None:
+        for hours, seconds in (((14, 16), 0), ((16, 15), 3), ((15, 20), 600), ((20, 15), 603)):
+            await shop.rows.run(
+                """
+                INSERT INTO audit_log (at, actor, origin, order_id, action, after)
+                VALUES ('2026-11-24T08:00:00Z'::timestamptz + %s * interval '1 second',
+                        'scheduler', 'scheduler', %s, 'ExpectedDateMoved', %s)
+                """,
+                seconds,
+                shop.orders[0],
+                Jsonb({"from": f"2026-11-24T{hours[0]}", "to": f"2026-11-24T{hours[1]}"}),
+            )
+        view = (await picture(shop, shop.orders[0])).tracking_view()
+        moved = [entry for entry in view.changes if entry["what"] == "expected_moved"]
+        assert [entry["detail"] for entry in moved] == [
+            {"from": "2026-11-24T14", "to": "2026-11-24T15"}
+        ]
+        assert moved[0]["at"] == "2026-11-24T08:00:03Z"
+
     @pytest.mark.parametrize(
         ("planned", "wanted"),
         [

@@ -72,6 +72,18 @@ async def test_a_machine_that_never_spoke_has_a_tile_too(pool: Pool, factory: Fa
     assert tile.pace_percent is None
 
 
+async def test_the_warehouses_devices_are_no_tiles(
+    pool: Pool, rows: Rows, factory: Factory
+) -> None:
+    site = await site_of(pool)
+    await rows.machine(site.id, f"{site.code}/warehouse/shipping/dock-1")
+    shown = await tiles(pool)
+    assert set(shown) == {M1, M2}
+    async with pool.connection() as connection:
+        summary = await floor_summary(connection, site, now_ms=now_ms())
+    assert summary.machines == 2
+
+
 async def test_the_next_operation_is_the_first_due_that_was_never_started(
     pool: Pool, rows: Rows, factory: Factory
 ) -> None:
