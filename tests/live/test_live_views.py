@@ -76,7 +76,7 @@ async def test_the_warehouses_devices_are_no_tiles(
     pool: Pool, rows: Rows, factory: Factory
 ) -> None:
     site = await site_of(pool)
-    await rows.machine(site.id, f"{site.code}/warehouse/shipping/dock-1")
+    await rows.machine(factory.site, f"{site.code}/warehouse/shipping/dock-1")
     shown = await tiles(pool)
     assert set(shown) == {M1, M2}
     async with pool.connection() as connection:
