@@ -50,7 +50,7 @@ for (let n = 0; n < COUNT; n += 1) {
   const path = `${SITE}/${area}/${line}/M-${String(n + 1).padStart(2, "0")}`;
   const state = n < 3 ? "running" : STATES[n % STATES.length];
   machines.set(path, {
-    machine: path, name: `M-${String(n + 1).padStart(2, "0")}`, area, line, position: n, configured: n !== 7, state, reason: state === "down" ? (n === 3 ? null : "Tool break at station 2") : null,
+    machine: path, name: `M-${String(n + 1).padStart(2, "0")}`, area, line, position: n + 1, configured: n !== 7, state, reason: state === "down" ? (n === 3 ? null : "Tool break at station 2") : null,
     state_since: iso(born - (5 + n * 3) * MINUTE), last_seen: iso(born), good_pieces: 1_000 + n * 10, scrap_pieces: n, unassigned_good: state === "idle" ? 14 : 0, unassigned_scrap: 0,
     pace: Array.from({ length: 12 }, (_, slot) => (state === "running" ? 12 + ((slot * 7 + n * 3) % 9) : slot < 9 ? 14 : 0)), pace_percent: state === "idle" || state === "offline" ? null : 74 + ((n * 11) % 40),
     operation: state === "idle" || state === "offline" ? null : operation(n, state === "running" ? "running" : "paused"), next_operation: n % 4 === 3 ? null : { ...operation(n + 40, "planned"), started: null, good_pieces: 0 }, operator: n % 2 === 0 ? "李伟" : null,

@@ -58,7 +58,7 @@ export function Gantt({ store, telling, looks, setLooks }: GanttProps): ReactEle
           </div>
         )}
         {looks.order !== undefined && (
-          <button type="button" className="button gantt-order" data-testid="gantt-order" title={t("chart.order_clear")} onClick={() => { change({ order: undefined }); }}>
+          <button type="button" className="button gantt-order" data-testid="lit-order" title={t("chart.order_clear")} onClick={() => { change({ order: undefined }); }}>
             {t("chart.order_lit", { order: looks.order })}
             <Glyph name="close" />
             <span className="hidden-words">{t("chart.order_clear")}</span>
