@@ -540,8 +540,11 @@ export interface StaffMessages {
   "priority.rush": null;
   "reason.break": null;
   "reason.breakdown": null;
+  "reason.broken_tool": null;
   "reason.cleaning": null;
+  "reason.control_fault": null;
   "reason.drive_overload": null;
+  "reason.hydraulic_leak": null;
   "reason.maintenance": null;
   "reason.material_jam": null;
   "reason.no_material": null;
