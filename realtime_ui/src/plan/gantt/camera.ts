@@ -74,11 +74,11 @@ export class Camera {
     this.#look(pan(this.view, pixels));
   }
 
-  /** Bring a span into sight, moving no more than that takes. */
+  /** Bring a span into sight, moving no more than that takes; of a longer one its beginning. */
   reveal(span: Span): void {
     const length = this.#span.to - this.#span.from;
     const margin = length * 0.05;
-    if (span.from >= this.#span.from && Math.min(span.to, span.from + length / 2) <= this.#span.to) return;
+    if (span.from >= this.#span.from && span.to <= this.#span.to) return;
     const from = span.from < this.#span.from ? span.from - margin : Math.min(span.from - margin, span.to + margin - length);
     this.#look({ from, to: from + length });
   }

@@ -1,17 +1,17 @@
 import type { PlanStore } from "../store.ts";
-import { lowerSpan, type Bar, type Span } from "./bars.ts";
-import { Brush } from "./brush.ts";
+import { isOver, lowerSpan, type Bar, type Span } from "./bars.ts";
 import { Camera } from "./camera.ts";
 import { chainOf, pathOf } from "./chain.ts";
+import type { ChartElements, ChartEvents, ChartSettings } from "./contract.ts";
 import { drawFrame } from "./frame.ts";
 import { listenTo } from "./gestures.ts";
 import type { Command } from "./keys.ts";
 import { AXIS_HEIGHT, barAt, layOut, LOWER_LANE, neighbour, ROW_HEIGHT, type Layout } from "./layout.ts";
-import { readPalette } from "./palette.ts";
 import { rowsByMachine, rowsByOrder, type Arrangement } from "./rows.ts";
 import { xOf } from "./scale.ts";
-import type { ChartWords, Colouring, Scene } from "./scene.ts";
+import type { Scene } from "./scene.ts";
 import { isFading } from "./strokes.ts";
+import { Surface } from "./surface.ts";
 
 const HOUR = 3_600_000;
 /** Around now there is always so much to see. */
@@ -21,44 +21,15 @@ const PAN_SHARE = 0.1;
 const ZOOM_STEP = 1.4;
 const NONE: ReadonlySet<number> = new Set();
 
-/** How the chart is shown; a new object for each change. */
-export interface ChartSettings {
-  arrangement: Arrangement;
-  colouring: Colouring;
-  zone: string;
-  words: ChartWords;
-  /** The order whose path is lit. */
-  order: string | null;
-}
-
-export interface ChartElements {
-  /** Scrolls over `room`, which is as high as all rows; the canvas in it sticks to the top. */
-  scroller: HTMLElement;
-  canvas: HTMLCanvasElement;
-  room: HTMLElement;
-  /** What is told of the bar in question; the chart keeps it beside the bar. */
-  card: HTMLElement;
-}
-
-export interface ChartEvents {
-  /** The bar in question changed: under the pointer, under the keyboard, or chosen. */
-  onBar: (id: number | null, pinned: boolean) => void;
-  onChoose: (bar: Bar) => void;
-  onLeave: () => void;
-}
-
 /** The chart: draws a store on a canvas, at most once per screen refresh, and only when something changed. */
 export class Chart {
   readonly #store: PlanStore;
   readonly #elements: ChartElements;
   readonly #events: ChartEvents;
   readonly #camera = new Camera(Date.now());
+  readonly #surface: Surface;
   readonly #ends: (() => void)[];
   #settings: ChartSettings;
-  #brush: Brush | null = null;
-  #scale = 1;
-  #width = 0;
-  #height = 0;
   #layout: Layout = layOut([]);
   #laidOut: { version: number; arrangement: Arrangement } | null = null;
   #opened = false;
@@ -66,11 +37,14 @@ export class Chart {
   #hovered: number | null = null;
   #focused: number | null = null;
   #chosen: number | null = null;
+  /** The order that was brought into sight, or chosen where it was in sight. */
+  #revealed: string | null = null;
   #told: { id: number | null; pinned: boolean } = { id: null, pinned: false };
 
   constructor(store: PlanStore, elements: ChartElements, settings: ChartSettings, events: ChartEvents) {
     this.#store = store;
     this.#elements = elements;
+    this.#surface = new Surface(elements.canvas, elements.scroller);
     this.#settings = settings;
     this.#events = events;
     this.#ends = this.#listen();
@@ -128,7 +102,7 @@ export class Chart {
     const { scroller, canvas } = this.#elements;
     const redraw = (): void => { this.invalidate(); };
     const restyle = (): void => {
-      this.#brush = null;
+      this.#surface.forget();
       this.invalidate();
     };
     const sizes = new ResizeObserver(redraw);
@@ -168,7 +142,7 @@ export class Chart {
   }
 
   get #labels(): number {
-    return this.#width < NARROW ? 112 : 212;
+    return this.#surface.width < NARROW ? 112 : 212;
   }
 
   #at(point: { x: number; y: number } | null): Bar | null {
@@ -187,19 +161,38 @@ export class Chart {
   #focus(bar: Bar | null): void {
     if (bar === null) return;
     this.#focused = bar.id;
+    this.#reveal(bar);
+  }
+
+  /** Bring a bar into sight, in time and among the rows. */
+  #reveal(bar: Bar): void {
     const span = lowerSpan(bar);
     const place = this.#layout.places.get(bar.id);
     if (span !== null) this.#camera.reveal(span);
     if (place === undefined) return;
     const { scroller } = this.#elements;
-    const bottom = place.top + place.height - (this.#height - AXIS_HEIGHT);
+    const bottom = place.top + place.height - (this.#surface.height - AXIS_HEIGHT);
     if (scroller.scrollTop > place.top) scroller.scrollTop = place.top;
     else if (scroller.scrollTop < bottom) scroller.scrollTop = bottom;
+  }
+
+  /** An order that was asked for from elsewhere: its next operation comes into sight, once. */
+  #revealOrder(): void {
+    const { order } = this.#settings;
+    if (order === this.#revealed || this.#store.bars.size === 0) return;
+    this.#revealed = order;
+    const ahead = [...this.#store.bars.values()].filter((bar) => bar.view.order_number === order && !isOver(bar) && lowerSpan(bar) !== null);
+    const spans = ahead.flatMap((bar) => lowerSpan(bar) ?? []);
+    const next = ahead.sort((a, b) => (lowerSpan(a)?.from ?? 0) - (lowerSpan(b)?.from ?? 0))[0];
+    if (next === undefined) return;
+    this.#reveal(next);
+    this.#camera.reveal({ from: Math.min(...spans.map((span) => span.from)), to: Math.max(...spans.map((span) => span.to)) });
   }
 
   #choose(bar: Bar | null): void {
     if (bar === null) return;
     this.#chosen = bar.id;
+    this.#revealed = bar.view.order_number;
     this.#hovered = null;
     this.#events.onChoose(bar);
     this.invalidate();
@@ -231,37 +224,20 @@ export class Chart {
     this.#elements.room.style.height = `${this.#layout.height + AXIS_HEIGHT}px`;
     if (!this.#opened && bars.size > 0) {
       this.#opened = true;
-      this.#camera.open(Date.now(), world.to, (this.#width < NARROW ? 5 : 14) * HOUR);
+      this.#camera.open(Date.now(), world.to, (this.#surface.width < NARROW ? 5 : 14) * HOUR);
     }
-  }
-
-  /** Fit the canvas into its place, with a device pixel for each of the screen's. */
-  #size(): CanvasRenderingContext2D | null {
-    const { scroller, canvas } = this.#elements;
-    const [width, height, scale] = [scroller.clientWidth, scroller.clientHeight, devicePixelRatio];
-    const context = canvas.getContext("2d", { alpha: false });
-    if (context === null || width === 0 || height === 0) return null;
-    if (width !== this.#width || height !== this.#height || scale !== this.#scale || this.#brush === null) {
-      [this.#width, this.#height, this.#scale] = [width, height, scale];
-      canvas.width = Math.round(width * scale);
-      canvas.height = Math.round(height * scale);
-      canvas.style.width = `${width}px`;
-      canvas.style.height = `${height}px`;
-      this.#brush = new Brush(context, readPalette(), scale);
-    }
-    this.#camera.resize(width - this.#labels);
-    return context;
   }
 
   #draw(): void {
     this.#frame = 0;
-    const context = this.#size();
-    if (context === null || this.#brush === null) return;
+    const brush = this.#surface.brush();
+    if (brush === null) return;
+    this.#camera.resize(this.#surface.width - this.#labels);
     this.#arrange();
     this.#camera.follow(Date.now());
+    this.#revealOrder();
     const scene = this.#scene();
-    context.setTransform(this.#scale, 0, 0, this.#scale, 0, 0);
-    drawFrame(this.#brush, scene);
+    drawFrame(brush, scene);
     this.#tell(scene);
     for (const bar of this.#store.bars.values()) {
       if (isFading(bar, scene.clock)) {
@@ -281,10 +257,9 @@ export class Chart {
       layout: this.#layout,
       view: this.#camera.view,
       top: this.#elements.scroller.scrollTop,
-      width: this.#width,
-      height: this.#height,
+      width: this.#surface.width,
+      height: this.#surface.height,
       labels: this.#labels,
-      scale: this.#scale,
       now: Date.now(),
       clock: performance.now(),
       frozenMs: head?.frozen_ms ?? 0,
@@ -313,11 +288,11 @@ export class Chart {
     const bar = known === null ? undefined : this.#store.bars.get(known);
     const span = bar === undefined ? null : lowerSpan(bar);
     const place = known === null ? undefined : scene.layout.places.get(known);
-    if (span === null || place === undefined || this.#width < NARROW) return;
+    if (span === null || place === undefined || this.#surface.width < NARROW) return;
     const left = scene.labels + Math.max(0, xOf(scene.view, span.from));
     const top = AXIS_HEIGHT + place.top - scene.top + LOWER_LANE.top + LOWER_LANE.height;
-    const x = Math.max(scene.labels, Math.min(left, this.#width - card.offsetWidth - 12));
-    const below = top + 8 + card.offsetHeight <= this.#height;
+    const x = Math.max(scene.labels, Math.min(left, this.#surface.width - card.offsetWidth - 12));
+    const below = top + 8 + card.offsetHeight <= this.#surface.height;
     const y = below ? top + 8 : Math.max(AXIS_HEIGHT, top - ROW_HEIGHT - card.offsetHeight + 8);
     card.style.transform = `translate(${Math.round(x)}px, ${Math.round(y)}px)`;
   }

@@ -28,8 +28,6 @@ export interface Scene {
   width: number;
   height: number;
   labels: number;
-  /** Device pixels per pixel. */
-  scale: number;
   now: number;
   /** The page's clock, for what fades. */
   clock: number;
