@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import sys
 from pathlib import Path
 
 import psycopg
@@ -62,9 +63,15 @@ async def bring_up_demo(supervisor: Supervisor, display: Display) -> None:
             f"Plan:     {addresses.http_url}/plan",
             *(f"Sign in:  {name} / {word}" for name, word in passwords.items()),
             f"Customer: {info.tracking_url}  (order {info.tracked_order})",
-            f"Break it: gemba simulate break {_BREAKABLE} --minutes 10",
+            f"Break it: {_program()} simulate break {_BREAKABLE} --minutes 10",
         ]
     )
+
+
+def _program() -> str:
+    """This program as it was called, so that what is shown can be typed: `.venv/bin/gemba`."""
+    called = Path(sys.argv[0])
+    return str(called) if called.name == "gemba" else "gemba"
 
 
 async def ensure_people(database_url: str, data_dir: Path) -> dict[str, str]:
