@@ -45,14 +45,17 @@ async def lock_as_telemetry(connection: Connection, operation: int) -> None:
     )
 
 
-async def somebody_waits(shop: Shop) -> None:
-    """Until a transaction of this database waits for a lock."""
-    while not await shop.rows.one(  # noqa: ASYNC110 - the database has no event for it
+async def somebody_waits(shop: Shop, waiting: asyncio.Task[None]) -> None:
+    """Until a transaction of this database waits for a lock: that of the task, which goes on."""
+    while not await shop.rows.one(
         """
         SELECT count(*) FROM pg_stat_activity
         WHERE datname = current_database() AND wait_event_type = 'Lock'
         """
     ):
+        if waiting.done():
+            waiting.result()
+            raise AssertionError("it waited for nobody")
         await asyncio.sleep(0.02)
 
 
@@ -110,7 +113,7 @@ async def test_an_operation_that_is_being_started_is_waited_for_and_stays(
     async with pool.connection() as telemetry, telemetry.transaction():
         await lock_as_telemetry(telemetry, operation)
         publishing = asyncio.create_task(publish())
-        await somebody_waits(shop)
+        await somebody_waits(shop, publishing)
         await telemetry.execute("UPDATE operations SET state = 'running', runs = 1")
     await publishing
 
@@ -130,7 +133,7 @@ async def test_an_order_that_is_being_changed_cannot_deadlock_with_a_plan(
     async with pool.connection() as office, office.transaction():
         await office.execute("SELECT id FROM orders WHERE id = %s FOR UPDATE", (order,))
         publishing = asyncio.create_task(publish())
-        await somebody_waits(shop)
+        await somebody_waits(shop, publishing)
         await office.execute("UPDATE operations SET quantity = 20 WHERE id = %s", (operation,))
     await publishing
 
