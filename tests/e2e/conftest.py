@@ -38,10 +38,10 @@ async def _at_work(demo: Installation) -> None:
 
 
 @pytest.fixture(scope="session")
-def demo_password(demo: Installation) -> str:
-    """The demo supervisor's password, which `gemba demo` printed."""
-    users = json.loads((demo.data_dir / "secrets" / "demo-users.json").read_text())
-    return str(users["supervisor"])
+def demo_passwords(demo: Installation) -> dict[str, str]:
+    """The passwords of the demo's people by name, which `gemba demo` printed."""
+    users: dict[str, str] = json.loads((demo.data_dir / "secrets/demo-users.json").read_text())
+    return users
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

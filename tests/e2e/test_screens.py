@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from browsing import GENEROUS_MS, new_page, sign_in
-from installation import Installation
-from playwright.async_api import Browser, expect
+from installation import Installation, eventually
+from playwright.async_api import Browser, Page, expect
 
 SITE = "screens"
 MACHINE = f"{SITE}/cutting/line-1/press-1"
@@ -157,15 +157,24 @@ async def test_a_refused_message_is_seen_with_its_reason(
     await expect(page.get_by_text("before 2000-01-01").first).to_be_visible(timeout=GENEROUS_MS)
 
 
+@pytest.mark.timeout(600)  # pictures take their time
 async def test_the_demo_factory_fills_the_board(
-    demo: Installation, browser: Browser, demo_password: str
+    demo: Installation, browser: Browser, demo_passwords: dict[str, str]
 ) -> None:
     page = await new_page(browser)
-    await sign_in(page, demo, "supervisor", demo_password)
+    await page.set_viewport_size({"width": 1600, "height": 900})
+    await sign_in(page, demo, "supervisor", demo_passwords["supervisor"])
     running = page.locator("[data-testid^='tile-'][data-state='running']")
     await expect(running).not_to_have_count(0, timeout=GENEROUS_MS)
     tiles = page.locator("[data-testid^='tile-']")
-    await expect(tiles).to_have_count(6, timeout=GENEROUS_MS)
+    async with demo.api() as api:
+        answer = await api.get("/v1/machines", params={"site": page.url.rsplit("/", 1)[1]})
+    # What scans in a warehouse is no machine on the board.
+    machines = [
+        each for each in answer.raise_for_status().json()["items"] if each["area"] != "warehouse"
+    ]
+    assert len(machines) >= 6
+    await expect(tiles).to_have_count(len(machines), timeout=GENEROUS_MS)
     before = await page.get_by_test_id("good").all_inner_texts()
 
     async def moved() -> bool:
@@ -177,6 +186,44 @@ async def test_the_demo_factory_fills_the_board(
         await asyncio.sleep(0.1)
     assert await moved(), f"no figure on the board moved within a minute: {before}"
     if os.environ.get("GEMBA_SCREENSHOTS"):
-        await asyncio.sleep(20.0)  # a board with some history is a better picture
-        IMAGES.mkdir(exist_ok=True)
-        await page.screenshot(path=IMAGES / "board.png")
+        await asyncio.sleep(120.0)  # a board with some history is a better picture
+        await _pictures_of_a_breakdown(demo, browser, page, demo_passwords["planner"])
+
+
+async def _pictures_of_a_breakdown(
+    demo: Installation, browser: Browser, board: Page, password: str
+) -> None:
+    """Board, plan and a customer's page when a breakdown is answered, after some two minutes."""
+    code, said = await demo.gemba("simulate", "break", "press-01", "--minutes", "10")
+    assert code == 0, said
+
+    async def answered() -> dict[str, Any]:
+        async with demo.api() as api:
+            found = await api.get("/v1/disruptions", params={"kind": "machine_down", "open": False})
+        items = found.raise_for_status().json()["items"]
+        return next((one for one in items if one["plan_id"] is not None), {})
+
+    disruption = await eventually(answered, bool, seconds=240.0)
+    async with demo.api() as api:
+        plan = (await api.get(f"/v1/plans/{disruption['plan_id']}/differences")).json()
+        moved = [one["order"] for one in plan["orders"] if one["minutes"] >= 10]
+        orders = [(await api.get(f"/v1/orders/{number}")).json() for number in moved]
+        order = max(orders, key=lambda one: (one["lateness_minutes"] or 0, one["number"]))
+        answer = await api.post(f"/v1/orders/{order['number']}/tracking-links", json={})
+        link = answer.raise_for_status().json()["url"]
+    planner = await new_page(browser)
+    await sign_in(planner, demo, "planner", password)
+    await planner.set_viewport_size({"width": 1600, "height": 900})
+    await planner.goto(f"{demo.addresses.http_url}/plan")
+    await expect(planner.get_by_test_id("gantt")).to_be_visible(timeout=GENEROUS_MS)
+    await expect(planner.get_by_test_id("feed")).to_contain_text("answered by plan")
+    customer = await new_page(browser, phone=True)
+    await customer.goto(link)
+    await expect(customer.locator("main")).to_contain_text(
+        "Expected date changed", timeout=GENEROUS_MS
+    )
+    await asyncio.sleep(2.0)  # drawn to the end
+    IMAGES.mkdir(exist_ok=True)
+    await board.screenshot(path=IMAGES / "board.png")
+    await planner.screenshot(path=IMAGES / "plan.png")
+    await customer.screenshot(path=IMAGES / "phone.png")
