@@ -33,7 +33,7 @@ SEED = 20261122
 WITHIN_S = 1.5
 """A plan is debounced, made, stored and improved in about this time: kills hit all of it."""
 ALSO_KILLED = {1: "streams", 2: "postgres"}
-ROUNDS = 4
+ROUNDS = 5
 PATIENCE_S = 120.0
 
 
