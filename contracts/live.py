@@ -292,6 +292,7 @@ class PlanHead(msgspec.Struct, frozen=True, kw_only=True):
     as_of: str | None
     published: str | None
     published_by: str | None
+    """The person who put it in force; null where the planner did so by itself."""
     reasons: list[PlanReason]
     metrics: dict[str, Any] | None
     frozen_ms: int

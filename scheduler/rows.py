@@ -8,7 +8,6 @@ last. Whoever writes has locked the scope and made sure that the round's ground 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Final
 
 import msgspec
 
@@ -27,8 +26,6 @@ from store.planning.plans import StalePlanError, StoredPlan
 from store.planning.policies import policy_of
 from store.planning.problem import load_problem
 from store.planning.problem_rows import snapshot
-
-PUBLISHED_BY: Final = "planner"
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,7 +124,6 @@ class ScopeRows:
                 reasons=reasons,
                 disruption_ids=round_.ids,
                 now_ms=self._clock.now_ms(),
-                published_by=PUBLISHED_BY if automatic else None,
             )
             await self._log.append_in(connection, [plans.record(stored)])
         return Planned(
@@ -187,7 +183,6 @@ class ScopeRows:
                 reasons=planned.reasons,
                 disruption_ids=(),
                 now_ms=self._clock.now_ms(),
-                published_by=PUBLISHED_BY if state is PlanState.PUBLISHED else None,
             )
             await self._log.append_in(connection, [plans.record(stored)])
         return Planned(

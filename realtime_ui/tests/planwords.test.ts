@@ -119,8 +119,8 @@ const metrics: PlanSummary["metrics"] = { cost: 1, weighted_tardiness: 0, tardin
 
 describe("a plan", () => {
   it("says who published it, how it was found and how long that took", () => {
-    expect(publisherWords(en.t, null)).toBe("the planner");
-    expect(publisherWords(en.t, "planner")).toBe("the planner");
+    expect(publisherWords(en.t, null)).toBe("the planning engine");
+    expect(publisherWords(en.t, "planner")).toBe("planner");
     expect(publisherWords(en.t, "anna")).toBe("anna");
     expect(methodWords(en.t, "right_shift")).toBe("Waiting: the plan before, shifted to the right");
     expect(methodWords(en.t, "dispatch:edd")).toBe("Rerouted by rule: earliest due date first");

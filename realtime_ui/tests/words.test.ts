@@ -92,6 +92,7 @@ describe("words", () => {
 
   it("tell what is waited for", () => {
     expect(waitsForWords(en, "operator:hz/press/l1/M-07")).toBe("Somebody to start it at M-07");
+    expect(waitsForWords(en, "operator:hz/press/l1/M-07", () => "Press 160 t")).toBe("Somebody to start it at Press 160 t");
     expect(waitsForWords(zh, "release")).toBe("等待下达车间");
     expect(waitsForWords(en, "something_new")).toBe("something_new");
     expect(waitsForWords(en, null)).toBeNull();

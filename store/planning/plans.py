@@ -125,7 +125,7 @@ async def store_plan(
         reasons: why it was made.
         disruption_ids: the rows it answers.
         now_ms: the moment of storing.
-        published_by: who put it in force.
+        published_by: the person who put it in force; None when the planner does by itself.
 
     Raises:
         StalePlanError: another plan is in force by now, or an operation is gone. Load again.

@@ -39,7 +39,7 @@ class TestAnswers:
         answered = await floor.answered(disruption)
         assert (answered.outcome, answered.plan_number) == ("planned", 1)
         (plan,) = await floor.versions()
-        assert (plan.state, plan.published_by) == (PlanState.PUBLISHED, "planner")
+        assert (plan.state, plan.published_by) == (PlanState.PUBLISHED, None)
         assert [reason.disruption for reason in plan.reasons] == [disruption]
         assert (await floor.machine_of(plan.id)).keys() == {one, two}
         (event,) = await floor.events(PLANS)

@@ -8,8 +8,6 @@ const MINUTE = 60_000;
 const ON_TIME_MINUTES = 5;
 /** Reasons told one by one; the others are counted. */
 const MOST_REASONS = 3;
-/** Names under which the product itself publishes. */
-const PLANNER: readonly string[] = ["planner", "scheduler", "gemba", "gemba.planner"];
 
 /** What a sentence needs besides its subject: words, now, the plant's zone, names of machines. */
 export interface Telling {
@@ -41,9 +39,9 @@ export function latenessWords(t: PlanTranslator, minutes: number | null): string
   return minutes < -ON_TIME_MINUTES ? t("late.early", { duration: minutesWords(t, minutes) }) : t("late.on_time");
 }
 
-/** Who published a plan: a person, or the planner itself. */
+/** Who published a plan: a person, or (null) the planner itself. */
 export function publisherWords(t: PlanTranslator, name: string | null): string {
-  return name === null || PLANNER.includes(name) ? t("plan.who.planner") : name;
+  return name ?? t("plan.who.planner");
 }
 
 /** "WO-12 · 20 Welding": an operation as people point at it. */
