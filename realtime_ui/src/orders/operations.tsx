@@ -2,6 +2,7 @@ import { Link } from "@tanstack/react-router";
 import { useMemo, useSyncExternalStore, type ReactElement } from "react";
 import type { OperationProgress } from "../api/types.ts";
 import { formatNumber, formatShortMoment, timeOf } from "../i18n/format.ts";
+import { useMachineName } from "../app/machines.ts";
 import { useZone } from "../app/sites.ts";
 import { useT } from "../i18n/staff.tsx";
 import { wordOf } from "../i18n/translator.ts";
@@ -56,6 +57,7 @@ export function Operations({ channel, fallback, site }: { channel: Channel; fall
 
 function Operation({ operation, span, now, zone }: { operation: OperationProgress; span: Span | null; now: number; zone: string }): ReactElement {
   const t = useT();
+  const nameOf = useMachineName();
   const wanted = operation.quantity_ordered;
   const moment = (text: string | null): string => {
     const at = timeOf(text);
@@ -72,7 +74,7 @@ function Operation({ operation, span, now, zone }: { operation: OperationProgres
           <span className="faint">{t("order.no_machine")}</span>
         ) : (
           <Link to="/terminal/$" params={{ _splat: operation.machine }}>
-            {operation.machine.split("/").at(-1)}
+            {nameOf(operation.machine)}
           </Link>
         )}
       </div>

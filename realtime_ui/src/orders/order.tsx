@@ -3,6 +3,7 @@ import { getRouteApi, Link } from "@tanstack/react-router";
 import { useEffect, type ReactElement } from "react";
 import { api } from "../api/endpoints.ts";
 import type { OrderDetails, OrderView } from "../api/types.ts";
+import { useMachineName } from "../app/machines.ts";
 import { useZone } from "../app/sites.ts";
 import { formatDuration, formatMoment, formatNumber, formatUnit, formatZone, timeOf, zoneDiffers } from "../i18n/format.ts";
 import { useT } from "../i18n/staff.tsx";
@@ -88,7 +89,7 @@ function Answers({ order }: { order: OrderView }): ReactElement {
   const due = timeOf(order.due);
   const end = timeOf(order.projected_end);
   const planned = timeOf(order.planned_end ?? null);
-  const waits = waitsForWords(t, order.waits_for);
+  const waits = waitsForWords(t, order.waits_for, useMachineName());
   return (
     <section className={`answers${age === null ? "" : " is-stale"}`} aria-label={t("order.summary")}>
       {age !== null && (

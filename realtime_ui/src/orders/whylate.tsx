@@ -1,11 +1,13 @@
 import type { ReactElement } from "react";
 import type { OrderView } from "../api/types.ts";
+import { useMachineName } from "../app/machines.ts";
 import { useT } from "../i18n/staff.tsx";
 import { becauseWords } from "./words.ts";
 
 /** The chain of causes that makes the plan end an order late, the last link first. */
 export function WhyLate({ order }: { order: OrderView }): ReactElement | null {
   const t = useT();
+  const nameOf = useMachineName();
   const chain = order.late_because ?? [];
   if (chain.length === 0) return null;
   return (
@@ -17,7 +19,7 @@ export function WhyLate({ order }: { order: OrderView }): ReactElement | null {
         {chain.map((link, place) => (
           <li key={place}>
             <span className="why-step">{t("order.why.step", { work_order: link.work_order ?? "", operation: link.operation ?? "" })}</span>
-            <span>{becauseWords(t, link)}</span>
+            <span>{becauseWords(t, link, nameOf)}</span>
           </li>
         ))}
       </ol>

@@ -1,4 +1,5 @@
 import type { LateCause, OrderView } from "../api/types.ts";
+import { lastPart, type MachineName } from "../app/machines.ts";
 import { formatDuration } from "../i18n/format.ts";
 import type { StaffTranslator } from "../i18n/staff.tsx";
 
@@ -26,10 +27,10 @@ export function riskOf(order: Pick<OrderView, "lateness_minutes" | "state">): Ri
 }
 
 /** What an order waits for, in words; the code may carry a machine after a colon. */
-export function waitsForWords(t: StaffTranslator, code: string | null): string | null {
+export function waitsForWords(t: StaffTranslator, code: string | null, nameOf: MachineName = lastPart): string | null {
   if (code === null) return null;
   const [kind = "", ...rest] = code.split(":");
-  const subject = rest.join(":").split("/").at(-1) ?? "";
+  const subject = nameOf(rest.join(":"));
   if (subject !== "" && kind === "machine") return t("waits.machine", { machine: subject });
   if (subject !== "" && kind === "operator") return t("waits.operator", { machine: subject });
   if (kind === "release") return t("waits.release");
@@ -40,8 +41,8 @@ export function waitsForWords(t: StaffTranslator, code: string | null): string |
 }
 
 /** One link of the chain that makes an order late, in words. */
-export function becauseWords(t: StaffTranslator, link: LateCause): string {
-  const machine = (link.machine ?? "").split("/").at(-1) ?? "";
+export function becauseWords(t: StaffTranslator, link: LateCause, nameOf: MachineName = lastPart): string {
+  const machine = nameOf(link.machine ?? "");
   const behind = link.behind == null ? "" : `${link.behind.work_order} · ${link.behind.operation}`;
   const duration = formatDuration(t, (link.wait_minutes ?? 0) * 60_000);
   switch (link.cause) {
