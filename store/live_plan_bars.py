@@ -16,7 +16,7 @@ from contracts.telemetry import OperationState
 from domain.orders import operation_state
 from store.database import Connection
 from store.live_plan import PAST_MS, Board
-from store.live_times import MINUTE_MS, rfc3339, rfc3339_ms, to_minute
+from store.live_times import MINUTE_MS, rfc3339, rfc3339_ms
 
 ENDED_SHOWN: Final = 500
 OPEN_SHOWN: Final = 10_000
@@ -203,11 +203,9 @@ def _bar(row: _BarRow, work: _WorkRow | None, lateness: Mapping[int, int]) -> Pl
         end=rfc3339_ms(row.end_ms),
         pin=row.pin,
         projected_machine=machines[0] or machines[1],
-        projected_start=rfc3339_ms(
-            begun_ms if begun_ms is not None else to_minute(row.projected_start_ms)
-        ),
+        projected_start=rfc3339_ms(begun_ms if begun_ms is not None else row.projected_start_ms),
         projected_end=rfc3339_ms(
-            row.ended_ms if row.ended_ms is not None else to_minute(row.projected_end_ms)
+            row.ended_ms if row.ended_ms is not None else row.projected_end_ms
         ),
         quantity_ordered=float(row.quantity) if row.quantity is not None else None,
         good_pieces=int(row.good),
