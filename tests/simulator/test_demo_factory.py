@@ -52,10 +52,10 @@ def everything(stack: Stack) -> dict[str, Any]:
 
 class TestLoading:
     def test_loading_again_changes_nothing_and_who_may_not_is_told_so(self, stack: Stack) -> None:
-        first = load(stack.url, stack.token())
+        first = load(stack.url, stack.token(), speed=1)
         before = everything(stack)
         disruptions = stack.get("/v1/disruptions")["total"]
-        second = load(stack.url, stack.token("planner"))
+        second = load(stack.url, stack.token("planner"), speed=1)
         scenario = find_scenario("calm")
         assert (first.created, second.created) == (len(scenario.first), 0)
         assert first.orders == second.orders
