@@ -122,6 +122,8 @@ class CurrentOperation(msgspec.Struct, frozen=True, kw_only=True):
     started: str | None
     cycle_ms: int | None = None
     """The standard time of one piece: with `started` it tells where the operation should be now."""
+    work_projected_end: str | None = None
+    """When the last operation of its work order is projected to end: what its due date means."""
 
 
 class MachineTile(msgspec.Struct, frozen=True, kw_only=True):

@@ -72,6 +72,7 @@ class ShownOperation(msgspec.Struct, frozen=True, kw_only=True):
     started_ms: int | None
     due_at: datetime | None
     projected_ms: int | None
+    work_projected_ms: int | None
 
 
 async def next_operations(
@@ -141,7 +142,10 @@ async def read_operations(
                    coalesce(o.quantity, w.quantity_ordered, o.requested) AS quantity,
                    o.good_pieces AS good, o.scrap_pieces AS scrap, o.cycle_ms, o.setup_ms,
                    o.started_ms, coalesce(w.due_at, d.due_at) AS due_at,
-                   e.end_ms AS projected_ms
+                   e.end_ms AS projected_ms,
+                   (SELECT max(q.end_ms) FROM operations k
+                    JOIN operation_projections q ON q.operation_id = k.id
+                    WHERE k.work_order_id = w.id) AS work_projected_ms
             FROM operations o
             JOIN work_orders w ON w.id = o.work_order_id
             LEFT JOIN operation_projections e ON e.operation_id = o.id
@@ -188,6 +192,11 @@ def shown(
         due=rfc3339(operation.due_at),
         started=rfc3339_ms(operation.started_ms),
         cycle_ms=operation.cycle_ms,
+        work_projected_end=(
+            rfc3339_ms(to_minute(max(operation.work_projected_ms, now_ms)))
+            if operation.work_projected_ms is not None
+            else None
+        ),
     )
 
 

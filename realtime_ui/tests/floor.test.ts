@@ -34,6 +34,7 @@ describe("an operation's figures", () => {
   it("are late when the projected end is after the due date, or that has passed", () => {
     expect(lateBy(operation(), NOW)).toBeNull();
     expect(lateBy(operation({ projected_end: at(150) }), NOW)).toBe(30 * 60_000);
+    expect(lateBy(operation({ projected_end: at(100), work_projected_end: at(200) }), NOW)).toBe(80 * 60_000);
     expect(lateBy(operation({ projected_end: null, due: at(-20) }), NOW)).toBe(20 * 60_000);
     expect(lateBy(operation({ due: null }), NOW)).toBeNull();
   });

@@ -122,7 +122,7 @@ describe("a plan", () => {
     expect(publisherWords(en.t, null)).toBe("the planning engine");
     expect(publisherWords(en.t, "planner")).toBe("planner");
     expect(publisherWords(en.t, "anna")).toBe("anna");
-    expect(methodWords(en.t, "right_shift")).toBe("Waiting: the plan before, shifted to the right");
+    expect(methodWords(en.t, "right_shift")).toBe("In the order of the plan before; new work last");
     expect(methodWords(en.t, "dispatch:edd")).toBe("Rerouted by rule: earliest due date first");
     expect(methodWords(en.t, "dispatch:planned_gentle")).toBe("Rerouted by rule: as planned before, gently, the rest stays");
     expect(methodWords(zh.t, "dispatch:planned_due_keep")).toBe("规则派工：按原顺序，新工单按交期（其余不变）");

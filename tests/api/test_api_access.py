@@ -28,6 +28,7 @@ NEEDS: Final = {
         "listSites", "getSite", "listMachines", "getMachine", "listCustomers", "listItems",
         "listOrders", "getOrder", "listOrderEvents", "listWorkOrders", "getWorkOrder",
         "listOperations", "listDeadLetters", "getDeadLetter", "getIngest", "getOpenApi",
+        "listUnmatchedMoves",
         "listShipments", "getCalendar", "getSetups", "listPlanning", "getPlanning", "listPlans",
         "getPlan", "listPlanOperations", "getPlanDifferences", "listDisruptions",
     },

@@ -23,11 +23,14 @@ export function shareExpected(operation: CurrentOperation, now: number): number 
   return Math.min(1, elapsed / (due - started));
 }
 
-/** By how much the projected end is after the due date, in milliseconds; null when it is not. */
+/**
+ * By how much the projected end of the whole work order is after its due date, in milliseconds; null
+ * when it is not. Where no plan tells that end, the one of this operation has to do.
+ */
 export function lateBy(operation: CurrentOperation, now: number): number | null {
   const due = timeOf(operation.due);
   if (due === null) return null;
-  const end = Math.max(timeOf(operation.projected_end) ?? due, due < now ? now : due);
+  const end = Math.max(timeOf(operation.work_projected_end ?? operation.projected_end) ?? due, due < now ? now : due);
   const late = end - due;
   return late >= 60_000 ? late : null;
 }

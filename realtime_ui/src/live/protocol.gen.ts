@@ -24,6 +24,8 @@ export interface components {
             started: string | null;
             /** @default null */
             cycle_ms?: number | null;
+            /** @default null */
+            work_projected_end?: string | null;
         };
         /**
          * DeliveryView
