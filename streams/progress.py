@@ -7,7 +7,6 @@ come from the rows (`domain.progress` says how), so repeats and order of arrival
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -26,12 +25,12 @@ from contracts.streams import (
 )
 from contracts.topics import partition_of
 from runtime.clock import Clock
-from store import effects
-from store.database import Pool
+from store.database import Connection, Pool
 from store.log import NewRecord, StreamLog
 from store.roll_up import LINE_STATE_CHANGED, RolledUp, roll_up
 from store.telemetry.writing import DeadLetter, put_dead_letters
-from streams.consumption import Fenced, Message
+from streams.consumption import Message
+from streams.fenced import FencedPartitions
 
 GROUP: Final = "gemba.progress"
 _log = logging.getLogger(__name__)
@@ -53,22 +52,15 @@ class RollUpAgent:
     def __init__(
         self, *, pool: Pool, log: StreamLog, clock: Clock, on_changed: Callable[[str, int], None]
     ) -> None:
-        self._pool = pool
         self._stream_log = log
         self._clock = clock
         self._on_changed = on_changed
-        self._positions: dict[tuple[str, int], effects.Position] = {}
-        self._offsets: dict[tuple[str, int], int] = {}
-        self._locks: dict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._partitions = FencedPartitions(pool, GROUP)
         self.metrics: dict[str, float] = defaultdict(float)
 
     async def on_assigned(self, topic: str, partition: int) -> None:
         """Raise the partition's epoch and learn what was done."""
-        key = (topic, partition)
-        async with self._locks[key], self._pool.connection() as connection:
-            self._positions[key], self._offsets[key] = await effects.take_over(
-                connection, GROUP, topic, partition
-            )
+        await self._partitions.on_assigned(topic, partition)
 
     async def handle(self, batch: Sequence[Message]) -> None:
         """Roll up what a batch's events name, in one fenced transaction.
@@ -76,35 +68,20 @@ class RollUpAgent:
         Raises:
             Fenced: another worker has the partition.
         """
-        key = (batch[0].topic, batch[0].partition)
-        async with self._locks[key]:
-            records = [record for record in batch if record.offset > self._offsets[key]]
-            if not records:
-                return
-            try:
-                rolled = await self._commit(self._positions[key], records)
-            except effects.FencedError as error:
-                raise Fenced(*key) from error
-            self._offsets[key] = records[-1].offset
+        rolled = await self._partitions.commit(batch, self._effects) or []
+        self.metrics["orders_rolled_up"] += len(rolled)
         for order in rolled:
             self._on_changed(order.site, order.order_id)
 
-    async def _commit(
-        self, position: effects.Position, records: Sequence[Message]
-    ) -> list[RolledUp]:
+    async def _effects(self, connection: Connection, records: Sequence[Message]) -> list[RolledUp]:
         orders, works, letters = _named(records)
-        offset = records[-1].offset
-        async with effects.transaction(self._pool, {position: offset}) as connection:
-            now_ms = self._clock.now_ms()
-            rolled = await roll_up(
-                connection, order_ids=orders, work_order_ids=works, now_ms=now_ms
-            )
-            if letters:
-                await put_dead_letters(connection, letters)
-            events = [_event(order, now_ms) for order in rolled if order.state_changed]
-            if events:
-                await self._stream_log.append_in(connection, events)
-        self.metrics["orders_rolled_up"] += len(rolled)
+        now_ms = self._clock.now_ms()
+        rolled = await roll_up(connection, order_ids=orders, work_order_ids=works, now_ms=now_ms)
+        if letters:
+            await put_dead_letters(connection, letters)
+        events = [_event(order, now_ms) for order in rolled if order.state_changed]
+        if events:
+            await self._stream_log.append_in(connection, events)
         self.metrics["records_set_aside"] += len(letters)
         return rolled
 

@@ -8,7 +8,6 @@ shipments of all the moves an order has, so repeats and order of arrival have no
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -33,13 +32,14 @@ from domain import goods
 from domain.intake import Refusal
 from domain.shipping import EVENTS
 from runtime.clock import Clock
-from store import effects, goods_moves
+from store import goods_moves
 from store.database import Connection, Pool
 from store.log import NewRecord, StreamLog
 from store.roll_up import LINE_STATE_CHANGED
 from store.shipments import SHIPMENT_CHANGED, Reshipped, ship
 from store.telemetry.writing import DeadLetter, put_dead_letters
-from streams.consumption import Fenced, Message
+from streams.consumption import Message
+from streams.fenced import FencedPartitions
 
 GROUP: Final = "gemba.warehouse"
 _OUR_OWN: Final = (SHIPMENT_CHANGED, LINE_STATE_CHANGED)
@@ -73,22 +73,15 @@ class WarehouseAgent:
     def __init__(
         self, *, pool: Pool, log: StreamLog, clock: Clock, on_changed: Callable[[str, int], None]
     ) -> None:
-        self._pool = pool
         self._stream_log = log
         self._clock = clock
         self._on_changed = on_changed
-        self._positions: dict[tuple[str, int], effects.Position] = {}
-        self._offsets: dict[tuple[str, int], int] = {}
-        self._locks: dict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._partitions = FencedPartitions(pool, GROUP)
         self.metrics: dict[str, float] = defaultdict(float)
 
     async def on_assigned(self, topic: str, partition: int) -> None:
         """Raise the partition's epoch and learn what was done."""
-        key = (topic, partition)
-        async with self._locks[key], self._pool.connection() as connection:
-            self._positions[key], self._offsets[key] = await effects.take_over(
-                connection, GROUP, topic, partition
-            )
+        await self._partitions.on_assigned(topic, partition)
 
     async def handle(self, batch: Sequence[Message]) -> None:
         """Join what a batch's events name, in one fenced transaction.
@@ -96,35 +89,22 @@ class WarehouseAgent:
         Raises:
             Fenced: another worker has the partition.
         """
-        key = (batch[0].topic, batch[0].partition)
-        async with self._locks[key]:
-            records = [record for record in batch if record.offset > self._offsets[key]]
-            if not records:
-                return
-            try:
-                written = await self._commit(self._positions[key], records)
-            except effects.FencedError as error:
-                raise Fenced(*key) from error
-            self._offsets[key] = records[-1].offset
+        written = await self._partitions.commit(batch, self._effects) or []
+        self.metrics["orders_shipped"] += len(written)
         for order in written:
             self._on_changed(order.site, order.order_id)
 
-    async def _commit(
-        self, position: effects.Position, records: Sequence[Message]
-    ) -> list[Reshipped]:
+    async def _effects(self, connection: Connection, records: Sequence[Message]) -> list[Reshipped]:
         named = _named(records)
-        offset = records[-1].offset
-        async with effects.transaction(self._pool, {position: offset}) as connection:
-            written = await self._join(connection, named)
-            letter_ids = await put_dead_letters(connection, named.letters)
-            events = [
-                *(_event(order, self._clock.now_ms()) for order in written if order.told),
-                *(_letter_event(*pair) for pair in zip(named.letters, letter_ids, strict=True)),
-            ]
-            if events:
-                events.sort(key=lambda record: (record.topic, record.partition))
-                await self._stream_log.append_in(connection, events)
-        self.metrics["orders_shipped"] += len(written)
+        written = await self._join(connection, named)
+        letter_ids = await put_dead_letters(connection, named.letters)
+        events = [
+            *(_event(order, self._clock.now_ms()) for order in written if order.told),
+            *(_letter_event(*pair) for pair in zip(named.letters, letter_ids, strict=True)),
+        ]
+        if events:
+            events.sort(key=lambda record: (record.topic, record.partition))
+            await self._stream_log.append_in(connection, events)
         self.metrics["records_set_aside"] += len(named.letters)
         return written
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -13,13 +11,13 @@ import msgspec
 from contracts.streams import OrderEvent, decode_events
 from domain.plan.disturbance import Cause, OrderChange, order_cause
 from domain.plan.policy import Policy
-from store import effects
 from store.database import Connection, Pool
 from store.log import StreamLog
 from store.planning.disruptions import NewDisruption, raise_disruptions, record
 from store.planning.policies import ScopeRow, policy_of, scopes
 from store.planning.standing import order_facts
-from streams.consumption import Fenced, Message
+from streams.consumption import Message
+from streams.fenced import FencedPartitions
 
 GROUP: Final = "gemba.planning"
 _log = logging.getLogger(__name__)
@@ -34,19 +32,12 @@ class OrderChanges:
     """
 
     def __init__(self, *, pool: Pool, log: StreamLog) -> None:
-        self._pool = pool
         self._stream_log = log
-        self._positions: dict[tuple[str, int], effects.Position] = {}
-        self._offsets: dict[tuple[str, int], int] = {}
-        self._locks: dict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._partitions = FencedPartitions(pool, GROUP)
 
     async def on_assigned(self, topic: str, partition: int) -> None:
         """Raise the partition's epoch and learn what was done."""
-        key = (topic, partition)
-        async with self._locks[key], self._pool.connection() as connection:
-            self._positions[key], self._offsets[key] = await effects.take_over(
-                connection, GROUP, topic, partition
-            )
+        await self._partitions.on_assigned(topic, partition)
 
     async def handle(self, batch: Sequence[Message]) -> int:
         """Raise what a batch's events mean for plans; answers how many disruptions were new.
@@ -54,21 +45,10 @@ class OrderChanges:
         Raises:
             Fenced: another worker has the partition.
         """
-        key = (batch[0].topic, batch[0].partition)
-        async with self._locks[key]:
-            records = [each for each in batch if each.offset > self._offsets[key]]
-            if not records:
-                return 0
-            offset = records[-1].offset
-            try:
-                async with effects.transaction(
-                    self._pool, {self._positions[key]: offset}
-                ) as connection:
-                    raised = await self._raise(connection, _order_events(records))
-            except effects.FencedError as error:
-                raise Fenced(*key) from error
-            self._offsets[key] = offset
-        return raised
+        return await self._partitions.commit(batch, self._effects) or 0
+
+    async def _effects(self, connection: Connection, records: Sequence[Message]) -> int:
+        return await self._raise(connection, _order_events(records))
 
     async def _raise(self, connection: Connection, events: Sequence[OrderEvent]) -> int:
         if not events:

@@ -1,0 +1,64 @@
+"""Partitions in one worker's hands: their epochs, what was done of them, one batch at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias, TypeVar
+
+from store import effects
+from store.database import Connection, Pool
+from streams.consumption import Fenced, Message
+
+Made = TypeVar("Made")
+Effects: TypeAlias = Callable[[Connection, Sequence[Message]], Awaitable[Made]]
+"""Makes the effects of records (never empty, one partition, rising) within a transaction."""
+
+
+class FencedPartitions:
+    """Makes each batch's effects in one transaction that also moves the partition's offset.
+
+    Args:
+        pool: where the effects are made.
+        group: the consumer group whose epochs and offsets these are.
+    """
+
+    def __init__(self, pool: Pool, group: str) -> None:
+        self._pool = pool
+        self._group = group
+        self._positions: dict[tuple[str, int], effects.Position] = {}
+        self._offsets: dict[tuple[str, int], int] = {}
+        self._locks: dict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def on_assigned(self, topic: str, partition: int) -> None:
+        """Raise the partition's epoch and learn what was done."""
+        key = (topic, partition)
+        async with self._locks[key], self._pool.connection() as connection:
+            self._positions[key], self._offsets[key] = await effects.take_over(
+                connection, self._group, topic, partition
+            )
+
+    async def commit(self, batch: Sequence[Message], make: Effects[Made]) -> Made | None:
+        """Make the effects of what was not done before; answers what `make` does, after the commit.
+
+        None when all of the batch was done before.
+
+        Raises:
+            Fenced: another worker has the partition.
+        """
+        key = (batch[0].topic, batch[0].partition)
+        async with self._locks[key]:
+            records = [record for record in batch if record.offset > self._offsets[key]]
+            if not records:
+                return None
+            offset = records[-1].offset
+            try:
+                async with effects.transaction(
+                    self._pool, {self._positions[key]: offset}
+                ) as connection:
+                    made = await make(connection, records)
+            except effects.FencedError as error:
+                raise Fenced(*key) from error
+            self._offsets[key] = offset
+        return made
