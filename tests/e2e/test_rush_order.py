@@ -84,7 +84,7 @@ class Shop:
 
 @contextlib.asynccontextmanager
 async def shop(installation: Installation) -> AsyncIterator[Shop]:
-    for name, role in (("petra", "planner"), ("sandra", "supervisor")):
+    for name, role in (("rosa", "planner"), ("rolf", "supervisor")):
         code, said = await installation.gemba(
             "user", "add", name, "--role", role, "--password-stdin", stdin=PASSWORD
         )
@@ -140,8 +140,8 @@ async def test_a_rush_order_is_planned_told_and_drafted(  # noqa: PLR0915 - one 
         # What should have begun by now stays in front: the second one is displaced.
         waiting = sorted(made.orders, key=lambda number: ends[number])[1]
         planner, supervisor = await new_page(browser), await new_page(browser)
-        await sign_in(planner, installation, "petra", PASSWORD)
-        await sign_in(supervisor, installation, "sandra", PASSWORD)
+        await sign_in(planner, installation, "rosa", PASSWORD)
+        await sign_in(supervisor, installation, "rolf", PASSWORD)
         customer = await new_page(browser, phone=True)
         await customer.goto(made.links[made.orders.index(waiting)])
         expected = customer.get_by_test_id("tracking-expected")
@@ -217,7 +217,7 @@ async def test_a_rush_order_is_planned_told_and_drafted(  # noqa: PLR0915 - one 
         await expect(draft).to_have_count(0, timeout=GENEROUS_MS)
         published, finally_ = await made.planned(second)
         assert published["number"] > in_force
-        assert published["published_by"] == "petra"
+        assert published["published_by"] == "rosa"
         assert finally_[waiting] - after[waiting] > timedelta(minutes=10)
         # Moves within a minute are told as one, from what was told first.
         await expect(change).to_contain_text(_clock(finally_[waiting]), timeout=GENEROUS_MS)
