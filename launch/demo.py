@@ -63,6 +63,7 @@ async def bring_up_demo(supervisor: Supervisor, display: Display) -> None:
             f"Plan:     {addresses.http_url}/plan",
             *(f"Sign in:  {name} / {word}" for name, word in passwords.items()),
             f"Customer: {info.tracking_url}  (order {info.tracked_order})",
+            *_second_customer(info),
             f"Break it: {_program()} simulate break {_BREAKABLE} --minutes 10",
         ]
     )
@@ -94,6 +95,14 @@ async def ensure_people(database_url: str, data_dir: Path) -> dict[str, str]:
             elif name in missing:
                 await set_password(connection, name=name, password=passwords[name])
     return {name: passwords[name] for name in _PEOPLE}
+
+
+def _second_customer(info: DemoInfo) -> list[str]:
+    """The customer whose date moves when the machine is broken by hand."""
+    if info.also is None:
+        return []
+    order, url = info.also
+    return [f"          {url}  (order {order}: its work is on {_BREAKABLE})"]
 
 
 def _day(info: DemoInfo) -> str:

@@ -41,6 +41,7 @@ class DemoInfo:
         orders: numbers of the scenario's first orders.
         created: how many of them are new.
         tracked_order: the order that the tracking link shows.
+        also: another order and its link, where the scenario has one.
         tracking_url: the customer's link.
         scenario: its name.
         speed: how much faster than life the factory was loaded.
@@ -51,6 +52,7 @@ class DemoInfo:
     orders: list[str]
     created: int
     tracked_order: str
+    also: tuple[str, str] | None
     tracking_url: str
     scenario: str
     speed: float
@@ -107,15 +109,18 @@ def load(
             if order.external_id not in known:
                 known[order.external_id] = place(client, order, pace, now)
                 created += 1
-        tracked = _tracked(story, first, known)
-        link = _send(client, "POST", f"/v1/orders/{quote(tracked)}/tracking-links", {})
+        tracked = _tracked(story, story.tracked, first, known)
+        link = _link(client, tracked)
+        also = _tracked(story, story.also_tracked, first, known) if story.also_tracked else None
+        also_link = _link(client, also) if also is not None else ""
     return DemoInfo(
         site=factory.SITES[0].code,
         machines=len(factory.MACHINES),
         orders=[known[order.external_id].number for order in first],
         created=created,
         tracked_order=tracked,
-        tracking_url=str(link["url"]),
+        also=(also, also_link) if also is not None and also != tracked else None,
+        tracking_url=link,
         scenario=story.name,
         speed=pace.speed,
     )
@@ -151,9 +156,15 @@ def known_orders(client: httpx.Client) -> dict[str, Known]:
     return known
 
 
-def _tracked(story: Scenario, first: list[Order], known: Mapping[str, Known]) -> str:
+def _link(client: httpx.Client, number: str) -> str:
+    """A new link to an order's page."""
+    link = _send(client, "POST", f"/v1/orders/{quote(number)}/tracking-links", {})
+    return str(link["url"])
+
+
+def _tracked(story: Scenario, place: int, first: list[Order], known: Mapping[str, Known]) -> str:
     """The number of the order to track; when it is over, of the newest that is not."""
-    meant = known[first[story.tracked - 1].external_id]
+    meant = known[first[place - 1].external_id]
     if meant.state not in _OVER:
         return meant.number
     still = [one for name, one in known.items() if orders.number_of(story, name)]

@@ -161,6 +161,7 @@ class Scenario(_Shape, frozen=True, kw_only=True):
         seed: the same seed, the same factory.
         speed: how much faster than life, unless somebody says otherwise.
         tracked: the order whose customer gets a tracking link, by its place from 1.
+        also_tracked: a second one, which a breakdown by hand delays; 0 for none.
         repair_minutes: how long the planner expects a breakdown to last.
         first: the orders of the beginning.
         timeline: what happens when, besides what is drawn.
@@ -171,6 +172,7 @@ class Scenario(_Shape, frozen=True, kw_only=True):
     seed: Annotated[int, Meta(ge=1)] = 1
     speed: Annotated[float, Meta(ge=SLOWEST, le=FASTEST)] = 1.0
     tracked: Annotated[int, Meta(ge=1)] = 1
+    also_tracked: Annotated[int, Meta(ge=0)] = 0
     repair_minutes: Annotated[float, Meta(gt=0, le=60 * 24 * 7)] = 30.0
     first: Annotated[list[FirstOrder], Meta(min_length=1)]
     orders: OrderFlow = OrderFlow()
@@ -220,7 +222,7 @@ def _problems(scenario: Scenario) -> Iterator[str]:
     customers = {customer.code for customer in factory.CUSTOMERS}
     machines = {machine.path.rsplit("/", 1)[-1] for machine in factory.MACHINES}
     wanted: list[FirstOrder | RushOrder] = [*scenario.first]
-    named = [scenario.tracked]
+    named = [scenario.tracked, *filter(None, [scenario.also_tracked])]
     for event in scenario.timeline:
         if isinstance(event, RushOrder):
             wanted.append(event)
