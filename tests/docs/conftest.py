@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from docs_stack import OwnBroker, Stack
+from docs_stack import OwnBroker
+from service_stack import ServiceStack, running
 
 from launch.backends.mqtt import mosquitto_binary
 from launch.backends.running import RunningBroker
@@ -21,20 +22,17 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "howto" / "examples"
 @pytest.fixture
 def stack(
     database_url: str, redis_url: str, mqtt_broker: RunningBroker, data_dir: Path
-) -> Iterator[Stack]:
+) -> Iterator[ServiceStack]:
     """A running installation."""
-    stack = Stack(
+    made = ServiceStack(
         database_url=database_url,
         redis_url=redis_url,
         gateway_mqtt_url=mqtt_broker.url,
         machine_mqtt_url=mqtt_broker.machine_url,
         data_dir=data_dir,
     )
-    try:
-        stack.start_all()
+    with running(made) as stack:
         yield stack
-    finally:
-        stack.stop_all()
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from typing import Any
 
 import aiomqtt
 import pytest
-from docs_stack import OwnBroker, Stack
+from docs_stack import OwnBroker
+from service_stack import ServiceStack
 
 from contracts.telemetry import Count, Job
 from contracts.topics import Kind, parse_topic
@@ -86,7 +87,7 @@ class TestText:
 
 
 class TestPython:
-    async def test_its_pieces_arrive(self, stack: Stack) -> None:
+    async def test_its_pieces_arrive(self, stack: ServiceStack) -> None:
         run = await asyncio.create_subprocess_exec(
             sys.executable,
             str(EXAMPLES / "machine.py"),
@@ -124,7 +125,7 @@ class TestPython:
 
 class TestOutbox:
     async def test_no_piece_is_lost_although_gateway_and_program_are_killed(
-        self, stack: Stack, tmp_path: Path
+        self, stack: ServiceStack, tmp_path: Path
     ) -> None:
         async def press(pieces: int) -> asyncio.subprocess.Process:
             script = str(EXAMPLES / "outbox.py")

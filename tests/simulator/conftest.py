@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from installation_stack import Stack
 from komax_logs import REFERENCE, LogWriter
+from service_stack import running
 
 from launch.backends.running import RunningBroker
 
@@ -31,15 +32,12 @@ def stack(
     database_url: str, redis_url: str, mqtt_broker: RunningBroker, data_dir: Path
 ) -> Iterator[Stack]:
     """A running installation."""
-    stack = Stack(
+    made = Stack(
         database_url=database_url,
         redis_url=redis_url,
         gateway_mqtt_url=mqtt_broker.url,
         machine_mqtt_url=mqtt_broker.machine_url,
         data_dir=data_dir,
     )
-    try:
-        stack.start_all()
+    with running(made) as stack:
         yield stack
-    finally:
-        stack.stop_all()

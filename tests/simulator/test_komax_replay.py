@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
-from installation_stack import Stack, wait_for
+from installation_stack import Stack
 from komax_logs import LogWriter, reference_truth, truth_of
+from service_stack import wait_for
 
 from launch.backends.mqtt import BrokerKind
 from simulator.replay import komax565

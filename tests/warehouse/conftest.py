@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from service_stack import running
 from warehouse_floor import Warehouse
 from warehouse_stack import Stack
 
@@ -24,15 +25,12 @@ def stack(
     database_url: str, redis_url: str, mqtt_broker: RunningBroker, data_dir: Path
 ) -> Iterator[Stack]:
     """A running installation."""
-    stack = Stack(
+    made = Stack(
         database_url=database_url,
         redis_url=redis_url,
         gateway_mqtt_url=mqtt_broker.url,
         machine_mqtt_url=mqtt_broker.machine_url,
         data_dir=data_dir,
     )
-    try:
-        stack.start_all()
+    with running(made) as stack:
         yield stack
-    finally:
-        stack.stop_all()

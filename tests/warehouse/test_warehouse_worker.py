@@ -87,9 +87,9 @@ async def test_a_scan_moves_the_shipment_and_the_customers_page(stack: Stack) ->
     page = f"/v1/tracking/{link['token']}"
     sent = moves("SO-1")
     await stack.publish(GATE, sent[:3])
-    await stack.until(page, [("packed", 60, 60, 0)], told, token=False)
+    await stack.until(page, told, [("packed", 60, 60, 0)], token=False)
     await stack.publish(GATE, sent[3:])
-    view = await stack.until(page, DELIVERED, told, token=False)
+    view = await stack.until(page, told, DELIVERED, token=False)
     assert [change["what"] for change in view["changes"][:4]] == [
         "shipped",
         "packed",
@@ -100,17 +100,17 @@ async def test_a_scan_moves_the_shipment_and_the_customers_page(stack: Stack) ->
     stray = {**sent[0], "order": "SO-X", "seq": 100}
     rest = {**sent[0], "event": "shipped", "quantity": 14.5, "seq": 8, "t": sent[0]["t"] + 900_000}
     await stack.publish(GATE, [stray, rest])
-    view = await stack.until(page, "shipped", lambda answer: answer["stage"], token=False)
+    view = await stack.until(page, lambda answer: answer["stage"], "shipped", token=False)
     assert {mark["stage"]: mark["state"] for mark in view["stages"]}["packed"] == "done"
     history = await stack.until(
         "/v1/orders/SO-1/events",
-        "warehouse",
         lambda answer: answer["items"][0]["actor"],
+        "warehouse",
     )
     strays = await stack.until(
         f"/v1/goods-moves/unmatched?site={SITE}",
-        ["unknown_order"],
         lambda answer: [one["reason"] for one in answer["items"]],
+        ["unknown_order"],
     )
     assert (strays["total"], strays["items"][0]["order"]) == (1, "SO-X")
     assert strays["items"][0]["device"] == GATE
@@ -157,4 +157,4 @@ async def test_killed_workers_and_repeated_scans_change_nothing(stack: Stack) ->
             stack.kill_and_start("edge")
             await asyncio.sleep(1)
     for number in numbers:
-        await stack.until(f"/v1/orders/{number}", DELIVERED, told)
+        await stack.until(f"/v1/orders/{number}", told, DELIVERED)
