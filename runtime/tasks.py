@@ -6,14 +6,17 @@ import asyncio
 from collections.abc import Collection
 from typing import Any, Final
 
-_AGAIN_S: Final = 0.2
+AGAIN_S: Final = 0.2
 
 
-async def end(tasks: Collection[asyncio.Task[Any]], *, within_s: float = 3.0) -> None:
+async def end(
+    tasks: Collection[asyncio.Task[Any]], *, within_s: float = 3.0, again_s: float = AGAIN_S
+) -> None:
     """Cancel tasks until they are done, or the time is over; what they end with is not raised.
 
     Once is not enough: on Python 3.11 `asyncio.wait_for` drops a cancellation that comes together
-    with its result, and libraries use it.
+    with its result, and libraries use it. But a cancellation also breaks off the tidying up after
+    the one before: a task that says goodbye to a server wants more time (`again_s`) for that.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within_s
@@ -21,7 +24,7 @@ async def end(tasks: Collection[asyncio.Task[Any]], *, within_s: float = 3.0) ->
     while pending and loop.time() < deadline:
         for task in pending:
             task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=_AGAIN_S)
+        _, pending = await asyncio.wait(pending, timeout=again_s)
     for task in tasks:
         if task.done() and not task.cancelled():
             task.exception()  # has been looked at: asyncio does not complain of it later

@@ -49,6 +49,7 @@ _RECEIPTS_FIRST_S: Final = 0.2
 
 _TIMEOUT_S: Final = 15.0
 _POLL_S: Final = 0.05
+_LEAVE_S: Final = 20.0
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -168,7 +169,8 @@ class OutboxPublisher:
         traceback: TracebackType | None,
     ) -> None:
         """Stop. What is unacknowledged stays in the file, for the next publisher on it."""
-        await tasks.end(self._tasks)
+        # Broken off while it leaves the broker, a client would keep its socket.
+        await tasks.end(self._tasks, within_s=_LEAVE_S, again_s=_LEAVE_S / 2)
         if self._pending:
             await self._call(self._outbox.add, self._pending)
             self._pending = []

@@ -137,7 +137,7 @@ class SimulatorService:
         try:
             done, _ = await asyncio.wait((*work, stopping), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await tasks.end((*work, stopping))
+            await tasks.end((*work, stopping), within_s=4.0, again_s=2.0)
             self._note(memory, voice)
         for task in done:
             task.result()  # work never ends by itself: what ended it is raised here
