@@ -68,12 +68,19 @@ class RollUpAgent:
         Raises:
             Fenced: another worker has the partition.
         """
-        rolled = await self._partitions.commit(batch, self._effects) or []
+        done = await self._partitions.commit(batch, self._effects)
+        if done is None:
+            return
+        rolled, set_aside = done
         self.metrics["orders_rolled_up"] += len(rolled)
+        self.metrics["records_set_aside"] += set_aside
         for order in rolled:
             self._on_changed(order.site, order.order_id)
 
-    async def _effects(self, connection: Connection, records: Sequence[Message]) -> list[RolledUp]:
+    async def _effects(
+        self, connection: Connection, records: Sequence[Message]
+    ) -> tuple[list[RolledUp], int]:
+        """The orders that were written, and how many records were set aside."""
         orders, works, letters = _named(records)
         now_ms = self._clock.now_ms()
         rolled = await roll_up(connection, order_ids=orders, work_order_ids=works, now_ms=now_ms)
@@ -82,8 +89,7 @@ class RollUpAgent:
         events = [_event(order, now_ms) for order in rolled if order.state_changed]
         if events:
             await self._stream_log.append_in(connection, events)
-        self.metrics["records_set_aside"] += len(letters)
-        return rolled
+        return rolled, len(letters)
 
 
 def _named(records: Sequence[Message]) -> tuple[set[int], set[int], list[DeadLetter]]:

@@ -89,12 +89,19 @@ class WarehouseAgent:
         Raises:
             Fenced: another worker has the partition.
         """
-        written = await self._partitions.commit(batch, self._effects) or []
+        done = await self._partitions.commit(batch, self._effects)
+        if done is None:
+            return
+        written, set_aside = done
         self.metrics["orders_shipped"] += len(written)
+        self.metrics["records_set_aside"] += set_aside
         for order in written:
             self._on_changed(order.site, order.order_id)
 
-    async def _effects(self, connection: Connection, records: Sequence[Message]) -> list[Reshipped]:
+    async def _effects(
+        self, connection: Connection, records: Sequence[Message]
+    ) -> tuple[list[Reshipped], int]:
+        """The orders whose shipments were written, and how many records were set aside."""
         named = _named(records)
         written = await self._join(connection, named)
         letter_ids = await put_dead_letters(connection, named.letters)
@@ -105,8 +112,7 @@ class WarehouseAgent:
         if events:
             events.sort(key=lambda record: (record.topic, record.partition))
             await self._stream_log.append_in(connection, events)
-        self.metrics["records_set_aside"] += len(named.letters)
-        return written
+        return written, len(named.letters)
 
     async def _join(self, connection: Connection, named: _Named) -> list[Reshipped]:
         if not (named.moves or named.order_ids or named.work_order_ids):
