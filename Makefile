@@ -118,6 +118,21 @@ check: setup-dev ui ## ruff, mypy, import-linter, tsc, eslint
 	$(BIN)/lint-imports
 	$(NPM) run --silent check
 
+KAFKA := build/kafka
+
+$(KAFKA)/.done: tests/kafka/pom.xml
+	@echo "Fetching a Kafka server for tests (needs Maven and a JVM)"
+	@rm -rf $(KAFKA) && mvn --quiet --batch-mode -f tests/kafka/pom.xml \
+		dependency:copy-dependencies -DoutputDirectory="$(CURDIR)/$(KAFKA)"
+	@touch $@
+
+.PHONY: kafka
+kafka: $(KAFKA)/.done ## Fetches a Kafka server for tests and benchmarks (needs Maven, JVM)
+
+.PHONY: test-kafka
+test-kafka: setup-dev ui kafka ## Runs the tests that talk to a real Kafka
+	@GEMBA_TEST_KAFKA=1 $(BIN)/python -m pytest -m kafka -n 2 --dist loadfile $(ARGS)
+
 .PHONY: bench
 bench: setup ## Measures the way of a counted piece (prints JSON)
 	@$(BIN)/python -m benchmarks.pipeline --json $(ARGS)

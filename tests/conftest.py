@@ -12,8 +12,10 @@ from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import kafka_server
 import psycopg
 import pytest
+from kafka_server import KafkaCluster, kafka_cluster
 from psycopg import sql
 from redis import Redis
 
@@ -24,6 +26,7 @@ from launch.backends.valkey import ValkeyServer
 from store.migrate import migrate
 
 _FORBID_SKIP = "GEMBA_TEST_FORBID_SKIP"
+_KAFKA = "GEMBA_TEST_KAFKA"
 _TEMPLATE = "gemba_template"
 TIMESCALE_URL = os.environ.get("GEMBA_TEST_TIMESCALE_URL", "")
 _numbers = count(1)
@@ -41,6 +44,13 @@ def _missing(marker: str) -> str | None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("kafka") is not None:
+        # Never in CI: what it lacks is said aloud there too, and never fails.
+        lacking = kafka_server.missing()
+        if os.environ.get(_KAFKA) != "1":
+            pytest.skip(f"set {_KAFKA}=1 to test on a real Kafka (`make test-kafka`)")
+        if lacking is not None:
+            pytest.skip(lacking)
     for marker in ("mosquitto", "redis_server", "chromium"):
         if item.get_closest_marker(marker) is None:
             continue
@@ -146,6 +156,16 @@ def redis_url(valkey_server: ValkeyServer) -> str:
     with Redis.from_url(valkey_server.url) as redis:
         redis.flushall()
     return valkey_server.url
+
+
+# Kafka ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
+    """A running Kafka of one node, shared by the session; tests with it carry the mark `kafka`."""
+    with kafka_cluster(tmp_path_factory.mktemp("kafka")) as cluster:
+        yield cluster
 
 
 # MQTT -------------------------------------------------------------------------------------------
