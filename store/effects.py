@@ -3,12 +3,17 @@
 Everything that a batch does, outgoing events included, happens in one PostgreSQL transaction that
 also moves the partition's offset. Whoever takes a partition over raises its epoch first; from then
 on the transactions of the worker that lost it fail.
+
+On Kafka what the relay sends may come twice under different offsets. So next to the offset stands
+the highest number in the outbox whose effects are made (`store.log.outbox` says why that is
+enough), and both move in the same transaction.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 import msgspec
 
@@ -35,41 +40,52 @@ class Position(msgspec.Struct, frozen=True):
     epoch: int
 
 
+class Done(NamedTuple):
+    """Up to where effects are made; -1 where nothing was ever done.
+
+    Attributes:
+        offset: records at or below it must be skipped.
+        relayed: so must records that the relay sent, when their number in the outbox is at or
+            below this.
+    """
+
+    offset: int
+    relayed: int = -1
+
+
 async def take_over(
     connection: Connection, group: str, topic: str, partition: int
-) -> tuple[Position, int]:
-    """Raise the partition's epoch; answers the new position and the offset of the last effects.
-
-    The offset is -1 when nothing was ever done. Records at or below it must be skipped.
-    """
+) -> tuple[Position, Done]:
+    """Raise the partition's epoch; answers the new position and what was done."""
     cursor = await connection.execute(
         """
         INSERT INTO effect_offsets AS e (consumer_group, topic, partition, epoch)
         VALUES (%s, %s, %s, 1)
         ON CONFLICT (consumer_group, topic, partition) DO UPDATE SET epoch = e.epoch + 1
-        RETURNING epoch, "offset"
+        RETURNING epoch, "offset", relayed
         """,
         (group, topic, partition),
     )
     row = await cursor.fetchone()
     assert row is not None  # noqa: S101 - RETURNING of an upsert gives a row
-    return Position(group, topic, partition, row[0]), row[1]
+    return Position(group, topic, partition, row[0]), Done(row[1], row[2])
 
 
 @asynccontextmanager
-async def transaction(pool: Pool, offsets: Mapping[Position, int]) -> AsyncIterator[Connection]:
-    """A transaction that holds everything up to these offsets, or nothing.
+async def transaction(pool: Pool, done: Mapping[Position, Done]) -> AsyncIterator[Connection]:
+    """A transaction that holds everything up to what is then done, or nothing.
 
     Raises:
         FencedError: at entry, when one of the partitions belongs to a newer epoch.
     """
-    positions = list(offsets)
+    positions = list(done)
     async with pool.connection() as connection, connection.transaction():
         cursor = await connection.execute(
             """
-            UPDATE effect_offsets e SET "offset" = n.done
-            FROM unnest(%s::text[], %s::text[], %s::integer[], %s::bigint[], %s::bigint[])
-                AS n (consumer_group, topic, partition, epoch, done)
+            UPDATE effect_offsets e SET "offset" = n.done, relayed = n.relayed
+            FROM unnest(%s::text[], %s::text[], %s::integer[],
+                        %s::bigint[], %s::bigint[], %s::bigint[])
+                AS n (consumer_group, topic, partition, epoch, done, relayed)
             WHERE e.consumer_group = n.consumer_group AND e.topic = n.topic
                 AND e.partition = n.partition AND e.epoch = n.epoch
             RETURNING e.topic, e.partition
@@ -79,7 +95,8 @@ async def transaction(pool: Pool, offsets: Mapping[Position, int]) -> AsyncItera
                 [one.topic for one in positions],
                 [one.partition for one in positions],
                 [one.epoch for one in positions],
-                list(offsets.values()),
+                [one.offset for one in done.values()],
+                [one.relayed for one in done.values()],
             ),
         )
         held = {(topic, partition) for topic, partition in await cursor.fetchall()}

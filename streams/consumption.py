@@ -31,6 +31,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Protocol, TypeAlias
 from weakref import WeakKeyDictionary
 
+from store.log.outbox import AnyHeaders
+
 logger = logging.getLogger(__name__)
 
 RETRY_S: Final = (0.05, 0.2, 0.5, 1.0, 2.0, 5.0)
@@ -47,6 +49,8 @@ class Message(Protocol):
     """When it was appended, in seconds since 1970 UTC."""
     key: bytes | None
     value: bytes | None
+    headers: AnyHeaders
+    """Pairs or a mapping, or None: `store.log.outbox.outbox_offset` reads them all."""
 
 
 class Fenced(Exception):  # noqa: N818 - it is no error: another worker has taken over

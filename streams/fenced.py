@@ -10,6 +10,7 @@ from typing import TypeAlias, TypeVar
 from store import effects
 from store.database import Connection, Pool
 from streams.consumption import Fenced, Message
+from streams.repeats import new_records
 
 Made = TypeVar("Made")
 Effects: TypeAlias = Callable[[Connection, Sequence[Message]], Awaitable[Made]]
@@ -28,37 +29,38 @@ class FencedPartitions:
         self._pool = pool
         self._group = group
         self._positions: dict[tuple[str, int], effects.Position] = {}
-        self._offsets: dict[tuple[str, int], int] = {}
+        self._done: dict[tuple[str, int], effects.Done] = {}
         self._locks: dict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def on_assigned(self, topic: str, partition: int) -> None:
         """Raise the partition's epoch and learn what was done."""
         key = (topic, partition)
         async with self._locks[key], self._pool.connection() as connection:
-            self._positions[key], self._offsets[key] = await effects.take_over(
+            self._positions[key], self._done[key] = await effects.take_over(
                 connection, self._group, topic, partition
             )
 
     async def commit(self, batch: Sequence[Message], make: Effects[Made]) -> Made | None:
         """Make the effects of what was not done before; answers what `make` does, after the commit.
 
-        None when all of the batch was done before.
+        None when all of the batch was done before, or was a repeat of the relay's.
 
         Raises:
             Fenced: another worker has the partition.
         """
         key = (batch[0].topic, batch[0].partition)
+        made = None
         async with self._locks[key]:
-            records = [record for record in batch if record.offset > self._offsets[key]]
-            if not records:
+            records, done = new_records(batch, self._done[key])
+            if done == self._done[key]:
                 return None
-            offset = records[-1].offset
             try:
                 async with effects.transaction(
-                    self._pool, {self._positions[key]: offset}
+                    self._pool, {self._positions[key]: done}
                 ) as connection:
-                    made = await make(connection, records)
+                    if records:
+                        made = await make(connection, records)
             except effects.FencedError as error:
                 raise Fenced(*key) from error
-            self._offsets[key] = offset
+            self._done[key] = done
         return made

@@ -24,6 +24,7 @@ from store.database import Connection, Pool
 from store.log import StreamLog
 from store.telemetry import adoption, reading, writing
 from streams.consumption import Fenced, Message
+from streams.repeats import new_records
 from streams.telemetry.changes import Changed, sort_in
 from streams.telemetry.commit import write_group
 from streams.telemetry.group import Batch, Groups
@@ -72,12 +73,12 @@ class TelemetryAgent:
         self._settings = settings
         self._machines: dict[MachinePath, Machine] = {}
         self._positions: dict[tuple[str, int], effects.Position] = {}
-        self._offsets: dict[tuple[str, int], int] = {}
+        self._done: dict[tuple[str, int], effects.Done] = {}
         self._gateways: dict[tuple[str, int], dict[str, int]] = {}
         self._poison: dict[tuple[str, int], int] = defaultdict(int)
         # Topics are partitioned alike: a machine's memory belongs to a partition number.
         self._groups = Groups(self._handle_group)
-        self._samples = adoption.SamplePartitions()
+        self._partitions = adoption.HistoryPartitions()
         self.metrics: dict[str, float] = defaultdict(float)
         self.stopped: dict[tuple[str, int], str] = {}
         self.trouble: str | None = None
@@ -85,10 +86,10 @@ class TelemetryAgent:
     async def on_assigned(self, topic: str, partition: int) -> None:
         """Raise the partition's epoch, and forget what was in memory of its machines."""
         async with self._groups.alone(partition), self._pool.connection() as connection:
-            position, offset = await effects.take_over(connection, GROUP, topic, partition)
+            position, done = await effects.take_over(connection, GROUP, topic, partition)
             gateways = await writing.gateway_positions(connection, topic, partition)
             self._positions[topic, partition] = position
-            self._offsets[topic, partition] = offset
+            self._done[topic, partition] = done
             self._gateways[topic, partition] = gateways
             self._forget(partition)
 
@@ -156,7 +157,8 @@ class TelemetryAgent:
             self.stopped[key] = str(stop)
             raise stop
         _log.error("%s[%d]@%d is poison: %s", *key, record.offset, error)
-        intake = Intake(record.topic, record.partition, record.offset)
+        _, done = new_records([record], self._done[key])
+        intake = Intake(*key, done)
         intake.refuse_record(record, f"{type(error).__name__}: {error}")
         await self._commit([intake], [])
 
@@ -173,10 +175,10 @@ class TelemetryAgent:
     def _judge(self, batch: Batch) -> Intake | None:
         """A batch's records that were not handled before, judged."""
         key = (batch[0].topic, batch[0].partition)
-        records = [record for record in batch if record.offset > self._offsets[key]]
-        if not records:
+        records, done = new_records(batch, self._done[key])
+        if done == self._done[key]:
             return None
-        intake = Intake(*key, records[-1].offset)
+        intake = Intake(*key, done)
         for record in records:
             intake.take(record, self._gateways[key])
         return intake
@@ -195,18 +197,15 @@ class TelemetryAgent:
             for some in arrived.values()
             for received in some
         }
-        await self._samples.ensure(connection, months)
+        await self._partitions.ensure(connection, months)
         return [
             await sort_in(connection, intake, self._machines[path], some)
             for path, some in arrived.items()
         ]
 
     async def _commit(self, intakes: Sequence[Intake], changes: Sequence[Changed]) -> None:
-        offsets = {
-            self._positions[intake.topic, intake.partition]: intake.last_offset
-            for intake in intakes
-        }
-        async with effects.transaction(self._pool, offsets) as connection:
+        done = {self._positions[intake.topic, intake.partition]: intake.done for intake in intakes}
+        async with effects.transaction(self._pool, done) as connection:
             await write_group(connection, self._stream_log, intakes, changes)
         self._confirm(intakes, changes)
 
@@ -214,7 +213,7 @@ class TelemetryAgent:
         """Memory follows what was committed."""
         for intake in intakes:
             key = (intake.topic, intake.partition)
-            self._offsets[key] = intake.last_offset
+            self._done[key] = intake.done
             self._gateways[key].update(intake.positions)
             for totals in intake.totals.values():
                 for name, value in totals._asdict().items():

@@ -14,6 +14,7 @@ from contracts.streams import Arrival, Bundle, decode_bundle
 from contracts.topics import partition_key, site_of
 from domain.floor.machine import Received
 from domain.intake import Refusal, Refused, judge
+from store.effects import Done
 from store.telemetry import writing
 from streams.consumption import Message
 
@@ -29,11 +30,15 @@ class Origin(NamedTuple):
 
 @dataclass
 class Intake:
-    """A batch after judging, before anything is compared with what is stored."""
+    """A batch after judging, before anything is compared with what is stored.
+
+    Attributes:
+        done: what of the partition is done when the batch's effects are made.
+    """
 
     topic: str
     partition: int
-    last_offset: int
+    done: Done
     arrived: dict[MachinePath, list[Received]] = field(default_factory=lambda: defaultdict(list))
     letters: list[writing.DeadLetter] = field(default_factory=list)
     totals: dict[str, writing.SiteTotals] = field(

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from store.database import Connection, Pool
+from store.log.outbox import AnyHeaders
 
 SLOT_MS = 300_000
 M1 = "plant-1/cutting/line1/m01"
@@ -232,6 +233,7 @@ class Record:
     value: bytes | None
     key: bytes | None = None
     timestamp: float = 1_767_600_000.0
+    headers: AnyHeaders = None
 
 
 class Factory:

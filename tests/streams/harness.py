@@ -21,6 +21,7 @@ from contracts.topics import partition_key, partition_of
 from runtime.settings import StreamsSettings
 from store.database import Pool, build_pool
 from store.log import StreamLog, build_log
+from store.log.outbox import AnyHeaders
 from streams.telemetry import TelemetryAgent
 
 REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -34,6 +35,7 @@ class Record:
     value: bytes | None
     key: bytes | None = None
     timestamp: float = 1_790_000_000.0
+    headers: AnyHeaders = None
 
 
 class Floor:

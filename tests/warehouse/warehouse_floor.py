@@ -27,6 +27,7 @@ from runtime.clock import SystemClock
 from runtime.settings import StreamsSettings
 from store.database import Pool, build_pool
 from store.log import NewRecord, StreamLog, build_log
+from store.log.outbox import AnyHeaders
 from streams.telemetry import TelemetryAgent
 from streams.warehouse import WarehouseAgent
 
@@ -44,6 +45,7 @@ class Record:
     value: bytes | None
     key: bytes | None = None
     timestamp: float = T0 / 1000
+    headers: AnyHeaders = None
 
 
 def move(
