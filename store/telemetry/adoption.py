@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import LiteralString
+from typing import Final, LiteralString
 
 from psycopg import sql
 
@@ -74,15 +74,22 @@ def month_of(t_ms: int) -> tuple[int, int]:
     return moment.year, moment.month
 
 
-class SamplePartitions:
-    """Makes the monthly partitions of `samples` as times arrive, unless Timescale does it."""
+PARTITIONED: Final = ("samples", "piece_slots", "state_changes")
+"""What is cut by months, without TimescaleDB."""
+
+
+class HistoryPartitions:
+    """Makes the monthly partitions of what is cut by time as times arrive, unless Timescale does.
+
+    What was made is remembered: `forget` it when a row found no partition, as retention drops them.
+    """
 
     def __init__(self) -> None:
         self._made: set[tuple[int, int]] = set()
         self._native: bool | None = None
 
     async def ensure(self, connection: Connection, months: Collection[tuple[int, int]]) -> None:
-        """Make what is missing for these months."""
+        """Make what is missing for these months, in every table."""
         missing = sorted(set(months) - self._made)
         if not missing:
             return
@@ -92,24 +99,33 @@ class SamplePartitions:
             )
             self._native = await cursor.fetchone() is not None
         if self._native:
-            for year, month in missing:
-                await _make_partition(connection, year, month)
+            for month in missing:
+                for table in PARTITIONED:
+                    await _make_partition(connection, table, month)
         self._made.update(missing)
 
+    def forget(self) -> None:
+        """Look again at the next time."""
+        self._made.clear()
 
-async def _make_partition(connection: Connection, year: int, month: int) -> None:
-    first = datetime(year, month, 1, tzinfo=UTC)
-    after = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
-    name = f"samples_{year:04d}_{month:02d}"
+
+async def _make_partition(connection: Connection, table: str, month: tuple[int, int]) -> None:
+    year, number = month
+    first = datetime(year, number, 1, tzinfo=UTC)
+    after = datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
+    name = f"{table}_{year:04d}_{number:02d}"
+    cursor = await connection.execute("SELECT to_regclass(%s) IS NOT NULL", (name,))
+    if await cursor.fetchone() == (True,):
+        return
+    # A transaction for each table: whoever locks two parents at once meets a batch that does too.
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock(hashtext('gemba samples'))")
-        cursor = await connection.execute("SELECT to_regclass(%s)", (name,))
-        row = await cursor.fetchone()
-        if row is not None and row[0] is not None:
-            return
         await connection.execute(
-            sql.SQL("CREATE TABLE {} PARTITION OF samples FOR VALUES FROM ({}) TO ({})").format(
+            sql.SQL(
+                "CREATE TABLE IF NOT EXISTS {} PARTITION OF {} FOR VALUES FROM ({}) TO ({})"
+            ).format(
                 sql.Identifier(name),
+                sql.Identifier(table),
                 sql.Literal(int(first.timestamp() * 1000)),
                 sql.Literal(int(after.timestamp() * 1000)),
             )
