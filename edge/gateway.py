@@ -17,6 +17,7 @@ from edge.outbox import Outbox
 from edge.sender import Sender
 from edge.worker import OutboxThread
 from runtime import tasks
+from runtime.backoff import Backoff
 from runtime.clock import Clock
 from runtime.health import Health, HealthState
 from runtime.mqtt_url import MqttAddress
@@ -108,7 +109,7 @@ class Gateway:
         self._acks.changed(machines)
 
     async def _stay_connected(self) -> None:
-        pause_s = _FIRST_RETRY_S
+        backoff = Backoff(first_s=_FIRST_RETRY_S, last_s=_LAST_RETRY_S)
         while True:
             await self._intake.wait_for_room()
             begun = self._clock.monotonic()
@@ -117,9 +118,8 @@ class Gateway:
             except ConnectionLostError as error:
                 self._away(str(error))
             if self._clock.monotonic() - begun > _STEADY_S:
-                pause_s = _FIRST_RETRY_S
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, _LAST_RETRY_S)
+                backoff.reset()
+            await asyncio.sleep(backoff.pause_s())
 
     async def _connected(self) -> None:
         """One connection, from its beginning to its end."""

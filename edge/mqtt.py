@@ -31,7 +31,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from contracts.topics import SUBSCRIPTION
 from edge.packets import MalformedPacketError, PacketReader, Publish, pubacks
-from runtime.mqtt_url import MqttAddress
+from runtime.mqtt_url import MqttAddress, MqttUrlError, connection_problem
 
 _LOG = logging.getLogger(__name__)
 
@@ -42,7 +42,9 @@ _SUBSCRIBE_TIMEOUT_S: Final = 300.0
 """A broker may first deliver all that it queued for the session."""
 
 _FAREWELL_S: Final = 1.0
-_KEEPALIVE_S: Final = 20
+_KEEPALIVE_S: Final = 10
+"""A connection that is open, but leads nowhere any more, is told from a quiet one by pings: after
+twice this time at most."""
 
 Receive = Callable[["Connection", list[Publish]], None]
 
@@ -189,7 +191,7 @@ class Connection:
                 raise ConnectionLostError("the connection ended while subscribing")
             granted = subscribing.result()
         except aiomqtt.MqttError as error:
-            raise ConnectionLostError(str(error)) from error
+            raise ConnectionLostError(connection_problem(error)) from error
         finally:
             subscribing.cancel()
             ending.cancel()
@@ -253,6 +255,10 @@ async def connect(
     Raises:
         ConnectionLostError: the broker cannot be reached or refuses us.
     """
+    try:
+        tls_context = address.tls_context()
+    except MqttUrlError as error:
+        raise ConnectionLostError(str(error)) from error
     client = aiomqtt.Client(
         address.host,
         address.port,
@@ -262,14 +268,14 @@ async def connect(
         clean_session=False,
         timeout=_TIMEOUT_S,
         keepalive=_KEEPALIVE_S,
-        tls_params=aiomqtt.TLSParameters() if address.tls else None,
+        tls_context=tls_context,
     )
     connection = Connection(client, receive)
     try:
         await client.__aenter__()
         yield connection
     except aiomqtt.MqttError as error:
-        raise ConnectionLostError(str(error)) from error
+        raise ConnectionLostError(connection_problem(error)) from error
     finally:
         try:
             if not connection.ended:

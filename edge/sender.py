@@ -13,6 +13,7 @@ from contracts.streams import PARTITIONS, TOPICS, encode_bundle
 from edge.bundling import Pace, Stored, frames
 from edge.outbox import Outbox, OutboxError
 from edge.worker import OutboxThread
+from runtime.backoff import Backoff
 from runtime.clock import Clock
 from store.log import NewRecord, StreamLog, UnknownTopicError
 
@@ -156,7 +157,7 @@ class Sender:
             await self._log.append(records)
 
     async def _until_done(self, step: Callable[[], Awaitable[None]]) -> None:
-        pause_s = _FIRST_RETRY_S
+        backoff = Backoff(first_s=_FIRST_RETRY_S, last_s=_LAST_RETRY_S)
         self._trying_since = self._clock.monotonic()
         while True:
             try:
@@ -166,8 +167,7 @@ class Sender:
                 self._failed(error)
             else:
                 break
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, _LAST_RETRY_S)
+            await asyncio.sleep(backoff.pause_s())
         if self.error is not None:
             _LOG.info("the stream takes records again after %.0f s", self.trying_s)
         self._trying_since = self.error = None

@@ -25,7 +25,7 @@ from launch.reach import addresses_of
 from launch.services import SERVICES
 from runtime.health import KEY_PREFIX, Health, HealthState
 from runtime.logging import without_credentials
-from runtime.mqtt_url import parse_mqtt_url
+from runtime.mqtt_url import connection_problem, parse_mqtt_url
 from runtime.settings import Installation as Settings
 from store.migrate import known_versions, schema_version
 
@@ -196,17 +196,23 @@ async def _redis(addresses: Addresses) -> str:
 
 async def _mqtt(addresses: Addresses) -> str:
     broker = parse_mqtt_url(addresses.mqtt_url)
-    async with aiomqtt.Client(
+    client = aiomqtt.Client(
         broker.host,
         broker.port,
         username=broker.username,
         password=broker.password,
         identifier=f"gemba-doctor-{os.getpid()}",
         protocol=aiomqtt.ProtocolVersion.V311,
-        tls_params=aiomqtt.TLSParameters() if broker.tls else None,
+        tls_context=broker.tls_context(),
         timeout=_TIMEOUT_S,
-    ):
-        return f"{broker.host}:{broker.port} lets us in"
+    )
+    try:
+        async with client:
+            encrypted = ", encrypted" if broker.tls else ""
+            return f"{broker.host}:{broker.port} lets us in{encrypted}"
+    except aiomqtt.MqttError as error:
+        problem = connection_problem(error)
+        raise _WrongError(problem, "start it, or correct GEMBA_MQTT_URL") from error
 
 
 async def _services(addresses: Addresses, data_dir: Path) -> list[Finding]:

@@ -10,7 +10,7 @@ import aiomqtt
 
 from runtime.mqtt_url import MqttAddress
 
-_KEEPALIVE_S: Final = 20
+_KEEPALIVE_S: Final = 10
 
 
 @asynccontextmanager
@@ -27,6 +27,7 @@ async def connected(
 
     Raises:
         aiomqtt.MqttError: the broker cannot be reached, or the connection ended.
+        runtime.mqtt_url.MqttUrlError: its authorities' file cannot be used.
     """
     client = aiomqtt.Client(
         address.host,
@@ -38,7 +39,7 @@ async def connected(
         timeout=timeout_s,
         keepalive=_KEEPALIVE_S,
         max_inflight_messages=window_messages,
-        tls_params=aiomqtt.TLSParameters() if address.tls else None,
+        tls_context=address.tls_context(),
     )
     client.pending_calls_threshold = 4 * window_messages  # below, its warnings are but noise
     try:

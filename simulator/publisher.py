@@ -29,8 +29,9 @@ from contracts.ids import MachinePath
 from contracts.telemetry import MAIN_SOURCE, Receipts
 from contracts.topics import ACK, PREFIX, ack_topic
 from runtime import tasks
+from runtime.backoff import Backoff
 from runtime.clock import Clock, SystemClock
-from runtime.mqtt_url import parse_mqtt_url
+from runtime.mqtt_url import MqttUrlError, connection_problem, parse_mqtt_url
 from simulator.connection import connected
 from simulator.outbox import Outgoing, PublisherOutbox, Queued
 
@@ -273,7 +274,7 @@ class OutboxPublisher:
             self._to_send.set()
 
     async def _stay_connected(self) -> None:
-        pause_s = _FIRST_RETRY_S
+        backoff = Backoff(first_s=_FIRST_RETRY_S, last_s=_LAST_RETRY_S)
         while True:
             try:
                 async with connected(
@@ -282,14 +283,13 @@ class OutboxPublisher:
                     window_messages=self._window_messages,
                     timeout_s=_TIMEOUT_S,
                 ) as client:
-                    pause_s = _FIRST_RETRY_S
+                    backoff.reset()
                     async with asyncio.TaskGroup() as tasks:
                         tasks.create_task(self._listen(client))
                         tasks.create_task(self._send_for_ever(client))
-            except* (aiomqtt.MqttError, OSError) as errors:
-                _LOG.info("%s: %s", self._address, errors.exceptions[0])
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, _LAST_RETRY_S)
+            except* (aiomqtt.MqttError, OSError, MqttUrlError) as errors:
+                _LOG.info("%s: %s", self._address, connection_problem(errors.exceptions[0]))
+            await asyncio.sleep(backoff.pause_s())
 
     async def _listen(self, client: aiomqtt.Client) -> None:
         """Forget what the receipts cover."""

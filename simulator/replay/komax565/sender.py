@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
 import time
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -103,7 +102,7 @@ class Sender:
             self._broker.port,
             username=self._broker.username,
             password=self._broker.password,
-            tls_context=ssl.create_default_context() if self._broker.tls else None,
+            tls_context=self._broker.tls_context(),
             timeout=_PUBLISH_TIMEOUT_S,
         )
 
