@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from launch import cli_replay, cli_simulate, cli_user
+from launch import cli_device, cli_replay, cli_simulate, cli_user
 from launch.cli_common import (
     Json,
     RoleOption,
@@ -32,6 +32,7 @@ app = typer.Typer(
     "The data directory is `GEMBA_DATA_DIR`, by default `var` here.",
 )
 contracts_app = typer.Typer(help="The contracts that cross process boundaries.")
+app.add_typer(cli_device.app, name="device", no_args_is_help=True)
 app.add_typer(cli_replay.app, name="replay", no_args_is_help=True)
 app.add_typer(cli_simulate.app, name="simulate")
 app.add_typer(cli_user.app, name="user", no_args_is_help=True)
@@ -189,9 +190,14 @@ def token(
     from launch.installation import InstallationError
     from launch.reach import token_of
 
+    settings = load_settings()
     try:
         text = token_of(
-            load_settings().data_dir, role=role.value, sites=tuple(site or ()), days=days
+            settings.data_dir,
+            role=role.value,
+            sites=tuple(site or ()),
+            days=days,
+            key=settings.installation_key.get_secret_value(),
         )
     except InstallationError as error:
         fail(str(error))

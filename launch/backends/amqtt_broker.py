@@ -1,8 +1,8 @@
 """The process of the embedded broker amqtt: `python -m launch.backends.amqtt_broker FILE`.
 
 amqtt would listen on every address, let anybody in, and take packets of 256 MB. Here our own
-listener on the loopback interface hands it the connections and bounds what they may send; users
-and topics come from the configuration (`launch.backends.mqtt.AmqttConfiguration`).
+listener on the loopback interface hands it the connections and bounds what they may send; who may
+use which topics stands in the register (`launch.devices`), which is read again on SIGHUP.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import msgspec
 from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter
 from amqtt.broker import Broker
 
-from launch.backends import amqtt_delivery
+from launch.backends import amqtt_delivery, amqtt_users
 from launch.backends.mqtt import AmqttConfiguration
 from launch.ports import LOOPBACK
 
@@ -65,18 +65,13 @@ class _PatientBroker(Broker):  # type: ignore[misc]  # amqtt's types are not rea
         await super()._client_message_loop(client_session, handler)
 
 
-def _build(configuration: AmqttConfiguration) -> Broker:
+def _build() -> Broker:
     return _PatientBroker(
         {
             "listeners": {_LISTENER: {"type": "external"}},
             "plugins": {
-                "amqtt.plugins.authentication.FileAuthPlugin": {
-                    "password_file": configuration.password_file
-                },
-                "amqtt.plugins.topic_checking.TopicAccessControlListPlugin": {
-                    "publish_acl": configuration.publish,
-                    "acl": configuration.subscribe,
-                },
+                "launch.backends.amqtt_users.Passwords": {},
+                "launch.backends.amqtt_users.Topics": {},
             },
         }
     )
@@ -84,7 +79,8 @@ def _build(configuration: AmqttConfiguration) -> Broker:
 
 async def _serve(configuration: AmqttConfiguration) -> None:
     amqtt_delivery.install()
-    broker = _build(configuration)
+    amqtt_users.USERS.load(Path(configuration.directory))
+    broker = _build()
     await broker.start()
     limit_bytes = configuration.message_limit_bytes + _HEADER_ALLOWANCE_BYTES
 
@@ -97,6 +93,7 @@ async def _serve(configuration: AmqttConfiguration) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
+    loop.add_signal_handler(signal.SIGHUP, amqtt_users.USERS.load_again)
     server = await asyncio.start_server(connected, LOOPBACK, configuration.port)
     await ended.wait()
     server.close()

@@ -1,14 +1,13 @@
 """The MQTT broker: Mosquitto where the machine has it, else amqtt in a process of its own.
 
 Two users with generated passwords: `gateway` reads what machines say and publishes receipts,
-`machine` publishes and reads the receipts.
+`machine` publishes for every machine and reads the receipts. Devices that `gemba device` registered
+in the broker's folder come on top. On SIGHUP the register is read again.
 """
 
 from __future__ import annotations
 
-import base64
 import enum
-import hashlib
 import os
 import shutil
 import sys
@@ -18,7 +17,9 @@ from urllib.parse import quote
 import aiomqtt
 import msgspec
 
+from launch import devices
 from launch.backends import BackendError
+from launch.devices import ACL, PASSWORDS, Role
 from launch.identity import backend_identity, own
 from launch.ports import LOOPBACK, PortBook
 from launch.programs import Identity, Program, plain_environment
@@ -27,12 +28,7 @@ from runtime.secrets import create_once, replace_private, secrets_dir
 GATEWAY = "gateway"
 MACHINE = "machine"
 MESSAGE_LIMIT_BYTES = 1024 * 1024
-_ALL = "gemba/v1/#"
-_RECEIPTS = "gemba/v1/+/+/+/+/ack"
-_SIMULATOR = "gemba/simulator/v1/#"
-"""Where `simulator.breaking` tells simulated machines to break down; no gateway listens there."""
 _QUEUE_LIMIT_BYTES = 512 * 1024 * 1024
-_PBKDF2_ROUNDS = 101  # as mosquitto_passwd: these passwords are 256 random bits, not words
 
 
 class BrokerKind(enum.StrEnum):
@@ -53,10 +49,9 @@ class AmqttConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     """What the process of `launch.backends.amqtt_broker` is told, by a file."""
 
     port: int
-    password_file: str
+    directory: str
+    """Where the register of users is, see `launch.devices`."""
     message_limit_bytes: int
-    publish: dict[str, list[str]]
-    subscribe: dict[str, list[str]]
 
 
 class MqttBroker:
@@ -100,14 +95,18 @@ class MqttBroker:
         """The broker, after writing its configuration and password file."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         own(self._folder, self._identity)
+        devices.keep_own(
+            self._folder,
+            {
+                GATEWAY: (Role.GATEWAY, self._passwords[GATEWAY]),
+                MACHINE: (Role.SIMULATOR, self._passwords[MACHINE]),
+            },
+        )
         if self.kind is BrokerKind.MOSQUITTO and self._mosquitto is not None:
             configuration = self._write("mosquitto.conf", self._mosquitto_configuration())
-            self._write("passwords", self._mosquitto_passwords())
-            self._write("acl", _MOSQUITTO_ACL)
             argv: tuple[str, ...] = (str(self._mosquitto), "-c", str(configuration))
         else:
             configuration = self._write("amqtt.json", self._amqtt_configuration())
-            self._write("amqtt-passwords", self._amqtt_passwords())
             argv = (sys.executable, "-m", "launch.backends.amqtt_broker", str(configuration))
         return Program(
             name=self.name,
@@ -144,8 +143,8 @@ class MqttBroker:
         # made it unprivileged already. `log_type` leaves out a line per connection.
         return f"""listener {self._port} {LOOPBACK}
 allow_anonymous false
-password_file {self._folder / "passwords"}
-acl_file {self._folder / "acl"}
+password_file {self._folder / PASSWORDS}
+acl_file {self._folder / ACL}
 persistence true
 persistence_location {self._folder}/
 persistence_file mosquitto.db
@@ -162,42 +161,11 @@ log_type notice
 connection_messages false
 """
 
-    def _mosquitto_passwords(self) -> str:
-        lines = []
-        for user, password in self._passwords.items():
-            salt = os.urandom(12)
-            digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, _PBKDF2_ROUNDS)
-            encoded = "$".join(base64.b64encode(part).decode() for part in (salt, digest))
-            lines.append(f"{user}:$7${_PBKDF2_ROUNDS}${encoded}\n")
-        return "".join(lines)
-
     def _amqtt_configuration(self) -> str:
         return msgspec.json.encode(
             AmqttConfiguration(
                 port=self._port,
-                password_file=str(self._folder / "amqtt-passwords"),
+                directory=str(self._folder),
                 message_limit_bytes=MESSAGE_LIMIT_BYTES,
-                publish={GATEWAY: [_ALL], MACHINE: [_ALL, _SIMULATOR]},
-                subscribe={GATEWAY: [_ALL], MACHINE: [_RECEIPTS, _SIMULATOR]},
             )
         ).decode()
-
-    def _amqtt_passwords(self) -> str:
-        # A cheap hash on purpose: amqtt checks it on the event loop at every connection, and there
-        # is nothing to guess in 256 random bits.
-        from argon2 import PasswordHasher  # noqa: PLC0415 - only where amqtt serves
-
-        hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
-        return "".join(
-            f"{user}:{hasher.hash(password)}\n" for user, password in self._passwords.items()
-        )
-
-
-_MOSQUITTO_ACL = f"""user {GATEWAY}
-topic readwrite {_ALL}
-
-user {MACHINE}
-topic write {_ALL}
-topic read {_RECEIPTS}
-topic readwrite {_SIMULATOR}
-"""
