@@ -173,7 +173,9 @@ def _context(settings: ApiSettings, clock: Clock) -> Context:
         pool=pool,
         redis=connect_redis(redis_url),
         log=build_log(settings.stream_url, pool),
-        signing_key=installation_key(settings.data_dir),
+        signing_key=installation_key(
+            settings.data_dir, settings.installation_key.get_secret_value()
+        ),
         clock=clock,
         limits=Limits(
             sign_in_by_name=RateLimit(clock, tries=10, seconds=300.0),

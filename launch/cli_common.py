@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
 
@@ -38,18 +38,29 @@ SiteOption = Annotated[
 
 def load_settings() -> Settings:
     """Settings from the environment; ends the command when one is wrong."""
-    from pydantic import ValidationError
-
     from runtime.settings import Installation as Settings
 
+    return read_settings(Settings)
+
+
+SettingsKind = TypeVar("SettingsKind", bound="Settings")
+
+
+def read_settings(kind: type[SettingsKind]) -> SettingsKind:
+    """Settings of a kind from the environment; ends the command when one is wrong."""
+    from pydantic import ValidationError
+    from pydantic_settings import SettingsError
+
     try:
-        return Settings()
+        return kind()
     except ValidationError as error:
         problems = (
             f"GEMBA_{str(problem['loc'][0]).upper()}: {problem['msg']}"
             for problem in error.errors(include_input=False)
         )
         fail("; ".join(problems))
+    except SettingsError as error:
+        fail(str(error))
 
 
 def find_installation() -> Reach:

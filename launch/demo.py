@@ -43,8 +43,13 @@ async def bring_up_demo(supervisor: Supervisor, display: Display) -> None:
     supervisor.phase = "loading the demo's factory"
     addresses = supervisor.addresses
     passwords = await ensure_people(addresses.database_url, supervisor.data_dir)
-    token = token_of(supervisor.data_dir, role=Role.ADMIN, subject="demo")
     chosen = SimulatorSettings()
+    token = token_of(
+        supervisor.data_dir,
+        role=Role.ADMIN,
+        subject="demo",
+        key=chosen.installation_key.get_secret_value(),
+    )
     try:
         info = await asyncio.to_thread(
             load,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from launch.installation import Addresses, InstallationError, read_installation
-from runtime.secrets import read_secret
+from runtime.secrets import checked_key, read_secret
 from runtime.settings import Installation as Settings
 from runtime.tokens import issue_token
 
@@ -30,7 +30,13 @@ def reach(settings: Settings, *, role: str = "admin") -> Reach:
     """
     return Reach(
         addresses=addresses_of(settings),
-        token=token_of(settings.data_dir, role=role, days=_COMMAND_TOKEN_DAYS, subject="gemba"),
+        token=token_of(
+            settings.data_dir,
+            role=role,
+            days=_COMMAND_TOKEN_DAYS,
+            subject="gemba",
+            key=settings.installation_key.get_secret_value(),
+        ),
     )
 
 
@@ -75,14 +81,17 @@ def token_of(
     sites: tuple[str, ...] = (),
     days: float = 1,
     subject: str = "token",
+    key: str = "",
 ) -> str:
-    """A bearer token signed with the key of the installation in the data directory.
+    """A bearer token signed with the key of the settings, else of the one in the data directory.
 
     Raises:
-        InstallationError: there has never been an installation.
+        InstallationError: there has never been an installation, or the key is no good.
     """
     try:
-        key = read_secret(data_dir / "secrets" / "installation.key")
+        key = checked_key(key) if key else read_secret(data_dir / "secrets" / "installation.key")
+    except ValueError as error:
+        raise InstallationError(str(error)) from error
     except FileNotFoundError as error:
         raise InstallationError(
             f"there is no installation in {data_dir} (its key is made at the first start); "

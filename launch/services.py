@@ -9,8 +9,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
+from launch.cli_common import read_settings
 from launch.installation import Addresses
 from launch.programs import Program
+from runtime.secret_files import SUFFIX
 
 SERVICES: Final = ("edge", "streams", "scheduler", "api")
 """What every installation runs, in the order of the way of a message."""
@@ -23,7 +25,7 @@ def service_program(
     name: str, *, data_dir: Path, addresses: Addresses, http_host: str, http_port: int
 ) -> Program:
     """A service's process. Addresses go by environment only: command lines are public."""
-    environment = dict(os.environ) | {
+    ours = {
         "PYTHONUNBUFFERED": "1",
         "GEMBA_DATA_DIR": str(data_dir),
         "GEMBA_DATABASE_URL": addresses.database_url,
@@ -33,6 +35,11 @@ def service_program(
         "GEMBA_HTTP_HOST": http_host,
         "GEMBA_HTTP_PORT": str(http_port),
     }
+    # What came from a file is handed on as it was read: given twice it would be refused.
+    inherited = {
+        key: value for key, value in os.environ.items() if key.removesuffix(SUFFIX) not in ours
+    }
+    environment = inherited | ours
     # Started from anywhere, the API finds the built pages of its checkout.
     environment.setdefault("GEMBA_UI_DIR", str(_CHECKOUT / "realtime_ui" / "dist"))
     return Program(
@@ -61,6 +68,6 @@ def run_service(name: str) -> None:
         "scheduler": "SchedulerSettings",
         "api": "ApiSettings",
     }
-    settings = getattr(settings_module, kinds.get(name, "Installation"))()
+    settings = read_settings(getattr(settings_module, kinds.get(name, "Installation")))
     import_module("runtime.logging").configure_logging(name, settings.log_level)
     import_module(f"{name}.service").run(settings)

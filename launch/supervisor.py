@@ -128,7 +128,7 @@ class Supervisor:
             choose_backends, self._settings, self.data_dir, http_port=self.http_port
         )
         self._addresses = choice.addresses
-        installation_key(self.data_dir)
+        installation_key(self.data_dir, self._settings.installation_key.get_secret_value())
         for backend in choice.backends:
             plan = Plan(
                 name=backend.name,

@@ -9,6 +9,8 @@ from pathlib import Path
 
 _FILE_MODE = 0o600
 _DIR_MODE = 0o700
+_SHORTEST_KEY = 32
+"""Characters: what HMAC-SHA-256 asks for, and less than `generate_secret` gives."""
 
 
 def generate_secret() -> str:
@@ -68,9 +70,26 @@ def replace_private(path: Path, text: str) -> None:
         draft.unlink(missing_ok=True)
 
 
-def installation_key(data_dir: Path) -> str:
-    """The key that signs the installation's tokens."""
+def installation_key(data_dir: Path, given: str = "") -> str:
+    """The key that signs the installation's tokens: the one the settings give, else one made once.
+
+    Raises:
+        ValueError: the given key is too short to be safe.
+    """
+    if given:
+        return checked_key(given)
     return create_once(secrets_dir(data_dir) / "installation.key")
+
+
+def checked_key(given: str) -> str:
+    """A key from the settings, if it is long enough.
+
+    Raises:
+        ValueError: it is too short to be safe.
+    """
+    if len(given) < _SHORTEST_KEY:
+        raise ValueError(f"GEMBA_INSTALLATION_KEY has to have at least {_SHORTEST_KEY} characters")
+    return given
 
 
 def _write(path: Path, text: str) -> None:

@@ -138,9 +138,13 @@ class Cancelled(msgspec.Struct, frozen=True):
 
 
 class InstallationAuth(httpx.Auth):
-    """Bearer tokens made with the installation's own key, renewed before they expire."""
+    """Bearer tokens made with the installation's own key, renewed before they expire.
 
-    def __init__(self, key_file: Path, *, role: str, sites: Sequence[str]) -> None:
+    The key is in its file unless the settings give it.
+    """
+
+    def __init__(self, key_file: Path, *, role: str, sites: Sequence[str], key: str = "") -> None:
+        self._key = key
         self._key_file = key_file
         self._role = role
         self._sites = tuple(sites)
@@ -151,7 +155,7 @@ class InstallationAuth(httpx.Auth):
         """Add the token."""
         if not self._token or time.monotonic() - self._made > _RENEW_S:
             self._token = issue_token(
-                read_secret(self._key_file),
+                self._key or read_secret(self._key_file),
                 role=self._role,
                 sites=self._sites,
                 days=_TOKEN_DAYS,

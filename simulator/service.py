@@ -90,7 +90,12 @@ class SimulatorService:
         settings = self._settings
         host = "127.0.0.1" if settings.http_host in _ANY_ADDRESS else settings.http_host
         key_file = settings.data_dir / "secrets" / "installation.key"
-        auth = InstallationAuth(key_file, role=_ROLE, sites=settings.simulator_sites)
+        auth = InstallationAuth(
+            key_file,
+            role=_ROLE,
+            sites=settings.simulator_sites,
+            key=settings.installation_key.get_secret_value(),
+        )
         api = InstallationApi(f"http://{host}:{settings.http_port}", auth)
         memory = Memory(memory_file(settings))
         try:
