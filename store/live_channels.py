@@ -32,11 +32,14 @@ WAKE: Final = "gemba:live:wake"
 WANTS: Final = "gemba:live:wants"
 """Pub/sub: a JSON list of channels that somebody watches."""
 PROJECTOR: Final = "gemba:live:projector"
-"""Who may write: one projector, for as long as it says that it is there."""
+"""Whose turn it is to write: the token of one projector, for as long as it says that it is there.
+
+Who takes the turn does so under a token that was never used before, reads under it, and writes only
+while it is still the one that stands here (LIVE-16)."""
 MARKS: Final = "gemba:live:marks"
 """Pub/sub: JSON, what a projector that may not write was told; for the one that may."""
-OWNER_LIFETIME_S: Final = 4
-"""After so long without a word of a killed projector another one may write."""
+TURN_LIFETIME_MS: Final = 2_000
+"""After so long without a word of a killed or stopped projector another one may write."""
 
 WANT_LIFETIME_S: Final = 90
 WANT_INTERVAL_S: Final = 30.0
@@ -48,15 +51,17 @@ LIFETIME_S: Final = 600
 
 MAX_CONNECTIONS: Final = 16
 _LISTEN_S: Final = 10.0
+_DROPPED_AT_ONCE: Final = 1_000
 _STATE: Final = "gemba:live:state:"
 _DELTAS: Final = "gemba:live:deltas:"
 _WANT: Final = "gemba:live:want:"
 
-# KEYS: state, deltas, projector. ARGV: owner, expected epoch, expected offset, fresh epoch,
+# KEYS: state, deltas, projector. ARGV: turn, expected epoch, expected offset, fresh epoch,
 # full (1) or changes (0), largest number of deltas, largest bytes of deltas, lifetime, where to
-# wake, name of the channel, then pairs of key and JSON ('' deletes).
+# wake, name of the channel, lifetime of the turn, then pairs of key and JSON ('' deletes).
 _APPLY: Final = """
 if redis.call('GET', KEYS[3]) ~= ARGV[1] then return {'fenced', '', 0} end
+redis.call('PEXPIRE', KEYS[3], ARGV[11])
 local here = redis.call('HMGET', KEYS[1], '@epoch', '@offset', '@bytes')
 local epoch, offset = here[1], tonumber(here[2] or '0')
 local full = ARGV[5] == '1'
@@ -64,7 +69,7 @@ if not epoch or epoch ~= ARGV[2] or offset ~= tonumber(ARGV[3]) then
   if not full then return {'gone', '', 0} end
   redis.call('DEL', KEYS[1], KEYS[2])
   local fields = {'@epoch', ARGV[4], '@offset', '0', '@bytes', '0'}
-  for i = 11, #ARGV, 2 do
+  for i = 12, #ARGV, 2 do
     if ARGV[i + 1] ~= '' then
       fields[#fields + 1] = ARGV[i]
       fields[#fields + 1] = ARGV[i + 1]
@@ -77,7 +82,7 @@ if not epoch or epoch ~= ARGV[2] or offset ~= tonumber(ARGV[3]) then
   return {'ok', ARGV[4], 0}
 end
 local parts, named = {}, {}
-for i = 11, #ARGV, 2 do
+for i = 12, #ARGV, 2 do
   local key, value = ARGV[i], ARGV[i + 1]
   named[key] = true
   if value == '' then
@@ -117,17 +122,30 @@ redis.call('PUBLISH', ARGV[9], ARGV[10])
 return {'ok', epoch, offset}
 """
 
-# KEYS: projector. ARGV: owner, lifetime.
+# KEYS: projector. ARGV: turn, lifetime.
 _CLAIM: Final = """
-local owner = redis.call('GET', KEYS[1])
-if owner and owner ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+local turn = redis.call('GET', KEYS[1])
+if turn and turn ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
 
-# KEYS: projector. ARGV: owner.
+# KEYS: projector. ARGV: turn, lifetime.
+_RENEW: Final = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+"""
+
+# KEYS: projector. ARGV: turn.
 _RELEASE: Final = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+return 1
+"""
+
+# KEYS: projector, then what to forget. ARGV: turn.
+_DROP: Final = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+for i = 2, #KEYS do redis.call('UNLINK', KEYS[i]) end
 return 1
 """
 
@@ -167,7 +185,7 @@ class ChannelNameError(ValueError):
 
 
 class FencedProjectorError(Exception):
-    """This is not the projector (any more): it must not write before it has claimed to be."""
+    """It is not this projector's turn (any more): it must take it, and read anew, to write."""
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -262,7 +280,9 @@ class LiveChannels:
         self._redis = redis
         self._apply = redis.register_script(_APPLY)
         self._claim = redis.register_script(_CLAIM)
+        self._renew = redis.register_script(_RENEW)
         self._release = redis.register_script(_RELEASE)
+        self._drop = redis.register_script(_DROP)
         self._read = redis.register_script(_READ)
 
     @asynccontextmanager
@@ -283,14 +303,19 @@ class LiveChannels:
 
     # The projector's side ---------------------------------------------------------------------
 
-    async def claim(self, owner: str) -> bool:
-        """Stay the projector, or become it if there is none; false when another one is."""
-        answer: int = await self._claim(keys=[PROJECTOR], args=[owner, OWNER_LIFETIME_S])
+    async def claim(self, turn: str) -> bool:
+        """Take the turn under a new token if nobody has it; false when another projector has."""
+        answer: int = await self._claim(keys=[PROJECTOR], args=[turn, TURN_LIFETIME_MS])
         return answer == 1
 
-    async def release(self, owner: str) -> None:
+    async def renew(self, turn: str) -> bool:
+        """Keep the turn; false when it has ended, whoever has it now."""
+        answer: int = await self._renew(keys=[PROJECTOR], args=[turn, TURN_LIFETIME_MS])
+        return answer == 1
+
+    async def release(self, turn: str) -> None:
         """Let another projector write at once."""
-        await self._release(keys=[PROJECTOR], args=[owner])
+        await self._release(keys=[PROJECTOR], args=[turn])
 
     async def forward(self, marks: bytes) -> None:
         """Pass on to the projector what changed."""
@@ -301,7 +326,7 @@ class LiveChannels:
         channel: str,
         changes: Mapping[str, bytes | None],
         *,
-        owner: str,
+        turn: str,
         expected: Position | None,
         full: bool = False,
         fresh_epoch: str = "",
@@ -313,7 +338,7 @@ class LiveChannels:
         Args:
             channel: its name within the installation (a tracking link by its hash).
             changes: JSON by key; keys beginning with `@` are reserved.
-            owner: who writes, as said in `claim`.
+            turn: under which the rows were read, as said in `claim`.
             expected: where this projector left the channel; None if it has not written it.
             full: `changes` is the whole state: what it does not name goes; and when the channel
                 is not where it is expected, it is begun anew under `fresh_epoch`.
@@ -323,10 +348,10 @@ class LiveChannels:
             `Lost` when the channel is not where it was expected and `full` is not set.
 
         Raises:
-            FencedProjectorError: `owner` is not the projector; also when Redis forgot who is.
+            FencedProjectorError: the turn has ended; also when Redis forgot whose it is.
         """
         arguments: list[str | bytes | int] = [
-            owner,
+            turn,
             expected.epoch if expected else "",
             expected.offset if expected else 0,
             fresh_epoch,
@@ -336,6 +361,7 @@ class LiveChannels:
             LIFETIME_S,
             WAKE,
             channel,
+            TURN_LIFETIME_MS,
         ]
         for key, value in changes.items():
             arguments += (key, value or b"")
@@ -349,11 +375,17 @@ class LiveChannels:
             return Lost()
         return Written(Position(answer[1].decode(), int(answer[2])))
 
-    async def drop(self, channels: Iterable[str]) -> None:
-        """Forget channels that nobody watches."""
+    async def drop(self, channels: Iterable[str], *, turn: str) -> None:
+        """Forget channels that nobody watches.
+
+        Raises:
+            FencedProjectorError: the turn has ended: they are another projector's now.
+        """
         keys = [prefix + channel for channel in channels for prefix in (_STATE, _DELTAS)]
-        if keys:
-            await self._redis.unlink(*keys)
+        for start in range(0, len(keys), _DROPPED_AT_ONCE):
+            some = keys[start : start + _DROPPED_AT_ONCE]
+            if await self._drop(keys=[PROJECTOR, *some], args=[turn]) != 1:
+                raise FencedProjectorError
 
     async def keep(self, channels: Iterable[str]) -> None:
         """Let quiet channels that are still watched live on."""

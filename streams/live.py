@@ -17,7 +17,7 @@ import logging
 import math
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -47,12 +47,13 @@ from streams.consumption import Message
 from streams.marks import Mark, MarkKind, marks_of
 from streams.projections import REFRESH_S, Due, PlanProjection, Projection, SiteCache
 from streams.reading import Changes, Reading, resolve
+from streams.turn import Gained, PassingOn, Turn
 from streams.watched import ORDER_KINDS, Watched
 
 _GAP_S: Final = 0.02
 """Rounds of reading begin at least this far apart, so that channels share a round."""
 _SWEEP_S: Final = 10.0
-_HOLD_S: Final = 1.0
+_HOLD_S: Final = 0.5
 _BACK_OFF_S: Final = (0.2, 0.5, 1.0, 2.0)
 _AWAY: Final = (RedisError, OSError, psycopg.OperationalError, psycopg_pool.PoolTimeout)
 _log = logging.getLogger(__name__)
@@ -61,26 +62,34 @@ _log = logging.getLogger(__name__)
 class LiveProjector:
     """Writes the watched channels.
 
-    One projector of an installation writes, by a short lease. Any other stands by; what it is told
-    (a topic's partitions are spread over the workers) it passes on to the one that writes.
+    One projector of an installation writes, when it is its turn (`streams.turn`). Any other stands
+    by; what it is told (a topic's partitions are spread over the workers) it passes on to that one.
 
     Args:
         pool: where the rows are.
         redis: where the channels are; see `store.live_channels.connect_redis`.
         clock: the time.
+        assigned: the partitions (topic, partition) that the worker consumes now.
 
     Attributes:
         metrics: counters since the start, for the health report.
     """
 
-    def __init__(self, *, pool: Pool, redis: Redis, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        pool: Pool,
+        redis: Redis,
+        clock: Clock,
+        assigned: Callable[[], Collection[tuple[str, int]]] = tuple,
+    ) -> None:
         self._pool = pool
         self._clock = clock
         self._channels = LiveChannels(redis)
-        self._owner = uuid.uuid4().hex
-        self._owned = False
-        self._elsewhere: set[Mark] = set()
-        self._forward = asyncio.Event()
+        self._turn = Turn(self._channels)
+        self._passing_on = PassingOn(self._channels)
+        self._gained = Gained(assigned)
+        self._asked = False
         self._watched = Watched()
         self._refreshed = -math.inf
         self._wake = asyncio.Event()
@@ -111,11 +120,10 @@ class LiveProjector:
         self._told(Mark(MarkKind.DEAD_LETTERS, site))
 
     def _told(self, mark: Mark) -> None:
-        if self._owned:
+        if self.writes:
             self._note(mark)
         else:
-            self._elsewhere.add(mark)
-            self._forward.set()
+            self._passing_on.add(mark)
 
     def _note(self, mark: Mark) -> None:
         if self._watched.note(mark):
@@ -141,7 +149,7 @@ class LiveProjector:
     @property
     def writes(self) -> bool:
         """Whether it is the one that writes; another one does, or Redis is away, when it is not."""
-        return self._owned
+        return self._turn.token is not None
 
     @property
     def health(self) -> tuple[HealthState, str | None]:
@@ -156,7 +164,7 @@ class LiveProjector:
         """Project until cancelled."""
         work = [
             asyncio.create_task(self._hold(), name="live-hold"),
-            asyncio.create_task(self._pass_marks_on(), name="live-forward"),
+            asyncio.create_task(self._passing_on.run(), name="live-forward"),
             asyncio.create_task(self._listen(), name="live-wants"),
             asyncio.create_task(self._sweep(), name="live-sweep"),
             asyncio.create_task(self._project(), name="live-project"),
@@ -165,13 +173,13 @@ class LiveProjector:
             await asyncio.gather(*work)
         finally:
             await tasks.end(work)
-            self._owned = False
-            with contextlib.suppress(RedisError, OSError):
-                await self._channels.release(self._owner)
+            await self._turn.release()
 
     async def _hold(self) -> None:
         """Be the one that writes, or become it when there is none."""
         while True:
+            if self._gained.look():
+                self._told(Mark(MarkKind.ALL))
             try:
                 await self._claim()
             except (RedisError, OSError) as error:
@@ -181,32 +189,21 @@ class LiveProjector:
             await asyncio.sleep(_HOLD_S)
 
     async def _claim(self) -> None:
-        owned = await self._channels.claim(self._owner)
-        if owned and not self._owned:
-            self._elsewhere.clear()
-            self._watched.mark_all()
-        elif self._owned and not owned:
-            # What was told here while the lease was lost unnoticed has reached nobody.
-            self._elsewhere.add(Mark(MarkKind.ALL))
-            self._forward.set()
-        self._owned = owned
-        self.metrics["writing"] = float(owned)
-        self._wake.set()
-
-    async def _pass_marks_on(self) -> None:
-        """Pass on what this projector was told while another one writes."""
-        while True:
-            await self._forward.wait()
-            await asyncio.sleep(_GAP_S)
-            self._forward.clear()
-            marks, self._elsewhere = self._elsewhere, set()
-            if self._owned or not marks:
-                continue
-            try:
-                await self._channels.forward(msgspec.json.encode(marks))
-            except (RedisError, OSError) as error:
-                # Whoever writes next reads everything.
-                _log.debug("live projector: marks were not passed on: %s", error)
+        wrote = self.writes
+        try:
+            if await self._turn.claim():
+                self._passing_on.clear()
+                self._watched.begin_anew()
+                self._asked = False
+        finally:
+            if wrote and not self.writes:
+                # What was told here while the turn had ended unnoticed has reached nobody.
+                self._passing_on.everything()
+            self.metrics["writing"] = float(self.writes)
+            self._wake.set()
+        if self.writes and not self._asked:
+            self._want(await self._channels.wanted())
+            self._asked = True
 
     async def _listen(self) -> None:
         """Learn what is watched, and hear of what else is; again after every outage."""
@@ -215,14 +212,14 @@ class LiveProjector:
             try:
                 async with self._channels.listen(WANTS, MARKS) as messages:
                     self._want(await self._channels.wanted())
-                    self._watched.mark_all()
+                    self._watched.begin_anew()
                     self._well("wants")
                     failures = 0
                     self._wake.set()
                     async for name, message in messages:
                         if name == WANTS:
                             self._want(msgspec.json.decode(message, type=list[str]))
-                        elif self._owned:
+                        elif self.writes:
                             for mark in msgspec.json.decode(message, type=list[Mark]):
                                 self._note(mark)
             except (RedisError, OSError, msgspec.DecodeError) as error:
@@ -247,38 +244,47 @@ class LiveProjector:
                 self._well("sweep")
 
     async def _sweep_once(self) -> None:
-        if not self._owned:
-            return
+        turn = self._turn.token
         now = self._clock.monotonic()
+        gone = [name for name, until in self._watched.expires.items() if until <= now]
+        if turn is None:
+            # Whoever takes the turn asks what is watched.
+            for name in gone:
+                self._watched.forget(name)
+            return
         if now - self._refreshed >= REFRESH_S:
             self._refreshed = now
             self._watched.mark_all()
             self._well("views")
-        gone = [name for name, until in self._watched.expires.items() if until <= now]
         if gone:
-            still = await self._channels.wanted()
-            self._want(name for name in gone if name in still)
-            dropped = [name for name in gone if name not in still]
-            for name in dropped:
-                self._watched.forget(name)
-            await self._channels.drop(dropped)
+            await self._drop(gone, turn)
         await self._channels.keep(self._watched.names)
         self._wake.set()
+
+    async def _drop(self, gone: Sequence[str], turn: str) -> None:
+        """Drop the channels that really nobody watches any more."""
+        still = await self._channels.wanted()
+        self._want(name for name in gone if name in still)
+        dropped = [name for name in gone if name not in still]
+        for name in dropped:
+            self._watched.forget(name)
+        with contextlib.suppress(FencedProjectorError):
+            await self._channels.drop(dropped, turn=turn)
 
     async def _project(self) -> None:
         """Read and write what is due, round by round."""
         failures = 0
         while True:
-            await self._until_due()
+            turn = await self._until_due()
             began = self._clock.monotonic()
             try:
-                await self._round(began)
+                await self._round(began, turn)
                 self._well("projection")
                 failures = 0
             except FencedProjectorError:
                 await self._reclaim()
             except _AWAY as error:
-                self._watched.mark_all()
+                self._watched.begin_anew()
                 await self._trouble("projection", error, failures)
                 failures += 1
             took = self._clock.monotonic() - began
@@ -286,28 +292,30 @@ class LiveProjector:
             self.metrics["seconds"] += took
             await asyncio.sleep(max(_GAP_S - took, 0.0))
 
-    async def _until_due(self) -> None:
+    async def _until_due(self) -> str:
+        """Wait until it is this one's turn and something is due; answers the turn's token."""
         while True:
             self._wake.clear()
             wait_s = math.inf
-            if self._owned:
+            turn = self._turn.token
+            if turn is not None:
                 due = min((projection.due_at() for projection in self._watched), default=math.inf)
                 wait_s = -math.inf if self._watched.new else due - self._clock.monotonic()
-            if wait_s <= 0:
-                return
+                if wait_s <= 0:
+                    return turn
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), None if wait_s == math.inf else wait_s)
 
     async def _reclaim(self) -> None:
-        """Redis forgot who writes, or another projector does."""
-        self._watched.mark_all()
+        """The turn has ended: Redis forgot whose it was, or another projector has it."""
+        self._watched.begin_anew()
         try:
             await self._claim()
         except (RedisError, OSError) as error:
             await self._trouble("lease", error, 0)
 
-    async def _round(self, now: float) -> None:
-        """Read and write everything that is due."""
+    async def _round(self, now: float, turn: str) -> None:
+        """Read and write everything that is due, under the turn that it began in."""
         if self._watched.new:
             # Names that fail here are said again by whoever watches.
             names, self._watched.new = self._watched.new, set()
@@ -321,19 +329,19 @@ class LiveProjector:
         ]
         try:
             # A planning board is a thousand bars: a customer's date does not wait for them.
-            await self._flush([one for one in due if one[0].kind is not ChannelKind.PLAN])
-            await self._flush([one for one in due if one[0].kind is ChannelKind.PLAN])
+            await self._flush([one for one in due if one[0].kind is not ChannelKind.PLAN], turn)
+            await self._flush([one for one in due if one[0].kind is ChannelKind.PLAN], turn)
         except (*_AWAY, FencedProjectorError):
             raise
         except Exception:  # noqa: BLE001 - whatever it is, it is found out channel by channel
             _log.warning("live projector: a view failed; each is tried by itself")
-            await self._flush_one_by_one(due)
+            await self._flush_one_by_one(due, turn)
 
-    async def _flush_one_by_one(self, due: Sequence[tuple[Projection, Due]]) -> None:
+    async def _flush_one_by_one(self, due: Sequence[tuple[Projection, Due]], turn: str) -> None:
         """Give up the channels whose view fails: they must not stop the others."""
         for projection, what in due:
             try:
-                await self._flush([(projection, what)])
+                await self._flush([(projection, what)], turn)
             except (*_AWAY, FencedProjectorError):
                 raise
             except Exception:  # noqa: BLE001 - one view must not stop the rest
@@ -342,13 +350,13 @@ class LiveProjector:
                 self.metrics["failed_views"] += 1
                 self._watched.forget(projection.name)
 
-    async def _flush(self, due: Sequence[tuple[Projection, Due]]) -> None:
+    async def _flush(self, due: Sequence[tuple[Projection, Due]], turn: str) -> None:
         if not due:
             return
         async with self._pool.connection() as connection:
             changes = await self._read(connection, due)
         for projection, what in due:
-            await self._write(projection, what, changes[projection.name])
+            await self._write(projection, what, changes[projection.name], turn)
 
     async def _read(
         self, connection: Connection, due: Sequence[tuple[Projection, Due]]
@@ -383,12 +391,12 @@ class LiveProjector:
             cache = self._watched.sites[code] = SiteCache(site)
         return cache
 
-    async def _write(self, projection: Projection, due: Due, changes: Changes) -> None:
+    async def _write(self, projection: Projection, due: Due, changes: Changes, turn: str) -> None:
         # An order's changes are always its whole state, so that what left it is taken away.
         written = await self._channels.write(
             projection.name,
             changes,
-            owner=self._owner,
+            turn=turn,
             expected=projection.position,
             full=due.full or projection.kind in ORDER_KINDS,
             fresh_epoch=uuid.uuid4().hex,

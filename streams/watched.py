@@ -117,13 +117,18 @@ class Watched:
             case MarkKind.DEAD_LETTERS:
                 return self.dead_letters_changed(mark.place)
             case _:
-                self.mark_all()
+                self.begin_anew()
                 return True
 
     def mark_all(self) -> None:
-        """Everything may have changed."""
+        """Everything may have changed with the time."""
         for projection in self:
             projection.mark_all()
+
+    def begin_anew(self) -> None:
+        """Nobody knows what was missed: nothing that is kept between readings is right."""
+        self.sites.clear()
+        self.mark_all()
 
     def machine_changed(self, site: str, machine_id: int) -> bool:
         """A machine's committed rows changed."""

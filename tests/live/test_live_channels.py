@@ -40,10 +40,10 @@ async def write(
     *,
     full: bool = False,
     epoch: str = "e1",
-    owner: str = "me",
+    turn: str = "me",
 ) -> Any:
     return await channels.write(
-        FLOOR, changes, owner=owner, expected=expected, full=full, fresh_epoch=epoch
+        FLOOR, changes, turn=turn, expected=expected, full=full, fresh_epoch=epoch
     )
 
 
@@ -167,19 +167,19 @@ async def test_one_projector_writes_until_it_lets_go(channels: LiveChannels) -> 
     position = await begin(channels, {"a": b"1"})
     assert not await channels.claim("other")
     with pytest.raises(FencedProjectorError):
-        await write(channels, {"a": b"2"}, position, owner="other")
+        await write(channels, {"a": b"2"}, position, turn="other")
     await channels.release("other")
     assert await channels.claim("me")
     await channels.release("me")
     assert await channels.claim("other")
     with pytest.raises(FencedProjectorError):
         await write(channels, {"a": b"2"}, position)
-    written = await write(channels, {"a": b"5"}, None, full=True, epoch="e2", owner="other")
+    written = await write(channels, {"a": b"5"}, None, full=True, epoch="e2", turn="other")
     assert written == Written(Position("e2", 0))
 
 
 async def test_a_killed_projectors_lease_ends(channels: LiveChannels, redis: Redis) -> None:
-    assert 0 < await redis.ttl(live_channels.PROJECTOR) <= live_channels.OWNER_LIFETIME_S
+    assert 0 < await redis.pttl(live_channels.PROJECTOR) <= live_channels.TURN_LIFETIME_MS
     await redis.delete(live_channels.PROJECTOR)
     assert await channels.claim("other")
 
@@ -202,7 +202,7 @@ async def test_wanted_channels_are_known_to_a_projector_that_starts_later(
 
 async def test_a_dropped_channel_is_missing(channels: LiveChannels) -> None:
     position = await begin(channels, {"a": b"1"})
-    await channels.drop([FLOOR])
+    await channels.drop([FLOOR], turn="me")
     assert isinstance(await channels.read(FLOOR, position), Missing)
 
 

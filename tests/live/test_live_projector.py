@@ -28,7 +28,7 @@ from contracts.streams import (
 from runtime.clock import SystemClock
 from runtime.health import HealthState
 from store.database import Pool
-from store.live_channels import LiveChannels, Missing, Snapshot
+from store.live_channels import PROJECTOR, LiveChannels, Missing, Snapshot
 from streams import projections
 from streams.live import LiveProjector
 
@@ -256,8 +256,9 @@ async def test_what_was_told_while_the_lease_was_lost_reaches_the_new_holder(
     await small_factory(rows)
     await channels.want([BOARD])
     await until_state(channels, BOARD, lambda state: M1 in state)
-    await redis.set("gemba:live:projector", standby._owner, ex=60)
-    await until(lambda: standby.writes)
+    while not standby.writes:
+        await redis.delete(PROJECTOR)
+        await standby._claim()
     await rows.run("UPDATE machine_states SET reason = 'in between'")
     machine_id = await rows.one("SELECT machine_id FROM machine_states")
     live.machine_changed("plant-1", machine_id)
