@@ -11,12 +11,19 @@ often relays die, repeat or work at the same time. For a relay begins at a numbe
 has acknowledged everything, sends one batch of a partition at a time (Kafka stores a batch whole or
 not at all), and the next only after the last was acknowledged. So a consumer takes a record whose
 number is above the highest that it has taken, and skips any other.
+
+The numbers belong to the database. One that is restored from a backup gives numbers again that
+Kafka holds already: its topics must then be emptied, or the installation carried over
+(`gemba transfer`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
+
+from store.database import Connection
+from store.log import Headers
 
 HEADER: Final = "gemba-outbox"
 """Name of the header; its value is the offset in the outbox in decimal ASCII."""
@@ -46,9 +53,42 @@ def outbox_offset(headers: AnyHeaders) -> int | None:
     return None
 
 
-def with_outbox_offset(
-    headers: Iterable[tuple[str, bytes]], offset: int
-) -> list[tuple[str, bytes]]:
+def with_outbox_offset(headers: Headers, offset: int) -> Headers:
     """A record's headers and, first of all, its offset in the outbox."""
-    others = [(name, value) for name, value in headers if name != HEADER]
-    return [(HEADER, b"%d" % offset), *others]
+    others = (pair for pair in headers if pair[0] != HEADER)
+    return ((HEADER, b"%d" % offset), *others)
+
+
+class Backlog(NamedTuple):
+    """What the relay has still to send.
+
+    Attributes:
+        records: how many.
+        oldest_s: how long the oldest of them has waited; 0 when there is none.
+    """
+
+    records: int
+    oldest_s: float
+
+
+async def backlog(connection: Connection) -> Backlog:
+    """What Kafka has not acknowledged, as far as was noted."""
+    cursor = await connection.execute(
+        """
+        SELECT coalesce(sum(p.head - n.next), 0)::bigint,
+            coalesce(extract(epoch FROM clock_timestamp()) - min(r.timestamp_ms) / 1000.0, 0)::float
+        FROM log_partitions p
+        LEFT JOIN log_commits c ON c.topic = p.topic AND c.partition = p.partition
+            AND c.consumer_group = %s
+        CROSS JOIN LATERAL (SELECT greatest(c."offset", p.tail) AS next) n
+        LEFT JOIN LATERAL (
+            SELECT timestamp_ms FROM log_records r
+            WHERE r.topic = p.topic AND r.partition = p.partition AND r."offset" >= n.next
+            ORDER BY r."offset" LIMIT 1
+        ) r ON p.head > n.next
+        """,
+        (GROUP,),
+    )
+    row = await cursor.fetchone()
+    assert row is not None  # noqa: S101 - an aggregate gives a row
+    return Backlog(row[0], max(0.0, row[1]))

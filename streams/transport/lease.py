@@ -2,7 +2,9 @@
 
 The lease is an advisory lock on a connection of its own. When the worker dies, by whatever signal,
 its socket closes and PostgreSQL lets go of the lock at once; when its machine vanishes, keepalives
-notice within about ten seconds. The same connection listens for the log's wake-ups.
+notice within about ten seconds. A worker that stands still (SIGSTOP, a virtual machine that is
+paused) still has a socket that answers: PostgreSQL ends the connection because the worker says
+nothing. The same connection listens for the log's wake-ups.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ CHECK_INTERVAL_S: Final = 1.0
 """How often the holder makes sure that its connection, and so its lease, is alive."""
 CHECK_TIMEOUT_S: Final = 5.0
 """An answer that takes longer means that the lease may be lost."""
+SILENT_S: Final = 8
+"""The database ends the lease of a holder that has said nothing for so long: it stands still."""
 
 _TRY = "SELECT pg_try_advisory_lock(hashtextextended('gemba stream group ' || %s, 0))"
 
@@ -78,7 +82,8 @@ async def lease(url: str, group: str) -> AsyncIterator[Lease]:
         keepalives_idle=5,
         keepalives_interval=2,
         keepalives_count=3,
-        options="-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3",
+        options="-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
+        f" -c idle_session_timeout={SILENT_S}s",
     )
     try:
         await _take(connection, group)

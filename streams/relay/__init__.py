@@ -1,0 +1,5 @@
+"""The relay: what was written to the outbox goes on to Kafka (`store.log.outbox` says what for)."""
+
+from streams.relay.relay import Relay
+
+__all__ = ["Relay"]
