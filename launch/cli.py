@@ -50,6 +50,8 @@ class Service(StrEnum):
     STREAMS = "streams"
     SCHEDULER = "scheduler"
     API = "api"
+    RELAY = "relay"
+    """Needed on Kafka only: what was written to the outbox goes on to it."""
     SIMULATOR = "simulator"
 
 

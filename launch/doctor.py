@@ -22,7 +22,7 @@ from launch.identity import IdentityError, backend_identity
 from launch.installation import Addresses, InstallationError, is_running, read_installation
 from launch.ports import is_free
 from launch.reach import addresses_of
-from launch.services import SERVICES
+from launch.services import expected_services
 from runtime.health import KEY_PREFIX, Health, HealthState
 from runtime.logging import without_credentials
 from runtime.mqtt_url import connection_problem, parse_mqtt_url
@@ -217,19 +217,20 @@ async def _mqtt(addresses: Addresses) -> str:
 
 async def _services(addresses: Addresses, data_dir: Path) -> list[Finding]:
     """What the services say of themselves; where they write is in the advice."""
+    names = expected_services(addresses.stream_url)
     try:
         async with Redis.from_url(addresses.redis_url, socket_timeout=_TIMEOUT_S) as redis:
-            values = await redis.mget([KEY_PREFIX + name for name in SERVICES])
+            values = await redis.mget([KEY_PREFIX + name for name in names])
     except Exception:  # noqa: BLE001 - told by the line about Redis already
         return []
-    expected = dict.fromkeys(SERVICES, True)
+    expected = dict.fromkeys(names, True)
     try:
         read_installation(data_dir)
     except InstallationError:
         # Services of a distributed installation may run elsewhere, but all of them report.
-        expected = dict.fromkeys(SERVICES, False)
+        expected = dict.fromkeys(names, False)
     findings = []
-    for name, value in zip(SERVICES, values, strict=True):
+    for name, value in zip(names, values, strict=True):
         where = f"see {data_dir / 'logs' / f'{name}.log'}" if expected[name] else "start it"
         if value is None:
             findings.append(Finding(name=name, ok=False, detail="says nothing", advice=where))

@@ -13,12 +13,20 @@ from launch.cli_common import read_settings
 from launch.installation import Addresses
 from launch.programs import Program
 from runtime.secret_files import SUFFIX
+from store.log.kafka_address import is_kafka
 
 SERVICES: Final = ("edge", "streams", "scheduler", "api")
 """What every installation runs, in the order of the way of a message."""
+RELAY: Final = "relay"
+"""What one on Kafka runs besides: the embedded log needs none."""
 SIMULATOR: Final = "simulator"
 
 _CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+def expected_services(stream_url: str) -> tuple[str, ...]:
+    """The services that an installation on this stream runs."""
+    return (*SERVICES, RELAY) if is_kafka(stream_url) else SERVICES
 
 
 def service_program(
@@ -57,7 +65,7 @@ def run_service(name: str) -> None:
     Raises:
         ValueError: there is no such service.
     """
-    if name not in (*SERVICES, SIMULATOR):
+    if name not in (*SERVICES, RELAY, SIMULATOR):
         raise ValueError(f"unknown service {name!r}")
     # What a service writes (the gateway's outbox) is its own business.
     os.umask(0o077)
@@ -70,4 +78,5 @@ def run_service(name: str) -> None:
     }
     settings = read_settings(getattr(settings_module, kinds.get(name, "Installation")))
     import_module("runtime.logging").configure_logging(name, settings.log_level)
-    import_module(f"{name}.service").run(settings)
+    package = "streams.relay" if name == RELAY else name
+    import_module(f"{package}.service").run(settings)

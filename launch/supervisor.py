@@ -30,7 +30,7 @@ from launch.installation import (
 )
 from launch.ports import is_free
 from launch.programs import Program
-from launch.services import SERVICES, service_program
+from launch.services import SIMULATOR, expected_services, service_program
 from launch.vitals import Vitals
 from runtime import tasks
 from runtime.health import Health
@@ -145,9 +145,15 @@ class Supervisor:
         )
         self._keeping.append(asyncio.create_task(self._vitals.watch()))
 
-    async def start_services(self, names: Iterable[str] = SERVICES) -> None:
-        """Start services and wait until each has reported its health (the simulator has none)."""
+    async def start_services(self, names: Iterable[str] | None = None) -> None:
+        """Start services and wait until each has reported its health (the simulator has none).
+
+        Args:
+            names: which; all that an installation on this stream runs when left out.
+        """
         self.phase = "starting the services"
+        if names is None:
+            names = expected_services(self.addresses.stream_url)
         started = [self._keep_service(name) for name in names]
         await self._wait_ready(started)
         self.phase = "running"
@@ -166,7 +172,7 @@ class Supervisor:
                 http_port=self.http_port,
             )
 
-        reports = name in SERVICES
+        reports = name != SIMULATOR
         check = (lambda: vitals.ask(name)) if reports else None
         child = self._keep(Plan(name=name, program=program, check=check))
         if reports:
