@@ -41,6 +41,59 @@ MAX_RECORD_BYTES: Final = 480_000
 """A bundle is closed before it grows beyond this (one statement, one Kafka record)."""
 
 
+MAX_VALUE_BYTES: Final = 2 * MAX_RECORD_BYTES
+"""A larger record is refused by every backend."""
+
+
+class TopicSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How a broker keeps a topic (Kafka; the embedded log is trimmed by what was read).
+
+    Attributes:
+        retention_days: records are deleted after so many days, whoever has read them.
+        compact_after_days: from then on only the newest record of each key is kept. None: every
+            record is kept for the whole of `retention_days`.
+    """
+
+    retention_days: int
+    compact_after_days: int | None = None
+
+    def of_kafka(self) -> dict[str, str]:
+        """The settings by Kafka's names."""
+        settings = {
+            "cleanup.policy": "delete",
+            "retention.ms": str(self.retention_days * _DAY_MS),
+            # What the largest record becomes with its headers, as a batch of its own.
+            "max.message.bytes": str(MAX_VALUE_BYTES + 65_536),
+        }
+        if self.compact_after_days is not None:
+            settings["cleanup.policy"] = "compact,delete"
+            settings["min.compaction.lag.ms"] = str(self.compact_after_days * _DAY_MS)
+        return settings
+
+
+_DAY_MS: Final = 24 * 60 * 60 * 1_000
+_RAW: Final = TopicSettings(retention_days=7)
+_EVENTS: Final = TopicSettings(retention_days=30)
+
+# Only disruptions can be compacted: their rows hold the truth, and the record says no more than
+# that its key, a scope, should be looked at. Everywhere else a record holds what no later one
+# repeats: a step of an order, arrivals, or (progress, floor) the events of many subjects in one
+# record, so that no key could name what it supersedes.
+TOPIC_SETTINGS: Final[dict[str, TopicSettings]] = {
+    TELEMETRY: _RAW,
+    WAREHOUSE: _RAW,
+    ORDERS: _EVENTS,
+    OPERATIONS: _EVENTS,
+    PROGRESS: TopicSettings(retention_days=7),
+    FLOOR: TopicSettings(retention_days=7),
+    GOODS: _EVENTS,
+    DISRUPTIONS: TopicSettings(retention_days=7, compact_after_days=1),
+    PLANS: _EVENTS,
+    DEAD_LETTERS: TopicSettings(retention_days=90),
+}
+"""Long enough for a database that was restored from last week's backup to catch up by itself."""
+
+
 class Arrival(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One MQTT message as a gateway received it.
 

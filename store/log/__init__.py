@@ -1,8 +1,8 @@
 """The stream log as the services that are not Faust see it: topics, partitions, appending.
 
-Two implementations of one port: the embedded log in PostgreSQL (`store.log.embedded`), which can
-join the caller's transaction, and Apache Kafka (`store.log.kafka`), which cannot. `build_log`
-chooses by the stream's URL. Reading is the business of the stream engine (`streams.transport`).
+Two implementations of one port: the embedded log in PostgreSQL (`store.log.embedded`), and Apache
+Kafka (`store.log.kafka`), where what joins a transaction goes by an outbox (`store.log.outbox`).
+`build_log` chooses by the stream's URL. Reading is the business of the stream engine (`streams`).
 
 Use::
 
@@ -20,18 +20,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import Final, Protocol, Self, TypeAlias
+from typing import Protocol, Self, TypeAlias
 from urllib.parse import urlsplit
 
 import msgspec
 
-from contracts.streams import MAX_RECORD_BYTES
+from contracts.streams import MAX_VALUE_BYTES
 from store.database import Connection, Pool
 
 Headers: TypeAlias = tuple[tuple[str, bytes], ...]
 
-MAX_VALUE_BYTES: Final = 2 * MAX_RECORD_BYTES
-"""A larger record is refused by every backend (and by Kafka's broker at its default of 1 MiB)."""
+__all__ = [
+    "MAX_VALUE_BYTES",
+    "Headers",
+    "LogAwayError",
+    "LogError",
+    "NewRecord",
+    "Record",
+    "RecordTooLargeError",
+    "StreamLog",
+    "UnknownTopicError",
+    "build_log",
+]
 
 
 class NewRecord(msgspec.Struct, frozen=True, gc=False):
@@ -59,7 +69,10 @@ class NewRecord(msgspec.Struct, frozen=True, gc=False):
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """A record as it stands in the log. Offsets of a partition start at 0 and have no holes."""
+    """A record as it stands in the log. Offsets of a partition start at 0 and rise.
+
+    In the embedded log they have no holes; Kafka leaves some (compaction).
+    """
 
     topic: str
     partition: int
@@ -72,6 +85,10 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 class LogError(Exception):
     """The log refused what was asked of it."""
+
+
+class LogAwayError(LogError):
+    """The log's backend does not answer, or not in time: what was asked may be tried again."""
 
 
 class UnknownTopicError(LogError):
@@ -109,7 +126,9 @@ class StreamLog(Protocol):
         """Make the topics that do not exist yet. Safe to repeat and to race.
 
         Raises:
-            LogError: a topic exists with another number of partitions.
+            LogError: a topic exists with another number of partitions; or the database's effects
+                are those of another log (`store.log.identity.StreamIdentityError`).
+            LogAwayError: Kafka does not answer.
         """
         ...
 
@@ -124,22 +143,23 @@ class StreamLog(Protocol):
         Raises:
             UnknownTopicError: a partition does not exist.
             RecordTooLargeError: a record is too large; nothing was appended.
-            psycopg.OperationalError, psycopg_pool.PoolTimeout, aiokafka.errors.KafkaError: the
-                backend is away; appending again is safe where readers drop repeats.
+            psycopg.OperationalError, psycopg_pool.PoolTimeout, LogAwayError: the backend is away;
+                appending again is safe where readers drop repeats.
         """
         ...
 
     async def append_in(self, connection: Connection, records: Sequence[NewRecord]) -> list[int]:
-        """Append within the caller's transaction (embedded log only).
+        """Append within the caller's transaction (on Kafka: to the outbox).
 
         Call it once and last in the transaction: it locks the heads of the partitions, in sorted
         order, until the transaction ends, and everyone else who appends there waits for that.
 
         Returns:
-            The offset of each record, in the order given; void when the transaction rolls back.
+            The offset of each record, in the order given (on Kafka: in the outbox); void when the
+            transaction rolls back.
 
         Raises:
-            LogError: the backend cannot join a transaction, or as in `append`.
+            LogError: as in `append`.
         """
         ...
 
@@ -157,23 +177,29 @@ class StreamLog(Protocol):
         ...
 
 
-def build_log(stream_url: str, pool: Pool) -> StreamLog:
+def build_log(stream_url: str, pool: Pool | None) -> StreamLog:
     """The log that a stream URL means, not yet opened.
 
     Args:
-        stream_url: `embedded://`, or `kafka://host:9092[;host:9092…]`.
-        pool: an open pool on the database (used by the embedded log only).
+        stream_url: `embedded://`, or Kafka's (`store.log.kafka_address`).
+        pool: an open pool on the database. On Kafka it may be None: then nothing can be appended
+            within a transaction.
 
     Raises:
-        LogError: the scheme is neither.
+        LogError: the scheme is neither; or the embedded log has no pool.
     """
     scheme = urlsplit(stream_url).scheme
     if scheme == "embedded":
         from store.log.embedded import EmbeddedLog  # noqa: PLC0415 - it imports this port
 
+        if pool is None:
+            raise LogError("the embedded log is in the database: it needs a pool")
         return EmbeddedLog(pool)
-    if scheme == "kafka":
+    from store.log.kafka_address import SCHEMES, parse  # noqa: PLC0415 - it imports this port
+
+    if scheme in SCHEMES:
         from store.log.kafka import KafkaLog  # noqa: PLC0415 - only the distributed one has Kafka
 
-        return KafkaLog(stream_url)
-    raise LogError(f"stream URL {stream_url!r}: the scheme must be embedded:// or kafka://")
+        return KafkaLog(parse(stream_url), pool)
+    # The URL itself may hold a password.
+    raise LogError(f"stream URL: the scheme must be embedded:// or kafka://, not {scheme}://")

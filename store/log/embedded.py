@@ -25,6 +25,7 @@ from store.log import (
     RecordTooLargeError,
     UnknownTopicError,
 )
+from store.log import identity as stream_identity
 
 CHANNEL: Final = "gemba_log"
 """NOTIFY channel; the payload is the topic that was appended to."""
@@ -153,6 +154,15 @@ class EmbeddedLog:
 
     async def create_topics(self, topics: Iterable[str], partitions: int) -> None:
         """See `StreamLog.create_topics`."""
+        await stream_identity.claim(self._pool, stream_identity.EMBEDDED)
+        await self.create_partitions(topics, partitions)
+
+    async def create_partitions(self, topics: Iterable[str], partitions: int) -> None:
+        """Make the partitions that do not exist yet, whatever stream the database belongs to.
+
+        Raises:
+            LogError: a topic exists with another number of partitions.
+        """
         names = sorted(set(topics))
         async with self._pool.connection() as connection:
             await connection.execute(_CREATE, (names, partitions))

@@ -223,12 +223,10 @@ class TestBuildLog:
         with pytest.raises(LogError, match="must be embedded:// or kafka://"):
             build_log("redis://localhost", pool)
 
-    async def test_kafka_cannot_join_a_transaction(self, pool: Pool) -> None:
-        log = build_log("kafka://localhost:9092;other:9092", pool)
-        async with pool.connection() as connection:
-            with pytest.raises(LogError, match="cannot join"):
-                await log.append_in(connection, [record("a", 0, b"x")])
-        with pytest.raises(LogError, match="not open"):
-            await log.append([record("a", 0, b"x")])
-        with pytest.raises(LogError, match="must be kafka://"):
-            build_log("kafka://", pool)
+    async def test_on_kafka_what_joins_a_transaction_goes_to_the_outbox(self, pool: Pool) -> None:
+        await EmbeddedLog(pool).create_topics(["a"], 1)
+        log = build_log("kafka://localhost:1;other:1", pool)
+        async with pool.connection() as connection, connection.transaction():
+            assert await log.append_in(connection, [record("a", 0, b"x")]) == [0]
+        with pytest.raises(LogError, match="it needs a pool"):
+            build_log("embedded://", None)
