@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from launch import cli_device, cli_replay, cli_simulate, cli_user
+from launch import cli_deploy, cli_device, cli_replay, cli_simulate, cli_user
 from launch.cli_common import (
     Json,
     RoleOption,
@@ -37,6 +37,14 @@ app.add_typer(cli_replay.app, name="replay", no_args_is_help=True)
 app.add_typer(cli_simulate.app, name="simulate")
 app.add_typer(cli_user.app, name="user", no_args_is_help=True)
 app.add_typer(contracts_app, name="contracts", no_args_is_help=True)
+app.command("secrets", epilog="Example: `gemba secrets deploy/secrets --host mqtt.plant.example`")(
+    cli_deploy.secrets
+)
+app.command(
+    "prepare-broker",
+    epilog="Example: `gemba prepare-broker /run/secrets --directory /mosquitto/secrets`",
+)(cli_deploy.prepare_broker)
+app.command("healthy", epilog="Example: `gemba healthy streams`")(cli_deploy.healthy)
 
 
 _WIDE = 200
