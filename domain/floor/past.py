@@ -18,8 +18,9 @@ from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
-from contracts.telemetry import NativeObject
+from contracts.telemetry import NativeObject, State
 from domain.floor.standing import SLOT_MS, OperationKey, Place, Standing
+from domain.floor.states import ChangedStates, ChangeKey, StateLog
 
 PublisherKey: TypeAlias = tuple[str, str]
 """(source, boot)."""
@@ -59,11 +60,13 @@ class Base(msgspec.Struct, array_like=True):
     Attributes:
         place: the last place before which everything is folded in; None: the very beginning.
         consumed: per publisher the highest seq folded in, and its effective time.
+        state_change: the last change of state folded in, since such are kept.
     """
 
     place: Place | None
     standing: Standing
     consumed: dict[PublisherKey, tuple[int, int]]
+    state_change: ChangeKey | None = None
 
     def precedes(self, fact: Fact) -> bool:
         """Whether a fact belongs after this base, whatever else arrives."""
@@ -94,6 +97,7 @@ class _Track:
 class _Mark(NamedTuple):
     at: int
     standing: Standing
+    states: int
 
 
 _Entry: TypeAlias = tuple[int, str, str, int, NativeObject]
@@ -113,37 +117,41 @@ class Past:
         self._tracks: dict[PublisherKey, _Track] = {}
         self._order: list[_Entry] = []
         self._folded = 0
-        self._marks = [_Mark(0, self.base.standing)]
+        self._marks = [_Mark(0, self.base.standing, 0)]
+        self._states = StateLog(self.base.state_change)
         self._touched: set[OperationKey] = set()
-        self._refolded_from_ms: int | None = None
+        self._changed_from_ms: int | None = None
         self._back: dict[PublisherKey, int] = {}
 
     def __len__(self) -> int:
         return len(self._order)
 
     def add(self, facts: Iterable[Fact]) -> None:
-        """Take facts in and fold; `changes` then tells what moved.
+        """Take facts in and fold; `changes` and `state_changes` then tell what moved.
 
         Raises:
             TooOldError: a fact belongs before the base. Nothing was taken in.
         """
         facts = list(facts)
-        for fact in facts:
-            if not self.base.precedes(fact):
-                raise TooOldError(fact)
+        if not all(map(self.base.precedes, facts)):
+            self._refuse_too_old(facts)
         for fact in facts:
             self._place(fact)
         self._fold()
 
     def changes(self) -> tuple[set[OperationKey], int | None]:
-        """What changed since the last call: operations, and the earliest time folded again.
+        """What changed since the last call: operations, and the earliest effective time.
 
-        The time is None if objects were only appended. An operation that is named here and not in
-        `standing.tallies` has lost what it had.
+        Before that time nothing is other than it was; it is None if no fact was taken in. An
+        operation that is named here and not in `standing.tallies` has lost what it had.
         """
         touched, self._touched = self._touched, set()
-        since, self._refolded_from_ms = self._refolded_from_ms, None
+        since, self._changed_from_ms = self._changed_from_ms, None
         return touched, since
+
+    def state_changes(self) -> ChangedStates | None:
+        """How the changes of state after the base differ since the last call; None: not at all."""
+        return self._states.changed()
 
     def advance(self, keep: int) -> Base | None:
         """Move the base forward so that about `keep` facts stay in the window.
@@ -172,14 +180,27 @@ class Past:
                 del self._tracks[key]
         del self._order[: mark.at]
         self._folded -= mark.at
-        self._marks = [_Mark(later.at - mark.at, later.standing) for later in self._marks[at:]]
-        self._marks[0] = _Mark(0, standing)
-        self.base = Base(place, standing, consumed)
+        self._marks = [later._replace(at=later.at - mark.at) for later in self._marks[at:]]
+        self._marks[0] = _Mark(0, standing, mark.states)
+        self.base = Base(place, standing, consumed, self._states.last_before(mark.states))
+        self._states.drop(mark.states)
         return self.base
 
     def clock_back_ms(self) -> dict[PublisherKey, int]:
         """Per publisher, the most by which a time ever stood before its effective time."""
         return self._back
+
+    def _refuse_too_old(self, facts: list[Fact]) -> None:
+        """What belongs after the base for good may be due to what its publisher said before it."""
+        largest: dict[PublisherKey, int] = {}
+        for fact in sorted(facts, key=lambda one: one.seq):
+            key = (fact.source, fact.boot)
+            e_ms = largest[key] = max(fact.t_ms, largest.get(key, NEVER_MS))
+            track = self._tracks.get(key)
+            if track is not None and (at := bisect_left(track.seqs, fact.seq)):
+                e_ms = max(e_ms, track.es[at - 1])
+            if not self.base.precedes(fact._replace(t_ms=e_ms)):
+                raise TooOldError(fact)
 
     def _place(self, fact: Fact) -> None:
         key = (fact.source, fact.boot)
@@ -219,12 +240,18 @@ class Past:
             index = bisect_left(self._order, old[:4], key=_place_of)
             self._roll_back(index)
             del self._order[index]
+            self._note_changed(old[0])
             track.es[at] = e_ms
             self._note_back((fact.source, fact.boot), e_ms - fact.t_ms)
             self._insert((e_ms, *old[1:]))
             at += 1
 
+    def _note_changed(self, e_ms: int) -> None:
+        if self._changed_from_ms is None or e_ms < self._changed_from_ms:
+            self._changed_from_ms = e_ms
+
     def _insert(self, entry: _Entry) -> None:
+        self._note_changed(entry[0])
         if not self._order or _place_of(entry) > _place_of(self._order[-1]):
             self._order.append(entry)
             return
@@ -239,21 +266,25 @@ class Past:
         while self._marks[-1].at > index:
             self._marks.pop()
         mark = self._marks[-1]
-        since_ms = self._order[mark.at][0]
-        if self._refolded_from_ms is None or since_ms < self._refolded_from_ms:
-            self._refolded_from_ms = since_ms
+        self._states.cut(mark.states)
         self._touched |= differing(self.standing, mark.standing)
         self.standing = mark.standing.copy()
         self._folded = mark.at
 
     def _fold(self) -> None:
-        standing, touched, order = self.standing, self._touched, self._order
+        standing, touched, order, states = self.standing, self._touched, self._order, self._states
         interval = max(MARK_EVERY, len(standing.tallies))
         for index in range(self._folded, len(order)):
             if index - self._marks[-1].at >= interval:
-                self._marks.append(_Mark(index, standing.copy()))
+                self._marks.append(_Mark(index, standing.copy(), len(states)))
                 interval = max(MARK_EVERY, len(standing.tallies))
             e_ms, source, boot, seq, message = order[index]
+            if type(message) is State:
+                left = standing.state, standing.reason
+                standing.step(Place(e_ms, source, boot, seq), message)
+                if (message.state, standing.reason) != left:
+                    states.append(e_ms, left, (message.state, standing.reason))
+                continue
             current = standing.current
             changed = standing.step(Place(e_ms, source, boot, seq), message)
             if changed is not None:
@@ -271,6 +302,14 @@ def differing(one: Standing, other: Standing) -> set[OperationKey]:
     """The operations whose contribution is not the same in both."""
     keys = one.tallies.keys() | other.tallies.keys()
     return {key for key in keys if one.tallies.get(key) != other.tallies.get(key)}
+
+
+def changed_slots(
+    before: dict[int, tuple[int, int]], after: dict[int, tuple[int, int]]
+) -> tuple[list[int], dict[int, tuple[int, int]]]:
+    """The slots that `after` has no more, and those that are new in it or other."""
+    gone = [slot for slot in before if slot not in after]
+    return gone, {slot: pieces for slot, pieces in after.items() if before.get(slot) != pieces}
 
 
 def _forget_slots(standing: Standing, before_ms: int) -> None:

@@ -12,6 +12,53 @@ class Result:
     unassigned: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
+def in_order(mine: list[tuple[str, dict[str, Any]]]) -> list[tuple[Any, str, dict[str, Any]]]:
+    """One machine's objects with their places, sorted."""
+    ordered = []
+    for kind, obj in mine:
+        e = max(
+            other["t"]
+            for _, other in mine
+            if (other["source"], other["boot"]) == (obj["source"], obj["boot"])
+            and other["seq"] <= obj["seq"]
+        )
+        ordered.append(((e, obj["source"], obj["boot"], obj["seq"]), kind, obj))
+    return sorted(ordered, key=lambda entry: entry[0])
+
+
+def state_changes(mine: list[tuple[str, dict[str, Any]]]) -> dict[tuple[int, int], Any]:
+    """One machine's changes of state: (e, nth) -> (what it left, what it told)."""
+    rows: dict[tuple[int, int], Any] = {}
+    told: tuple[str | None, str | None] = (None, None)
+    for (e_ms, *_), kind, obj in in_order(mine):
+        now = (obj.get("state"), obj.get("reason"))
+        if kind == "state" and now != told:
+            rows[e_ms, sum(1 for other, _ in rows if other == e_ms)] = (told, now)
+            told = now
+    return rows
+
+
+def slots(mine: list[tuple[str, dict[str, Any]]], slot_ms: int) -> dict[int, tuple[int, int]]:
+    """One machine's pieces by slots of effective time."""
+    chains: dict[tuple[str, str], int] = {}
+    pieces: dict[int, tuple[int, int]] = {}
+    for (e_ms, *_), kind, obj in in_order(mine):
+        if kind != "count":
+            continue
+        counted = []
+        for name in ("good", "scrap"):
+            more = obj.get(name, 0)
+            if (total := obj.get(f"{name}_total")) is not None:
+                before = chains.get((obj["source"], name), total)
+                more = total - before if total >= before else total
+                chains[obj["source"], name] = total
+            counted.append(more)
+        if any(counted):
+            good, scrap = pieces.get(e_ms - e_ms % slot_ms, (0, 0))
+            pieces[e_ms - e_ms % slot_ms] = (good + counted[0], scrap + counted[1])
+    return pieces
+
+
 def solve(  # noqa: C901, PLR0912, PLR0915 - the rules from top to bottom, in one place
     accepted: list[tuple[str, str, dict[str, Any]]],
 ) -> Result:
@@ -30,17 +77,7 @@ def solve(  # noqa: C901, PLR0912, PLR0915 - the rules from top to bottom, in on
             changes[key] = (place, state)
 
     for machine in sorted({machine for machine, _, _ in accepted}):
-        mine = [(kind, obj) for path, kind, obj in accepted if path == machine]
-        ordered = []
-        for kind, obj in mine:
-            e = max(
-                other["t"]
-                for _, other in mine
-                if (other["source"], other["boot"]) == (obj["source"], obj["boot"])
-                and other["seq"] <= obj["seq"]
-            )
-            ordered.append(((e, obj["source"], obj["boot"], obj["seq"]), kind, obj))
-        ordered.sort(key=lambda entry: entry[0])
+        ordered = in_order([(kind, obj) for path, kind, obj in accepted if path == machine])
         current: tuple[str, int] | None = None
         chains: dict[tuple[str, str], int] = {}
         good_left, scrap_left = 0, 0

@@ -21,6 +21,13 @@ MACHINE = "plant/area/line/m1"
 START_MS = 1_772_431_200_000
 
 
+told_states = st.builds(
+    lambda state, reason: {"state": state} | reason,
+    st.sampled_from(["running", "idle", "down"]),
+    st.sampled_from([{}, {"reason": "jam"}, {"reason": "tool"}]),
+)
+
+
 def _objects(draw: st.DrawFn) -> list[tuple[str, dict[str, Any]]]:
     objects: list[tuple[str, dict[str, Any]]] = []
     operations = st.tuples(st.sampled_from(["A", "B", "C"]), st.sampled_from([10, 20]))
@@ -33,7 +40,7 @@ def _objects(draw: st.DrawFn) -> list[tuple[str, dict[str, Any]]]:
                     "boot": boot,
                     "seq": seq,
                 }
-                form = draw(st.integers(0, 5))
+                form = draw(st.integers(0, 7))
                 if form <= 1:
                     event = draw(
                         st.sampled_from(["started", "paused", "resumed", "completed", "aborted"])
@@ -54,8 +61,10 @@ def _objects(draw: st.DrawFn) -> list[tuple[str, dict[str, Any]]]:
                     objects.append(
                         ("count", shared | {"good": draw(st.integers(0, 2)), "scrap": 1} | explicit)
                     )
-                else:
+                elif form == 5:
                     objects.append(("heartbeat", shared))
+                else:
+                    objects.append(("state", shared | draw(told_states)))
     return objects
 
 
@@ -134,12 +143,19 @@ def test_a_rebuild_from_any_base_gives_the_incremental_standing(
             except TooOldError:
                 bases = [b for b in bases if all(b.precedes(fact) for fact in batch)]
                 past = Past(_stored(bases[-1]))
-                past.add([fact for fact in arrived if past.base.precedes(fact)])
+                past.add(after(past.base, arrived))
             if rng.random() < 0.5:
                 base = past.advance(rng.randint(0, 6))
                 if base is not None:
                     bases.append(_stored(base))
     assert observed(past.standing) == expected(objects)
+
+
+def after(base: Base, facts: list[Fact]) -> list[Fact]:
+    """What is read back: what the base has not consumed."""
+    return [
+        fact for fact in facts if fact.seq > base.consumed.get((fact.source, fact.boot), (-1, 0))[0]
+    ]
 
 
 def _stored(base: Base) -> Base:
@@ -156,14 +172,15 @@ def test_what_changed_names_exactly_the_operations_that_differ() -> None:
     start_a = ("job", shared | {"t": START_MS, "seq": 0, "event": "started"} | a)
     pieces = ("count", shared | {"t": START_MS + 2000, "seq": 2, "good": 5})
     past.add(facts_of([start_a, pieces]))
-    assert past.changes() == ({("A", 10)}, None)
+    assert past.changes() == ({("A", 10)}, START_MS)
+    assert past.changes() == (set(), None)
     assert past.standing.tallies["A", 10].good == 5
 
     late = ("job", shared | {"t": START_MS + 1000, "seq": 1, "event": "started"} | b)
     past.add(facts_of([late]))
     touched, since_ms = past.changes()
     assert touched == {("A", 10), ("B", 10)}
-    assert since_ms == START_MS
+    assert since_ms == START_MS + 1000
     assert past.standing.tallies["A", 10].good == 0
     assert past.standing.tallies["A", 10].state is OperationState.INTERRUPTED
     assert past.standing.tallies["B", 10].good == 5
@@ -212,3 +229,31 @@ def test_a_base_refuses_what_belongs_before_it() -> None:
 
 def test_kinds_cover_the_topic_grammar() -> None:
     assert {kind.value for kind in Kind} >= {"count", "job", "heartbeat"}
+
+
+def test_a_clock_that_stepped_back_after_the_base_is_read_back() -> None:
+    facts = facts_of(
+        [
+            ("count", {"source": "a", "boot": "b", "t": START_MS + 500 * n, "seq": n, "good": 1})
+            for n in range(600)
+        ]
+        + [
+            ("count", {"source": "z", "boot": "b", "t": START_MS + t, "seq": n, "good": 1})
+            for n, t in enumerate((1000, 295_000, 2000))
+        ]
+    )
+    past = Past()
+    past.add(facts)
+    base = past.advance(100)
+    assert base is not None
+    assert base.consumed["z", "b"] == (0, START_MS + 1000)
+    assert not base.precedes(facts[-1])  # alone it would belong before the base
+    again = Past(_stored(base))
+    again.add(after(base, facts))
+    assert again.standing == past.standing
+    lonely = Past(_stored(base))
+    with pytest.raises(TooOldError, match="seq 2 of z/b"):
+        lonely.add(facts[-1:])
+    lonely.add(facts[-2:-1])
+    lonely.add(facts[-1:])
+    assert len(lonely) == 2
