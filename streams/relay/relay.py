@@ -11,12 +11,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict, deque
+from collections.abc import Callable
 from typing import Final
 
 from contracts.streams import TOPICS
 from runtime import tasks
 from store.database import build_pool
-from store.log import LogError, NewRecord, Record, StreamLog, build_log
+from store.log import LogError, NewRecord, Record, StreamLog
 from store.log.embedded import EmbeddedLog, TopicPartition
 from store.log.outbox import GROUP, with_outbox_offset
 from streams.transport.lease import Lease, LeaseLostError, lease
@@ -83,17 +84,18 @@ class Relay:
     """Sends the outbox on while it holds the lease, and stands by while another one does.
 
     Args:
-        database_url: where the outbox is.
-        stream_url: where Kafka is; its topics exist, and so do the outbox's partitions.
+        database_url: where the outbox is; its partitions exist.
+        connect: makes a log on Kafka, not yet opened, for each time that the lease is held; its
+            topics exist.
 
     Attributes:
         active: whether it holds the lease.
         metrics: counters since the start, for the health report.
     """
 
-    def __init__(self, *, database_url: str, stream_url: str) -> None:
+    def __init__(self, *, database_url: str, connect: Callable[[], StreamLog]) -> None:
         self._url = database_url
-        self._stream_url = stream_url
+        self._connect = connect
         self._reader = Reader()
         self._acknowledged: dict[TopicPartition, int] = {}
         self._unnoted = asyncio.Event()
@@ -125,7 +127,7 @@ class Relay:
         # All of it anew with each lease: what an earlier turn had read or under way may be old.
         pool = build_pool(self._url, name=GROUP.removeprefix("gemba-"), max_size=3, check=False)
         await pool.open(wait=False)
-        kafka = build_log(self._stream_url, None)
+        kafka = self._connect()
         await kafka.open()
         work = [
             asyncio.create_task(held.watch(self._reader.wake), name="relay-lease"),

@@ -49,7 +49,8 @@ class RelayService:
         self._clock = clock
         self._unready: str | None = "the topics have not been looked at yet"
         self._relay = Relay(
-            database_url=settings.database_url.get_secret_value(), stream_url=settings.stream_url
+            database_url=settings.database_url.get_secret_value(),
+            connect=lambda: build_log(settings.stream_url, None),
         )
 
     async def run(self, stop: asyncio.Event) -> None:
