@@ -41,6 +41,7 @@ class ServiceStack:
     gateway_mqtt_url: str
     machine_mqtt_url: str
     data_dir: Path
+    stream_url: str = "embedded://"
     port: int = field(default_factory=free_port)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
@@ -55,7 +56,7 @@ class ServiceStack:
             "GEMBA_DATA_DIR": str(self.data_dir),
             "GEMBA_DATABASE_URL": self.database_url,
             "GEMBA_REDIS_URL": self.redis_url,
-            "GEMBA_STREAM_URL": "embedded://",
+            "GEMBA_STREAM_URL": self.stream_url,
             "GEMBA_MQTT_URL": mqtt_url,
             "GEMBA_HTTP_PORT": str(self.port),
             **settings,
@@ -73,6 +74,8 @@ class ServiceStack:
         """Start the services, and wait until the API answers and the gateway is connected."""
         for service in ("api", "edge", "streams"):
             self.start(service)
+        if self.stream_url.startswith("kafka"):
+            self.start("relay")
         wait_for(self._answers, f"the API answers; {self.log_of('api')}")
         wait_for(self._connected, f"the gateway is connected; {self.log_of('edge')}")
 

@@ -7,7 +7,10 @@ there, in silence. So the database remembers the log, and services refuse any ot
 
 from __future__ import annotations
 
+import enum
 from typing import Final
+
+import msgspec
 
 from store.database import Connection, Pool
 from store.log import LogError
@@ -21,10 +24,29 @@ INSERT INTO stream_identity (identity)
 SELECT CASE WHEN EXISTS (SELECT FROM effect_offsets) THEN 'embedded' ELSE %s END
 ON CONFLICT DO NOTHING
 """
-_CHANGE: Final = """
-INSERT INTO stream_identity (identity) VALUES (%s)
-ON CONFLICT (one) DO UPDATE SET identity = excluded.identity, adopted_at = now()
+_PUT: Final = """
+INSERT INTO stream_identity (identity, phase, moved_to) VALUES (%s, %s, %s)
+ON CONFLICT (one) DO UPDATE SET identity = excluded.identity, phase = excluded.phase,
+    moved_to = excluded.moved_to, adopted_at = now()
 """
+
+
+class Phase(enum.StrEnum):
+    """Whether a database may be worked on."""
+
+    SETTLED = "settled"
+    ARRIVING = "arriving"
+    """A move to it is under way."""
+    DEPARTED = "departed"
+    """It was moved elsewhere."""
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """A database's stream, and whether it is moving to `moved_to`."""
+
+    stream: str
+    phase: Phase = Phase.SETTLED
+    moved_to: str | None = None
 
 
 class StreamIdentityError(LogError):
@@ -46,11 +68,25 @@ def of_kafka(cluster_id: str) -> str:
     return f"kafka:{cluster_id}"
 
 
-async def identity(connection: Connection) -> str | None:
+class MovedError(LogError):
+    """The database is being moved, or has been."""
+
+    def __init__(self, standing: Standing) -> None:
+        super().__init__(
+            f"the installation in this database has been moved to {standing.moved_to}: set"
+            " GEMBA_DATABASE_URL and GEMBA_STREAM_URL to the new ones"
+            if standing.phase is Phase.DEPARTED
+            else f"a move of an installation to {standing.moved_to} into this database is not"
+            " finished: finish it with `gemba transfer`"
+        )
+        self.standing = standing
+
+
+async def standing_of(connection: Connection) -> Standing | None:
     """The log that the database's effects belong to; None when it has met none yet."""
-    cursor = await connection.execute("SELECT identity FROM stream_identity")
+    cursor = await connection.execute("SELECT identity, phase, moved_to FROM stream_identity")
     row = await cursor.fetchone()
-    return None if row is None else str(row[0])
+    return None if row is None else Standing(row[0], Phase(row[1]), row[2])
 
 
 async def claim(pool: Pool, stream: str) -> None:
@@ -58,16 +94,30 @@ async def claim(pool: Pool, stream: str) -> None:
 
     Raises:
         StreamIdentityError: it belongs to another one.
+        MovedError: it is being moved, or was moved away.
     """
     async with pool.connection() as connection:
-        known = await identity(connection)
+        known = await standing_of(connection)
         if known is None:
             await connection.execute(_ADOPT, (stream,))
-            known = await identity(connection)
-    if known != stream:
-        raise StreamIdentityError(database=str(known), stream=stream)
+            known = await standing_of(connection) or Standing(stream)
+    if known.phase is not Phase.SETTLED:
+        raise MovedError(known)
+    if known.stream != stream:
+        raise StreamIdentityError(database=known.stream, stream=stream)
 
 
-async def change(connection: Connection, stream: str) -> None:
-    """Say that the database's effects belong to this stream from now on (`gemba transfer`)."""
-    await connection.execute(_CHANGE, (stream,))
+async def settle(connection: Connection, stream: str) -> None:
+    """Say that the database's effects belong to this stream from now on."""
+    await connection.execute(_PUT, (stream, Phase.SETTLED, None))
+
+
+async def arrive(connection: Connection, stream: str) -> None:
+    """Say that an installation is being moved here, for this stream."""
+    await connection.execute(_PUT, (stream, Phase.ARRIVING, stream))
+
+
+async def depart(connection: Connection, stream: str) -> None:
+    """Say that what is here has been moved to this stream; its own stream stays what it was."""
+    here = await standing_of(connection) or Standing(EMBEDDED)
+    await connection.execute(_PUT, (here.stream, Phase.DEPARTED, stream))

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
@@ -88,6 +89,28 @@ async def prepare_topics(address: KafkaAddress, names: Sequence[str], partitions
         if not address.keep_settings:
             await _set_right(admin, [name for name in names if name in TOPIC_SETTINGS])
         return str(cluster["cluster_id"])
+
+
+async def used_topics(address: KafkaAddress, names: Sequence[str]) -> list[str]:
+    """Which of the topics have ever had a record.
+
+    Raises:
+        LogAwayError: no broker answers.
+    """
+    consumer = AIOKafkaConsumer(**address.client_options())
+    try:
+        await consumer.start()
+        wanted = [
+            TopicPartition(name, partition)
+            for name in names
+            for partition in consumer.partitions_for_topic(name) or ()
+        ]
+        ends = await consumer.end_offsets(wanted)
+    except (KafkaError, OSError) as error:
+        raise LogAwayError(f"{address} does not answer: {error}") from error
+    finally:
+        await consumer.stop()
+    return sorted({at.topic for at, offset in ends.items() if offset > 0})
 
 
 async def _create(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 import msgspec
@@ -18,6 +18,9 @@ WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY (%s) AND a.att
 ORDER BY c.relname, a.attname
 """
 
+_DAY_MS: Final = 86_400_000
+_TIMES: Final = {"samples": "t_ms", "piece_slots": "slot_ms", "state_changes": "e_ms"}
+"""By what the tables are cut that are cut by time."""
 _MUST_BE_EMPTY: Final = ("machines", "orders", "publishers", "users", "audit_log")
 
 
@@ -55,8 +58,8 @@ async def copy_all(
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> None:
     """Carry all rows; both connections are within transactions of the caller's."""
+    await _make_room(source, target, {table.name for table in tables})
     for number, table in enumerate(tables, 1):
-        await _make_room(source, target, table)
         done = 0
         out = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT BINARY)").format(
             table.column_list, table.identifier
@@ -78,20 +81,18 @@ async def copy_all(
     await _set_sequences(target, tables)
 
 
-async def _make_room(source: Connection, target: Connection, table: Table) -> None:
-    """Partitions for the times that the source holds, where the target is partitioned."""
-    time_column = adoption.TIME_COLUMNS.get(table.name)
-    if time_column is None:
-        return
-    cursor = await source.execute(
-        sql.SQL(
-            "SELECT DISTINCT extract(year FROM m)::int, extract(month FROM m)::int FROM ("
-            " SELECT to_timestamp({time} / 1000) AT TIME ZONE 'UTC' AS m"
-            " FROM {table} GROUP BY {time} / 86400000, 1) AS t"
-        ).format(time=sql.Identifier(time_column), table=table.identifier)
-    )
-    months = {(row[0], row[1]) for row in await cursor.fetchall()}
-    await adoption.make_partitions(target, table.name, months)
+async def _make_room(source: Connection, target: Connection, tables: Collection[str]) -> None:
+    """Partitions for the times that the source holds, where the target is cut by months."""
+    months: set[tuple[int, int]] = set()
+    for table, column in _TIMES.items():
+        if table in tables:
+            cursor = await source.execute(
+                sql.SQL("SELECT DISTINCT {time} / 86400000 FROM {table}").format(
+                    time=sql.Identifier(column), table=sql.Identifier("public", table)
+                )
+            )
+            months |= {adoption.month_of(day * _DAY_MS) for (day,) in await cursor.fetchall()}
+    await adoption.HistoryPartitions().ensure(target, months)
 
 
 async def _set_sequences(target: Connection, tables: Sequence[Table]) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
+from psycopg import sql
 
 from store.database import Connection
 
@@ -52,14 +53,14 @@ async def carry_positions(source: Connection, target: Connection, *, relay_group
     )
     partitions = await cursor.fetchall()
     for table in ("log_records", "log_commits", "log_partitions", "effect_offsets"):
-        await target.execute(f"DELETE FROM {table}".encode())
+        await target.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
     async with target.cursor() as writing:
         await writing.executemany(
-            'INSERT INTO log_partitions (topic, partition, head, tail) VALUES (%s, %s, %s, %s)',
+            "INSERT INTO log_partitions (topic, partition, head, tail) VALUES (%s, %s, %s, %s)",
             partitions,
         )
         await writing.executemany(
-            "INSERT INTO log_commits (consumer_group, topic, partition, \"offset\")"
+            'INSERT INTO log_commits (consumer_group, topic, partition, "offset")'
             " VALUES (%s, %s, %s, %s)",
             [(relay_group, topic, partition, wanted) for topic, partition, _, wanted in partitions],
         )

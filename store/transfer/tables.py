@@ -19,7 +19,7 @@ NOT_CARRIED: Final = frozenset(
 _TABLES: Final = """
 SELECT c.relname FROM pg_class c
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-    AND NOT c.relname LIKE ANY ('{\\_yoyo%%,yoyo\\_%%}')
+    AND c.relname !~ '^_?yoyo'
 """
 
 _COLUMNS: Final = """
