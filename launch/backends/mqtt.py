@@ -140,7 +140,9 @@ class MqttBroker:
 
     def _mosquitto_configuration(self) -> str:
         # As root it would change to a user `mosquitto` that cannot read this folder: the ward has
-        # made it unprivileged already. `log_type` leaves out a line per connection.
+        # made it unprivileged already. `log_type` leaves out a line per connection. Queues are limited
+        # by bytes; `max_queued_messages 0` should say so, but with it Mosquitto ends a connection
+        # after a publication that the ACL refused.
         return f"""listener {self._port} {LOOPBACK}
 allow_anonymous false
 password_file {self._folder / PASSWORDS}
@@ -151,7 +153,7 @@ persistence_file mosquitto.db
 autosave_interval 60
 message_size_limit {MESSAGE_LIMIT_BYTES}
 max_inflight_messages 1000
-max_queued_messages 0
+max_queued_messages 100000000
 max_queued_bytes {_QUEUE_LIMIT_BYTES}
 set_tcp_nodelay true
 log_dest stderr
