@@ -58,6 +58,8 @@ async def copy_all(
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> None:
     """Carry all rows; both connections are within transactions of the caller's."""
+    for table in reversed(tables):  # what migrations have put there: the installation's id and such
+        await target.execute(sql.SQL("DELETE FROM {}").format(table.identifier))
     await _make_room(source, target, {table.name for table in tables})
     for number, table in enumerate(tables, 1):
         done = 0
