@@ -16,6 +16,17 @@ class MqttUrlError(ValueError):
     """A URL that names no broker. Its text holds no credentials."""
 
 
+class _TidySocket(ssl.SSLSocket):
+    """Closed when its handshake fails: the MQTT library leaves that to the garbage collector."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - as in ssl
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
 class MqttAddress(msgspec.Struct, frozen=True, kw_only=True):
     """Where a broker is and as whom to sign in.
 
@@ -57,6 +68,7 @@ class MqttAddress(msgspec.Struct, frozen=True, kw_only=True):
             what = error.strerror or "it holds no certificate"
             raise MqttUrlError(f"the file ?ca={self.ca} cannot be used: {what}") from error
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.sslsocket_class = _TidySocket
         return context
 
 
