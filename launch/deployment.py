@@ -33,8 +33,6 @@ _FOLDER_MODE: Final = 0o700
 _SECRET_MODE: Final = 0o444
 _OWN_MODE: Final = 0o400
 _CERTIFICATE_MODE: Final = 0o444
-_CA: Final = f"/run/secrets/{AUTHORITY}"
-"""Where the gateway finds the authority, in its container."""
 _CLUSTER_ID_BYTES: Final = 16
 _HOSTS: Final = (BROKER, "localhost", "127.0.0.1")
 """How services, and programs on the broker's own machine, reach it."""
@@ -73,7 +71,7 @@ def make_secrets(directory: Path, hosts: Sequence[str] = ()) -> list[str]:
     redis = keep("redis.conf", lambda: f"requirepass {generate_secret()}")
     password = quote(redis.partition(" ")[2], safe="")
     keep("redis_url", lambda: f"redis://:{password}@redis:6379/0")
-    keep("mqtt_url", lambda: f"mqtts://{GATEWAY}:{generate_secret()}@{BROKER}:8883?ca={_CA}")
+    keep("mqtt_url", lambda: f"mqtt://{GATEWAY}:{generate_secret()}@{BROKER}:1883")
     keep("kafka_cluster_id", _cluster_id)
     keep("installation_key")
     made += make_certificates(directory, [*hosts, *_HOSTS])
