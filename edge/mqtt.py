@@ -42,6 +42,7 @@ _SUBSCRIBE_TIMEOUT_S: Final = 300.0
 """A broker may first deliver all that it queued for the session."""
 
 _FAREWELL_S: Final = 1.0
+_REFUSAL_S: Final = 0.2
 _KEEPALIVE_S: Final = 10
 """A connection that is open, but leads nowhere any more, is told from a quiet one by pings: after
 twice this time at most."""
@@ -66,6 +67,7 @@ class Connection:
         self._connected = False
         self._early: list[Publish] = []
         self._ended = False
+        self._over = asyncio.Event()
         self._paused = False
         self.session_present = False
         """Whether the broker goes on with an earlier session (known once connected)."""
@@ -99,6 +101,7 @@ class Connection:
             properties: Properties | None,
         ) -> None:
             self._ended = True
+            self._loop.call_soon_threadsafe(self._over.set)
             if disconnected is not None:
                 disconnected(client, userdata, flags, reason, properties)  # type: ignore[call-arg, arg-type]
 
@@ -174,6 +177,31 @@ class Connection:
     def ended(self) -> bool:
         """Whether the connection is over."""
         return self._ended
+
+    async def open(self) -> None:
+        """Connect and sign in.
+
+        aiomqtt alone would wait out its time for an answer when the broker ends the connection
+        instead of giving one.
+
+        Raises:
+            ConnectionLostError: the broker cannot be reached, refuses us, or ends the connection.
+        """
+        entering = asyncio.ensure_future(self._client.__aenter__())
+        ending = asyncio.ensure_future(self._over.wait())
+        try:
+            await asyncio.wait((entering, ending), return_when=asyncio.FIRST_COMPLETED)
+            # A refusal and the end come together: the refusal says more.
+            await asyncio.wait((entering,), timeout=_REFUSAL_S)
+            if not entering.done():
+                raise ConnectionLostError("the broker ended the connection before letting us in")
+            entering.result()
+        except aiomqtt.MqttError as error:
+            raise ConnectionLostError(connection_problem(error)) from error
+        finally:
+            entering.cancel()
+            ending.cancel()
+            await asyncio.gather(entering, ending, return_exceptions=True)
 
     async def subscribe(self) -> None:
         """Subscribe to everything gemba, at QoS 1.
@@ -272,7 +300,7 @@ async def connect(
     )
     connection = Connection(client, receive)
     try:
-        await client.__aenter__()
+        await connection.open()
         yield connection
     except aiomqtt.MqttError as error:
         raise ConnectionLostError(connection_problem(error)) from error
