@@ -1,5 +1,4 @@
-"""What was written below the roll-ups' watermark: whoever writes history says so, in its own
-transaction.
+"""What was written below the roll-ups' watermark: its writer says so, in the same transaction.
 
 Plain PostgreSQL only; TimescaleDB notices by itself, and the statement finds nothing to note.
 """

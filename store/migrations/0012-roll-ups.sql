@@ -8,6 +8,7 @@ CREATE TABLE rollup_state (
     only_row      boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     announced_ms  bigint,
     rolled_ms     bigint,
+    refreshed_at  timestamptz,
     CHECK (rolled_ms <= announced_ms)
 );
 INSERT INTO rollup_state DEFAULT VALUES;
@@ -19,6 +20,12 @@ CREATE TABLE history_dropped (
     from_ms   bigint NOT NULL,
     to_ms     bigint NOT NULL CHECK (from_ms < to_ms),
     PRIMARY KEY (relation, from_ms)
+);
+
+-- Since when all accepted objects of a machine are kept: its past cannot be folded from before.
+CREATE TABLE history_horizons (
+    machine_id   integer PRIMARY KEY REFERENCES machines,
+    raw_from_ms  bigint NOT NULL
 );
 
 -- Sums of readings near the end of what a double holds would fail: such values are not rolled up.
