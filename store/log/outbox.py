@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
+from contracts.streams import TOPICS
 from store.database import Connection
 from store.log import Headers
 
@@ -86,8 +87,9 @@ async def backlog(connection: Connection) -> Backlog:
             WHERE r.topic = p.topic AND r.partition = p.partition AND r."offset" >= n.next
             ORDER BY r."offset" LIMIT 1
         ) r ON p.head > n.next
+        WHERE p.topic = ANY (%s)
         """,
-        (GROUP,),
+        (GROUP, list(TOPICS)),
     )
     row = await cursor.fetchone()
     assert row is not None  # noqa: S101 - an aggregate gives a row
