@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 import faust
@@ -16,6 +17,8 @@ from contracts.streams import PARTITIONS, TOPICS
 from runtime.settings import StreamsSettings
 from store.database import build_pool
 from store.log import build_log
+from store.log.kafka_address import is_kafka
+from streams import kafka
 from streams.transport import Transport
 from streams.transport.patience import AWAY, pause_s, said
 
@@ -23,8 +26,6 @@ logger = logging.getLogger(__name__)
 
 GROUP: Final = "gemba-streams"
 """The consumer group; also the app's id."""
-SESSION_TIMEOUT_S: Final = 8.0
-"""A killed worker's partitions are given to another one after so long (Kafka)."""
 BUFFER_RECORDS: Final = 256
 """Records that wait in front of an agent; each may be as large as MAX_RECORD_BYTES."""
 STOP_TIMEOUT_S: Final = 20.0
@@ -40,10 +41,27 @@ class NoTables(TableManager):  # type: ignore[misc] # Faust is untyped here
 
 
 class App(faust.App):  # type: ignore[misc] # Faust is untyped here
-    """A Faust app that knows the embedded log's database and keeps nothing on disk."""
+    """A Faust app that knows stream and database, and keeps nothing on disk.
 
-    def __init__(self, id: str, *, embedded_log_url: str, **options: Any) -> None:  # noqa: A002 - Faust's name for it
+    Attributes:
+        embedded_log_url: the database, also on Kafka.
+        stream_url: the stream; it may hold a password.
+        effects: per topic the groups of `effect_offsets` that make effects of it: on Kafka a
+            partition begins after what all of them have done.
+    """
+
+    def __init__(
+        self,
+        id: str,  # noqa: A002 - Faust's name for it
+        *,
+        embedded_log_url: str,
+        stream_url: str,
+        effects: Mapping[str, Collection[str]],
+        **options: Any,
+    ) -> None:
         self.embedded_log_url = embedded_log_url
+        self.stream_url = stream_url
+        self.effects = effects
         super().__init__(id, **options)
 
     def _new_transport(self) -> TransportT:
@@ -53,8 +71,16 @@ class App(faust.App):  # type: ignore[misc] # Faust is untyped here
         return self._transport_for(self.conf.broker_producer) or super()._new_producer_transport()
 
     def _transport_for(self, urls: list[URL]) -> TransportT | None:
-        # The entry point says the same, but only to an installation whose metadata is fresh.
+        # The entry point says the same, but only to an installation whose metadata is fresh; and
+        # by the name `kafka` Faust would take its own driver.
+        if is_kafka(self.stream_url):
+            return kafka.Transport(urls, self)
         return Transport(urls, self) if urls[0].scheme == "embedded" else None
+
+    def on_fenced(self, topic: str, partition: int) -> None:
+        """Another worker has made effects in a partition that is this one's."""
+        if isinstance(self._consumer, kafka.Consumer):
+            self._consumer.on_fenced(topic, partition)
 
     def assigned_partitions(self) -> list[tuple[str, int]]:
         """What this worker consumes now, as (topic, partition); may be asked from any thread."""
@@ -66,20 +92,30 @@ class App(faust.App):  # type: ignore[misc] # Faust is untyped here
         """No directories: there are no tables."""
 
 
-def build_app(settings: StreamsSettings, *, group: str = GROUP) -> App:
+def build_app(
+    settings: StreamsSettings,
+    *,
+    group: str = GROUP,
+    effects: Mapping[str, Collection[str]] | None = None,
+) -> App:
     """The app for a settings object, without agents. Connects to nothing.
 
     Args:
         settings: says which stream and which database.
         group: the consumer group: one worker per group and partition.
+        effects: see `App`.
     """
+    url = settings.stream_url
     return App(
         group,
         embedded_log_url=settings.database_url.get_secret_value(),
-        broker=settings.stream_url,
+        stream_url=url,
+        effects=effects or {},
+        # Faust prints it; which servers, and who we are, is the transport's to know.
+        broker="kafka://" if is_kafka(url) else url,
         broker_commit_interval=1.0,
-        broker_session_timeout=SESSION_TIMEOUT_S,
-        broker_heartbeat_interval=2.0,
+        broker_session_timeout=kafka.SESSION_TIMEOUT_S,
+        broker_heartbeat_interval=kafka.HEARTBEAT_S,
         broker_request_timeout=30.0,
         consumer_auto_offset_reset="earliest",
         processing_guarantee="at_least_once",

@@ -15,7 +15,7 @@ acknowledged to the engine. It retries by itself what may pass (a database that 
 - Before the first batch of a partition, and again after every rebalance, `on_assigned` is called:
   the place to raise the partition's epoch and to read its offset.
 - `handler` raises `Fenced` when another worker has the partition. The batch and all that follow
-  are dropped unacknowledged until the partition is assigned anew.
+  are dropped unacknowledged until the partition is assigned anew (the app's `on_fenced` is told).
 - Anything else that `handler` or `on_assigned` raises is logged and tried again with back-off,
   for ever: nothing is skipped and nothing is raised into the engine (which would acknowledge what
   it raised over). A partition that stands still so is the watchdog's to notice.
@@ -229,6 +229,7 @@ class _Consumption:
                 await self._handler(messages)
             except Fenced:
                 lane.fenced = generation
+                self._app.on_fenced(lane.topic, lane.partition)
                 logger.warning(
                     "%s/%d: fenced by another worker; waiting for a new assignment",
                     lane.topic,

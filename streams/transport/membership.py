@@ -5,16 +5,15 @@ from __future__ import annotations
 import abc
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final
 
-from faust.transport.consumer import Consumer as FaustConsumer
-from faust.types import TP
 from mode import Service
 
 from runtime import tasks
 from store.database import Pool, build_pool
 from store.log.embedded import EmbeddedLog, TopicPartition
+from streams.transport.delivery import Delivery
 from streams.transport.lease import Lease, LeaseLostError, lease
 from streams.transport.patience import ANSWER_S, AWAY, pause_s, said
 from streams.transport.reader import Reader
@@ -24,17 +23,7 @@ logger = logging.getLogger(__name__)
 TOPICS_INTERVAL_S: Final = 0.5
 
 
-def tp_of(at: TopicPartition) -> TP:
-    """Faust's name of a partition."""
-    return TP(at.topic, at.partition)
-
-
-def at_of(tp: TP) -> TopicPartition:
-    """The log's name of a partition."""
-    return TopicPartition(tp.topic, tp.partition)
-
-
-class Member(FaustConsumer):  # type: ignore[misc] # Faust is untyped here
+class Member(Delivery):
     """The part of the consumer that takes the lease, and tells the engine what is assigned.
 
     Losing the lease (also: the database restarts) is a rebalance to the engine: its partitions are
@@ -46,22 +35,17 @@ class Member(FaustConsumer):  # type: ignore[misc] # Faust is untyped here
         super().__init__(*arguments, **options)
         self._url: str = self.app.embedded_log_url
         self._group: str = self.app.conf.id
-        self._reader = Reader()
+        self._reader: Reader = Reader()
         self._log: EmbeddedLog | None = None
         """The log while the lease is held."""
         self._subscription: frozenset[str] = frozenset()
         self._subscribed = asyncio.Event()
-        self._assigned: set[TP] = set()
 
     @abc.abstractmethod
     async def _start_positions(
         self, log: EmbeddedLog, topics: frozenset[str]
     ) -> dict[TopicPartition, int]:
         """From where each partition of the topics is to be consumed."""
-
-    @abc.abstractmethod
-    def _begin(self, positions: Mapping[TopicPartition, int]) -> None:
-        """Forget what was noted in an earlier assignment, and begin at these positions."""
 
     async def subscribe(self, topics: Iterable[str]) -> None:
         """Consume these topics from now on. The assignment follows after this has returned."""
@@ -104,7 +88,7 @@ class Member(FaustConsumer):  # type: ignore[misc] # Faust is untyped here
             await tasks.end(work)
             self._log = None
             if not self.should_stop:
-                await self._revoke_all()
+                await self._told_revoked()
             await pool.close()
 
     def _on_appended(self, topic: str) -> None:
@@ -119,13 +103,11 @@ class Member(FaustConsumer):  # type: ignore[misc] # Faust is untyped here
             await self._topics_exist(log, topics)
             async with asyncio.timeout(ANSWER_S):
                 positions = await self._start_positions(log, topics)
-            await self._revoke_all()
+            await self._told_revoked()
             self._log = log
             self._reader.assign(log, positions)
-            self._assigned = {tp_of(at) for at in positions}
             self._begin(positions)
-            self.app.consumer_generation_id += 1
-            await self.on_partitions_assigned(set(self._assigned), self.app.consumer_generation_id)
+            await self._told_assigned(positions)
             logger.info("stream group %s: consuming %s", self._group, ", ".join(sorted(topics)))
             await self._subscribed.wait()
 
@@ -136,15 +118,3 @@ class Member(FaustConsumer):  # type: ignore[misc] # Faust is untyped here
                 logger.warning("waiting for topics to be created: %s", ", ".join(sorted(missing)))
                 told = True
             await asyncio.sleep(TOPICS_INTERVAL_S)
-
-    async def _revoke_all(self) -> None:
-        """Tell the engine that nothing is assigned any more."""
-        self.app.on_rebalance_start()
-        await self.on_partitions_revoked(set(self._assigned))
-        self._reader.revoke()
-        self._assigned = set()
-        self._begin({})
-
-    def assignment(self) -> set[TP]:
-        """The partitions that this worker consumes."""
-        return self._assigned

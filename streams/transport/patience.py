@@ -1,4 +1,4 @@
-"""What a database that is away looks like, and how long to wait before asking it again."""
+"""What a backend that is away looks like, and how long to wait before asking it again."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Final
 import psycopg
 from psycopg_pool import PoolTimeout
 
-AWAY: Final = (psycopg.Error, PoolTimeout, OSError)
-"""What a database that is away, restarting or slow makes its clients raise."""
+from store.log import LogAwayError
+
+AWAY: Final = (psycopg.Error, PoolTimeout, OSError, LogAwayError)
+"""What a database, or Kafka, that is away, restarting or slow makes its clients raise."""
 RETRY_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 """Pauses between attempts; the last one from then on."""
 ANSWER_S: Final = 10.0

@@ -1,4 +1,4 @@
-"""Faust's producer over the embedded log: batched appends, each a transaction of its own.
+"""Faust's producer over a stream log: batched appends.
 
 Our agents do not send through it: their events join the transaction of their effects
 (`StreamLog.append_in`). It is here for what the engine sends by itself.
@@ -6,6 +6,7 @@ Our agents do not send through it: their events join the transaction of their ef
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import logging
 from collections.abc import Awaitable
@@ -18,7 +19,7 @@ from mode import Service
 from contracts.streams import PARTITIONS
 from contracts.topics import partition_of
 from store.database import build_pool
-from store.log import LogError, NewRecord
+from store.log import LogError, NewRecord, StreamLog
 from store.log.embedded import EmbeddedLog
 from streams.transport.patience import AWAY, pause_s, said
 
@@ -29,27 +30,28 @@ FLUSH_S: Final = 5.0
 """How long a worker that is being stopped waits for what is still unsent."""
 
 
-class Producer(FaustProducer):  # type: ignore[misc] # Faust is untyped here
-    """Appends in the order of sending; retries while the database is away."""
+class LogProducer(FaustProducer):  # type: ignore[misc] # Faust is untyped here
+    """Appends in the order of sending; retries while the log's backend is away."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._pool = build_pool(
-            self.app.embedded_log_url, name=f"produce-{self.app.conf.id}", min_size=0, max_size=2
-        )
-        self._log = EmbeddedLog(self._pool)
+        self._log = self._new_log()
         self._queue: asyncio.Queue[tuple[NewRecord, asyncio.Future[RecordMetadata]]] = (
             asyncio.Queue()
         )
 
+    @abc.abstractmethod
+    def _new_log(self) -> StreamLog:
+        """The log, not yet opened."""
+
     async def on_start(self) -> None:
-        """Open the pool; a database that is away does not matter yet."""
-        await self._pool.open(wait=False)
+        """Open the log; a backend that is away does not matter yet."""
+        await self._log.open()
         await super().on_start()
 
     async def on_shutdown(self) -> None:
-        """Close the pool."""
-        await self._pool.close()
+        """Close the log."""
+        await self._log.close()
 
     async def send(  # noqa: PLR0917 - Faust decides the parameters
         self,
@@ -112,14 +114,14 @@ class Producer(FaustProducer):  # type: ignore[misc] # Faust is untyped here
             try:
                 offsets = await self._log.append([record for record, _ in batch])
                 break
-            except LogError as error:
-                for _, done in batch:
-                    done.set_exception(error)
-                return
             except AWAY as error:
                 logger.warning("cannot append %d records yet: %s", len(batch), said(error))
                 await asyncio.sleep(pause_s(attempt))
                 attempt += 1
+            except LogError as error:
+                for _, done in batch:
+                    done.set_exception(error)
+                return
         for (record, done), offset in zip(batch, offsets, strict=True):
             if not done.done():
                 tp = TP(record.topic, record.partition)
@@ -148,3 +150,23 @@ class Producer(FaustProducer):  # type: ignore[misc] # Faust is untyped here
     def supports_headers(self) -> bool:
         """Records carry headers."""
         return True
+
+
+class Producer(LogProducer):
+    """Appends to the embedded log, over a pool of its own."""
+
+    def _new_log(self) -> StreamLog:
+        self._pool = build_pool(
+            self.app.embedded_log_url, name=f"produce-{self.app.conf.id}", min_size=0, max_size=2
+        )
+        return EmbeddedLog(self._pool)
+
+    async def on_start(self) -> None:
+        """Open the pool; a database that is away does not matter yet."""
+        await self._pool.open(wait=False)
+        await super().on_start()
+
+    async def on_shutdown(self) -> None:
+        """Close the pool."""
+        await super().on_shutdown()
+        await self._pool.close()

@@ -33,6 +33,7 @@ class Feed:
         self.consumer_generation_id = 1
         self.acked: list[tuple[int, int]] = []
         self.full: set[TP] = set()
+        self.fenced: list[tuple[str, int]] = []
         self._events: asyncio.Queue[FakeEvent] = asyncio.Queue()
         self._offsets: dict[int, int] = {}
 
@@ -56,6 +57,9 @@ class Feed:
 
     def on_buffer_drop(self, tp: TP) -> None:
         self.full.discard(tp)
+
+    def on_fenced(self, topic: str, partition: int) -> None:
+        self.fenced.append((topic, partition))
 
     def put(
         self, partition: int, count: int = 1, *, size: int = 1, start: int | None = None
