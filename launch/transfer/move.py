@@ -265,7 +265,7 @@ async def _refuse_company(source: Connection) -> None:
 
 
 async def _refuse_used_topics(kafka: KafkaAddress) -> None:
-    used = await used_topics(kafka, TOPICS)
+    used = await used_topics(kafka, TOPICS, PARTITIONS)
     if used:
         raise TransferError(
             f"Kafka has records in {', '.join(used)}: a move needs topics that nobody has used;"

@@ -91,7 +91,7 @@ async def prepare_topics(address: KafkaAddress, names: Sequence[str], partitions
         return str(cluster["cluster_id"])
 
 
-async def used_topics(address: KafkaAddress, names: Sequence[str]) -> list[str]:
+async def used_topics(address: KafkaAddress, names: Sequence[str], partitions: int) -> list[str]:
     """Which of the topics have ever had a record.
 
     Raises:
@@ -100,12 +100,9 @@ async def used_topics(address: KafkaAddress, names: Sequence[str]) -> list[str]:
     consumer = AIOKafkaConsumer(**address.client_options())
     try:
         await consumer.start()
-        wanted = [
-            TopicPartition(name, partition)
-            for name in names
-            for partition in consumer.partitions_for_topic(name) or ()
-        ]
-        ends = await consumer.end_offsets(wanted)
+        ends = await consumer.end_offsets(
+            [TopicPartition(name, partition) for name in names for partition in range(partitions)]
+        )
     except (KafkaError, OSError) as error:
         raise LogAwayError(f"{address} does not answer: {error}") from error
     finally:
