@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import os
+import uuid
 from collections.abc import Collection
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ from runtime import health, loop, tasks
 from runtime.clock import Clock, SystemClock
 from runtime.settings import StreamsSettings
 from store.database import Pool, build_pool
+from store.history.keep import History
 from store.live_channels import connect_redis
 from store.log import StreamLog, build_log
 from store.log.retention import Retention, Trimmed, keep_trimmed
@@ -36,6 +38,7 @@ from streams.app import App, build_app, run_worker
 from streams.consumption import consume
 from streams.live import LiveProjector
 from streams.planning import PlanningAgent
+from streams.presence import Presence
 from streams.progress import RollUpAgent
 from streams.telemetry import TelemetryAgent
 from streams.warehouse import WarehouseAgent
@@ -55,12 +58,14 @@ class StreamsService:
         self._settings = settings
         self._clock = clock
         self.app: App = build_app(settings)
+        self._worker = f"{SERVICE}-{uuid.uuid4().hex[:8]}"
+        """Its name at the database: several workers may run."""
 
     async def run(self) -> int:
         """Work until SIGTERM or SIGINT; answers the process's exit code."""
         settings = self._settings
         url = settings.database_url.get_secret_value()
-        pool = build_pool(url, name=SERVICE, max_size=POOL_CONNECTIONS, check=False)
+        pool = build_pool(url, name=self._worker, max_size=POOL_CONNECTIONS, check=False)
         redis = connect_redis(settings.redis_url.get_secret_value())
         await pool.open(wait=False)
         log = build_log(settings.stream_url, pool)
@@ -74,7 +79,9 @@ class StreamsService:
 
     async def _work(self, pool: Pool, log: StreamLog, redis: Redis) -> int:
         telemetry = TelemetryAgent(pool=pool, log=log, settings=self._settings)
-        projector = LiveProjector(pool=pool, redis=redis, clock=self._clock)
+        projector = LiveProjector(
+            pool=pool, redis=redis, clock=self._clock, assigned=self.app.assigned_partitions
+        )
         roll_up = RollUpAgent(
             pool=pool, log=log, clock=self._clock, on_changed=projector.order_changed
         )
@@ -83,11 +90,18 @@ class StreamsService:
         )
         self._declare_agents(telemetry, roll_up, projector)
         self._declare_warehouse(warehouse)
+        presence = Presence(
+            url=self._settings.database_url.get_secret_value(),
+            worker=self._worker,
+            clock=self._clock,
+            at_work=lambda: bool(self.app.assigned_partitions()),
+        )
         planning = PlanningAgent(
             pool=pool,
             log=log,
             clock=self._clock,
-            at_work=lambda: bool(self.app.assigned_partitions()),
+            presence=presence,
+            assigned=self.app.assigned_partitions,
             on_order_changed=projector.order_changed,
             on_plan_changed=projector.plan_changed,
         )
@@ -103,6 +117,7 @@ class StreamsService:
             clock=self._clock,
             excused=excused,
         )
+        history = History(pool, clock=self._clock)
         report = Report(
             self._clock,
             redis,
@@ -112,10 +127,13 @@ class StreamsService:
             planning=planning,
             projector=projector,
             watchdog=watchdog,
+            history=history,
         )
         helpers = [
             asyncio.create_task(projector.run(), name="live"),
+            asyncio.create_task(presence.run(), name="presence"),
             asyncio.create_task(planning.run(), name="planning"),
+            asyncio.create_task(history.run(), name="history"),
             asyncio.create_task(report.run(), name="health"),
             asyncio.create_task(
                 keep_trimmed(pool, Retention(), on_round=report.trimmed), name="retention"
@@ -200,6 +218,7 @@ class Report:
         planning: PlanningAgent,
         projector: LiveProjector,
         watchdog: Watchdog,
+        history: History,
     ) -> None:
         self._clock = clock
         self._redis = redis
@@ -209,6 +228,7 @@ class Report:
         self._planning = planning
         self._projector = projector
         self._watchdog = watchdog
+        self._history = history
         self._blocked: str | None = None
 
     def trimmed(self, round_: Trimmed) -> None:
@@ -233,7 +253,12 @@ class Report:
     def word(self) -> health.Health:
         """How the worker is now."""
         state, reason = self._projector.health
-        for trouble in (self._planning.trouble, self._blocked, self._telemetry.trouble):
+        for trouble in (
+            self._history.trouble,
+            self._planning.trouble,
+            self._blocked,
+            self._telemetry.trouble,
+        ):
             if trouble is not None:
                 state, reason = health.HealthState.DEGRADED, trouble
         if self._telemetry.stopped:
@@ -247,6 +272,7 @@ class Report:
             ("warehouse", self._warehouse.metrics),
             ("planning", self._planning.metrics),
             ("live", self._projector.metrics),
+            ("history", self._history.metrics),
         ):
             metrics |= {f"{part}_{name}": value for name, value in values.items()}
         return health.Health(

@@ -4,6 +4,9 @@ Orders' events become disruptions in the transaction of their batch (`streams.pl
 Everything else only says where to look: a scope that something happened in gets a round
 (`streams.planning.rounds`), which reads the rows. So nothing but orders' events has an offset of
 effects, and after a restart every scope is looked at.
+
+One worker makes the rounds: the leader (`streams.presence`). What the others hear they pass on to
+it (`streams.planning.notes`); who becomes the leader looks at every scope, and remembers nothing.
 """
 
 from __future__ import annotations
@@ -34,16 +37,26 @@ from store.planning.policies import scopes
 from store.planning.standing import busy_scopes, machines_down
 from streams.consumption import Message
 from streams.planning.changes import GROUP, OrderChanges
+from streams.planning.notes import (
+    Anything,
+    MachineMoved,
+    Note,
+    PassingOn,
+    ScopeMoved,
+    read_notes,
+)
 from streams.planning.rounds import Round, RoundResult
 from streams.planning.timing import ScopeTiming
+from streams.presence import Presence
 from streams.transport.patience import AWAY, pause_s, said
+from streams.turn import Gained
 
 __all__ = ["GROUP", "PlanningAgent"]
 
 _SCOPES_S: Final = 30.0
 """Which site is planned in which scope is read again after so long, and when a site is unknown."""
-STANDBY_S: Final = 0.25
-"""A worker that stands by looks this often whether it is its turn."""
+ASSIGNMENT_S: Final = 0.5
+"""Whether partitions came to this worker is looked at this often."""
 FLOOR_S: Final = 0.05
 """Machines' states are read at most this often, however many counts arrive."""
 _log = logging.getLogger(__name__)
@@ -56,7 +69,8 @@ class PlanningAgent:
         pool: where the rows are.
         log: where disruptions' events go, within the same transaction.
         clock: the time.
-        at_work: whether partitions are this worker's; one that stands by makes no rounds.
+        presence: says whether this worker leads, and hears what others note for the leader.
+        assigned: the partitions (topic, partition) that are the worker's now.
         on_order_changed: told of site and id of orders whose projected end moved by a minute.
         on_plan_changed: told of a scope and the operations whose projection changed.
 
@@ -70,13 +84,16 @@ class PlanningAgent:
         pool: Pool,
         log: StreamLog,
         clock: Clock,
-        at_work: Callable[[], bool],
+        presence: Presence,
+        assigned: Callable[[], Collection[tuple[str, int]]],
         on_order_changed: Callable[[str, int], None],
         on_plan_changed: Callable[[str, Collection[int]], None],
     ) -> None:
         self._pool = pool
         self._clock = clock
-        self._at_work = at_work
+        self._presence = presence
+        presence.on_note = self._hear
+        presence.on_term = self._term_changed
         self._on_order_changed = on_order_changed
         self._on_plan_changed = on_plan_changed
         self._changes = OrderChanges(pool=pool, log=log)
@@ -86,15 +103,22 @@ class PlanningAgent:
         self._scopes_until = -math.inf
         self._down: dict[int, int | None] = {}
         self._troubles: dict[str, str] = {}
+        self._gained = Gained(assigned)
+        self._passing_on = PassingOn(pool)
         self._moved: dict[int, str] = {}
-        """Machines that changed, with their sites; looked at by `_watch_floor`."""
+        """Machines that changed, with their scopes; looked at by `_watch_floor`."""
         self._floor_moved = asyncio.Event()
         self._wake = asyncio.Event()
+        self._term_began = asyncio.Event()
+        self._looked: int | None = None
+        """The term in which every scope was looked at."""
         self.metrics: dict[str, float] = defaultdict(float)
 
     @property
     def trouble(self) -> str | None:
-        """What is wrong; None when nothing is."""
+        """What is wrong; None when nothing is, or when another worker makes the rounds."""
+        if self._presence.term is None:
+            return None
         for scope, error in self._troubles.items():
             return f"the projection of scope {scope!r} failed: {error}"
         return None
@@ -120,25 +144,60 @@ class PlanningAgent:
             {event.site for event in events if not isinstance(event, PlanStored)}
         )
         for event in events:
-            match event:
-                case PlanStored():
-                    self._mark(event.scope, urgent=True)
-                case OrderEvent():
-                    self._mark_site(event.site, urgent=True)
-                case OperationProgressed():
-                    self._mark_site(event.site, urgent=False)
-                case MachineChanged():
-                    self._moved[event.machine_id] = event.site
-                    self._floor_moved.set()
+            note = self._note_of(event)
+            if note is not None:
+                self._note(note)
+
+    def _note_of(self, event: _Heard) -> Note | None:
+        """Where an event says to look; None where nothing is planned."""
+        if isinstance(event, PlanStored):
+            return ScopeMoved(event.scope, urgent=True)
+        scope = self._scope_of.get(event.site)
+        if scope is None:
+            return None
+        if isinstance(event, MachineChanged):
+            return MachineMoved(scope, event.machine_id)
+        return ScopeMoved(scope, urgent=isinstance(event, OrderEvent))
+
+    def _note(self, note: Note) -> None:
+        """Heed a note, or pass it on to the worker that makes the rounds."""
+        if self._presence.term is None:
+            self._passing_on.add(note)
+            return
+        match note:
+            case ScopeMoved():
+                self._mark(note.scope, urgent=note.urgent)
+            case MachineMoved():
+                self._moved[note.machine_id] = note.scope
+                self._floor_moved.set()
+            case Anything():
+                self._looked = None
+                self._wake.set()
+
+    def _hear(self, payload: str) -> None:
+        """Heed what another worker noted."""
+        try:
+            notes = read_notes(payload)
+        except msgspec.DecodeError as error:
+            _log.warning("a note that nobody understands: %s", error)
+            notes = [Anything()]
+        for note in notes:
+            self._note(note)
+
+    def _term_changed(self) -> None:
+        """This worker leads from here on, or does not any more."""
+        self._passing_on.clear()
+        self._wake.set()
+        self._term_began.set()
 
     async def _machines_changed(self, machines: dict[int, str]) -> None:
         """A breakdown, or its end, is urgent; whatever else a machine does is progress."""
         async with self._pool.connection() as connection:
             down = await machines_down(connection, list(machines))
-        for machine, site in machines.items():
+        for machine, scope in machines.items():
             was, is_ = machine in self._down, machine in down
             moved = self._down.get(machine) != down.get(machine)
-            self._mark_site(site, urgent=was != is_ or moved)
+            self._mark(scope, urgent=was != is_ or moved)
             if is_:
                 self._down[machine] = down[machine]
             else:
@@ -152,10 +211,6 @@ class PlanningAgent:
             rows = await scopes(connection)
         self._scope_of = {site: row.scope for row in rows for site in row.sites}
         self._scopes_until = now + _SCOPES_S
-
-    def _mark_site(self, site: str, *, urgent: bool) -> None:
-        if site in self._scope_of:
-            self._mark(self._scope_of[site], urgent=urgent)
 
     def _mark(self, scope: str, *, urgent: bool) -> None:
         timing = self._timings.get(scope)
@@ -171,11 +226,20 @@ class PlanningAgent:
         work = [
             asyncio.create_task(self._make_rounds(), name="planning-rounds"),
             asyncio.create_task(self._watch_floor(), name="planning-floor"),
+            asyncio.create_task(self._passing_on.run(), name="planning-notes"),
+            asyncio.create_task(self._watch_assignment(), name="planning-assignment"),
         ]
         try:
             await asyncio.gather(*work)
         finally:
             await tasks.end(work)
+
+    async def _watch_assignment(self) -> None:
+        """Whoever had partitions before may have ended with something noted and not passed on."""
+        while True:
+            if self._gained.look():
+                self._note(Anything())
+            await asyncio.sleep(ASSIGNMENT_S)
 
     async def _watch_floor(self) -> None:
         """See which machines broke down or work again, of those that changed."""
@@ -196,18 +260,18 @@ class PlanningAgent:
 
     async def _make_rounds(self) -> None:
         failures = 0
-        looked = False
         while True:
-            if not self._at_work():
-                looked = False
-                await asyncio.sleep(STANDBY_S)
+            self._term_began.clear()
+            term = self._presence.term
+            self.metrics["leading"] = float(term is not None)
+            if term is None:
+                await self._term_began.wait()
                 continue
             try:
-                if not looked:
-                    await self._look_around()
-                    looked = True
-                scope = await self._next_due()
-                if self._at_work():
+                if self._looked != term:
+                    await self._look_around(term)
+                scope = await self._next_due(term)
+                if scope is not None:
                     await self._make_round(scope)
                 failures = 0
             except AWAY as error:
@@ -219,15 +283,22 @@ class PlanningAgent:
         self.metrics["failures"] += 1
         await asyncio.sleep(pause_s(failures))
 
-    async def _look_around(self) -> None:
-        """After a start, or a time on standby, nobody knows what was missed."""
-        async with self._pool.connection() as connection:
-            for scope in await busy_scopes(connection):
-                self._mark(scope, urgent=True)
+    async def _look_around(self, term: int) -> None:
+        """Another worker, or nobody, made the rounds until now: nobody knows what was missed."""
+        self._looked = term
+        self._round.forget()
+        self._down.clear()
+        try:
+            async with self._pool.connection() as connection:
+                for scope in await busy_scopes(connection):
+                    self._mark(scope, urgent=True)
+        except AWAY:
+            self._looked = None
+            raise
 
-    async def _next_due(self) -> str:
-        """Wait for the scope that is due first."""
-        while True:
+    async def _next_due(self, term: int) -> str | None:
+        """Wait for the scope that is due first; None when all have to be looked at instead."""
+        while self._presence.term == term == self._looked:
             self._wake.clear()
             due, scope = min(
                 ((timing.due_at(), scope) for scope, timing in self._timings.items()),
@@ -238,6 +309,7 @@ class PlanningAgent:
                 return scope
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), None if wait_s == math.inf else wait_s)
+        return None
 
     async def _make_round(self, scope: str) -> None:
         timing = self._timings[scope]

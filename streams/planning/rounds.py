@@ -110,6 +110,10 @@ class Round:
         self._clock = clock
         self._memories: dict[str, _Memory] = {}
 
+    def forget(self) -> None:
+        """Another worker made the rounds meanwhile: tell everything anew."""
+        self._memories.clear()
+
     async def make(self, scope: str) -> RoundResult:
         """Bring a scope's projection up to date and tell what makes its plan wrong."""
         told = await self._breakdowns(scope)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -37,6 +38,7 @@ from store.planning.disruptions import answer, open_disruptions
 from store.planning.plans import store_plan
 from store.planning.problem import load_problem
 from streams.planning import PlanningAgent
+from streams.presence import Presence
 
 SITE = "plant-1"
 MINUTE_MS = 60_000
@@ -195,11 +197,18 @@ class Agent:
         self.working = True
         self.orders: list[tuple[str, int]] = []
         self.operations: list[tuple[str, frozenset[int]]] = []
+        self.presence = Presence(
+            url=str(pool.conninfo),
+            worker=f"streams-{uuid.uuid4().hex[:8]}",
+            clock=SystemClock(),
+            at_work=lambda: self.working,
+        )
         self.agent = PlanningAgent(
             pool=pool,
             log=log,
             clock=SystemClock(),
-            at_work=lambda: self.working,
+            presence=self.presence,
+            assigned=lambda: [(ORDERS, 0)] if self.working else [],
             on_order_changed=lambda site, order: self.orders.append((site, order)),
             on_plan_changed=self._plan_changed,
         )
@@ -242,7 +251,7 @@ async def agent_at_work(pool: Pool, log: StreamLog) -> AsyncIterator[Agent]:
     """An agent that was given its partitions and makes its rounds."""
     agent = Agent(pool, log)
     await agent.assign()
-    async with task_running(agent.agent.run()):
+    async with task_running(agent.presence.run()), task_running(agent.agent.run()):
         yield agent
 
 
