@@ -110,6 +110,28 @@ async def dropped(connection: Connection, relation: str) -> list[tuple[int, int]
     return [(start, end) for start, end in await cursor.fetchall()]
 
 
+async def rolled_up_to(connection: Connection, view: str) -> int:
+    """Before which time a roll-up is told from what is stored of it, not from the rows themselves.
+
+    TimescaleDB's watermark is no later than the newest rows, whatever was refreshed.
+    """
+    if await is_plain(connection):
+        return await _rolled_ms(connection) or 0
+    cursor = await connection.execute(
+        """
+        SELECT _timescaledb_functions.cagg_watermark(h.id)
+        FROM timescaledb_information.continuous_aggregates a
+        JOIN _timescaledb_catalog.hypertable h
+          ON h.schema_name = a.materialization_hypertable_schema
+         AND h.table_name = a.materialization_hypertable_name
+        WHERE a.view_schema = current_schema() AND a.view_name = %s
+        """,
+        (view,),
+    )
+    row = await cursor.fetchone()
+    return 0 if row is None or row[0] is None else int(row[0])
+
+
 def kept(ranges: Iterable[tuple[int, int]], start: int, end: int) -> list[tuple[int, int]]:
     """What of a range of times lies outside of these ranges (which are in order)."""
     windows = []

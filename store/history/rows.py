@@ -13,7 +13,7 @@ from psycopg import sql
 
 from store.database import Connection
 from store.history.buckets import HOUR_MS
-from store.history.rollups import dropped
+from store.history.rollups import dropped, rolled_up_to
 from store.history.states import Change, Told
 
 
@@ -39,12 +39,14 @@ class _Source(NamedTuple):
     """Where a kind of rows comes from: rolled up (with the time `at`), and as they are."""
 
     relation: str
+    view: str
     rolled: LiteralString
     own: LiteralString
 
 
 _PIECES: Final = _Source(
     "piece_slots",
+    "pieces_1h",
     "SELECT bucket_ms AS at, good, scrap FROM pieces_1h WHERE machine_id = %(machine)s"
     " AND bucket_ms >= {start} AND bucket_ms < {end}",
     "SELECT slot_ms AS at, good, scrap FROM piece_slots WHERE machine_id = %(machine)s"
@@ -52,6 +54,7 @@ _PIECES: Final = _Source(
 )
 _STATES: Final = _Source(
     "state_changes",
+    "states_1h",
     "SELECT bucket_ms AS at, left_state, left_reason, state, reason, n, sum_ms FROM states_1h"
     " WHERE machine_id = %(machine)s AND bucket_ms >= {start} AND bucket_ms < {end}",
     "SELECT e_ms AS at, left_state, left_reason, state, reason, 1 AS n, e_ms::numeric AS sum_ms"
@@ -64,6 +67,7 @@ _OWN_READINGS: Final[LiteralString] = (
 )
 _READINGS_1H: Final = _Source(
     "samples",
+    "readings_1h",
     "SELECT bucket_ms AS at, metric_id, n, sum, min, max FROM readings_1h"
     " WHERE machine_id = %(machine)s AND metric_id = ANY(%(metrics)s)"
     " AND bucket_ms >= {start} AND bucket_ms < {end}",
@@ -71,6 +75,7 @@ _READINGS_1H: Final = _Source(
 )
 _READINGS_5M: Final = _Source(
     "samples",
+    "readings_5m",
     "SELECT bucket_ms AS at, metric_id, n, sum, min, max FROM readings_5m"
     " WHERE machine_id = %(machine)s AND metric_id = ANY(%(metrics)s)"
     " AND bucket_ms >= {start} AND bucket_ms < {end}",
@@ -230,10 +235,18 @@ async def _rolled(
 ) -> sql.Composable:
     """Rows of a range from roll-ups, and the ones that came after theirs were dropped."""
     found = [_between(source.rolled, start_ms, end_ms)]
-    for gone_from, gone_to in await dropped(connection, source.relation):
-        first, last = max(gone_from, start_ms), min(gone_to, end_ms)
-        if first < last:
-            found.append(_between(source.own, first, last))
+    gone = [
+        (max(gone_from, start_ms), min(gone_to, end_ms))
+        for gone_from, gone_to in await dropped(connection, source.relation)
+        if gone_from < end_ms and gone_to > start_ms
+    ]
+    if gone:
+        stored_ms = await rolled_up_to(connection, source.view)
+        found += [
+            _between(source.own, first, min(last, stored_ms))
+            for first, last in gone
+            if first < stored_ms
+        ]
     return sql.SQL(" UNION ALL ").join(found)
 
 

@@ -185,6 +185,19 @@ async def asked(
     )
 
 
+async def until_written(pool: Pool) -> None:
+    """Until another connection of the test waits within a transaction that has written."""
+    async with asyncio.timeout(30), pool.connection() as connection:
+        while True:
+            cursor = await connection.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND state = 'idle in transaction' AND backend_xid IS NOT NULL"
+            )
+            if await cursor.fetchone() != (0,):
+                return
+            await asyncio.sleep(0.02)
+
+
 # The oracle --------------------------------------------------------------------------------------
 
 

@@ -18,6 +18,7 @@ from history_floor import (
     asked,
     expected,
     local_dates,
+    until_written,
 )
 
 from store.database import Pool
@@ -188,7 +189,7 @@ class TestWritersMeetTheWatermark:
         hold = asyncio.Event()
         late = Facts([(BEGIN_MS + 1, "speed", 3.0)], [(BEGIN_MS + 1, 2, 0)])
         writing = asyncio.create_task(floor.tell(machine, late, hold=hold))
-        await _until_written(pool)
+        await until_written(pool)
         refreshing = asyncio.create_task(refresh(pool, BEGIN_MS + DAY_MS))
         await asyncio.sleep(0.3)
         assert not plain or not refreshing.done()
@@ -210,7 +211,7 @@ class TestWritersMeetTheWatermark:
         hold = asyncio.Event()
         facts = Facts([(BEGIN_MS + 1, "speed", 3.0)])
         writing = asyncio.create_task(floor.tell(machine, facts, hold=hold))
-        await _until_written(pool)
+        await until_written(pool)
         refreshed = await refresh(pool, BEGIN_MS + DAY_MS)
         assert refreshed.waiting
         assert refreshed.rolled_ms < BEGIN_MS + DAY_MS
@@ -245,16 +246,3 @@ async def _write_much(floor: Floor, machine: Machine, seed: float) -> None:
         hold = asyncio.Event()
         asyncio.get_running_loop().call_later(rng.random() * 0.06, hold.set)
         await floor.tell(machine, facts, hold=hold)
-
-
-async def _until_written(pool: Pool) -> None:
-    """Until another connection of the test waits within a transaction that has written."""
-    async with asyncio.timeout(30), pool.connection() as connection:
-        while True:
-            cursor = await connection.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                " AND state = 'idle in transaction' AND backend_xid IS NOT NULL"
-            )
-            if await cursor.fetchone() != (0,):
-                return
-            await asyncio.sleep(0.02)
