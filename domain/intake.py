@@ -58,6 +58,7 @@ class Refusal(enum.StrEnum):
     CONFLICT = "conflict"
     UNKNOWN_MACHINE = "unknown_machine"
     UNPLANNED = "unplanned"
+    TOO_LATE = "too_late"
     RECORD = "record"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
@@ -10,6 +10,11 @@ from psycopg_pool import AsyncConnectionPool
 
 Connection: TypeAlias = AsyncConnection[TupleRow]
 Pool: TypeAlias = AsyncConnectionPool[Connection]
+
+_LATE_DATA: Final = "-c timescaledb.max_tuples_decompressed_per_dml_transaction=0"
+"""However much a late batch touches of what TimescaleDB has compressed: it is stored. Without
+TimescaleDB it means nothing.
+"""
 
 
 async def _configure(connection: Connection) -> None:
@@ -46,6 +51,7 @@ def build_pool(
         kwargs={
             "application_name": f"gemba-{name}",
             "connect_timeout": 5,
-            "options": "-c statement_timeout=30000 -c idle_in_transaction_session_timeout=60000",
+            "options": "-c statement_timeout=30000 -c idle_in_transaction_session_timeout=60000"
+            f" {_LATE_DATA}",
         },
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from contracts.ids import MachinePath, SiteCode
+from domain.floor.metrics import Metric
 from domain.floor.past import Past, PublisherKey
 from domain.floor.seen import SeenRanges
 from domain.intake import Accepted, same_content
@@ -56,6 +57,7 @@ class Machine:
         version: int,
         past: Past,
         publishers: dict[PublisherKey, Publisher],
+        metrics: dict[str, Metric],
     ) -> None:
         self.id = machine_id
         self.path = path
@@ -63,6 +65,7 @@ class Machine:
         self.version = version
         self.past = past
         self.publishers = publishers
+        self.metrics = metrics
 
     def sort_out(self, arrived: list[Received]) -> Sorted:
         """Tell new objects from those whose number was used before.

@@ -78,10 +78,18 @@ PARTITIONED: Final = ("samples", "piece_slots", "state_changes")
 """What is cut by months, without TimescaleDB."""
 
 
+def months_of(times_ms: Collection[int]) -> set[tuple[int, int]]:
+    """The months of some times; mostly it is one."""
+    if not times_ms:
+        return set()
+    first, last = month_of(min(times_ms)), month_of(max(times_ms))
+    return {first} if first == last else {month_of(t_ms) for t_ms in times_ms}
+
+
 class HistoryPartitions:
     """Makes the monthly partitions of what is cut by time as times arrive, unless Timescale does.
 
-    What was made is remembered: `forget` it when a row found no partition, as retention drops them.
+    What was made is remembered: retention empties partitions, and lets them stand.
     """
 
     def __init__(self) -> None:
@@ -103,10 +111,6 @@ class HistoryPartitions:
                 for table in PARTITIONED:
                     await _make_partition(connection, table, month)
         self._made.update(missing)
-
-    def forget(self) -> None:
-        """Look again at the next time."""
-        self._made.clear()
 
 
 async def _make_partition(connection: Connection, table: str, month: tuple[int, int]) -> None:

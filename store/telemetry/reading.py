@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 
 import msgspec
 
 from contracts.ids import MachinePath, SiteCode
 from domain.floor.machine import Machine, Publisher, Received
+from domain.floor.metrics import Metric
 from domain.floor.past import Base, Fact, Past, PublisherKey, beginning
 from domain.floor.standing import Standing
 from domain.intake import Accepted, restore
@@ -38,7 +39,6 @@ async def load_machine(connection: Connection, path: MachinePath) -> Machine:
     publishers = await _publishers(connection, machine_id)
     base = await _base(connection, machine_id, lambda _: True)
     past = await _fold(connection, machine_id, base, publishers)
-    past.changes()  # what the rows already say is no change
     return Machine(
         machine_id=machine_id,
         path=path,
@@ -46,6 +46,7 @@ async def load_machine(connection: Connection, path: MachinePath) -> Machine:
         version=version,
         past=past,
         publishers=publishers,
+        metrics=await _metrics(connection, machine_id),
     )
 
 
@@ -61,6 +62,31 @@ async def rebase(connection: Connection, machine: Machine, facts: Sequence[Fact]
     )
     machine.past = await _fold(connection, machine.id, base, machine.publishers)
     return before
+
+
+async def kept_from_ms(connection: Connection, machine: Machine) -> int | None:
+    """Since when all accepted objects of a machine are kept; None: since its first."""
+    cursor = await connection.execute(
+        "SELECT raw_from_ms FROM history_horizons WHERE machine_id = %s", (machine.id,)
+    )
+    row = await cursor.fetchone()
+    return None if row is None else int(row[0])
+
+
+async def too_late(
+    connection: Connection, machine: Machine, facts: Sequence[Fact]
+) -> tuple[list[Fact], int]:
+    """Facts that belong before all bases whose objects are kept, and since when those are."""
+    kept_ms = await kept_from_ms(connection, machine)
+    if kept_ms is None:
+        return [], 0
+    back_ms = max((one.clock_back_ms for one in machine.publishers.values()), default=0)
+    oldest = machine.past.base
+    async for base in _bases(connection, machine.id):
+        if base.place is None or base.place.e_ms - back_ms < kept_ms:
+            break
+        oldest = base
+    return [fact for fact in facts if not oldest.precedes(fact)], kept_ms
 
 
 async def stored_bodies(
@@ -123,8 +149,23 @@ async def _publishers(connection: Connection, machine_id: int) -> dict[Publisher
     }
 
 
+async def _metrics(connection: Connection, machine_id: int) -> dict[str, Metric]:
+    cursor = await connection.execute(
+        "SELECT name, id, unit, unit_ms FROM metrics WHERE machine_id = %s", (machine_id,)
+    )
+    return {name: Metric(*rest) for name, *rest in await cursor.fetchall()}
+
+
 async def _base(connection: Connection, machine_id: int, suits: Callable[[Base], bool]) -> Base:
     """The newest stored base that suits; else the beginning."""
+    async for base in _bases(connection, machine_id):
+        if suits(base):
+            return base
+    return beginning()
+
+
+async def _bases(connection: Connection, machine_id: int) -> AsyncIterator[Base]:
+    """The stored bases, newest first."""
     cursor = await connection.execute(
         """
         SELECT state FROM checkpoints WHERE machine_id = %s
@@ -133,10 +174,7 @@ async def _base(connection: Connection, machine_id: int, suits: Callable[[Base],
         (machine_id,),
     )
     async for (state,) in cursor:
-        base = _decoder.decode(state)
-        if suits(base):
-            return base
-    return beginning()
+        yield _decoder.decode(state)
 
 
 async def _fold(
@@ -169,4 +207,7 @@ async def _fold(
             if seq > base.consumed.get((source, boot), (-1, 0))[0]:
                 facts.append(Fact(source, boot, seq, t_ms, restore(KINDS[kind], body)))
     past.add(facts)
+    # What the rows already say is no change.
+    past.changes()
+    past.state_changes()
     return past

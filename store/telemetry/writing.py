@@ -9,22 +9,27 @@ from typing import Final, NamedTuple, TypeAlias
 import msgspec
 
 from domain.floor.machine import Machine, Publisher
+from domain.floor.metrics import Metric
 from domain.floor.past import Base, PublisherKey, superfluous
-from domain.floor.standing import SLOT_MS
 from store.database import Connection
+from store.telemetry.columns import text
 
 _COPY_HEADER: Final = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 _COPY_END: Final = b"\xff\xff"
-_ROW: Final = struct.Struct("!hiiiqiqiqihiqi")
-"""Binary COPY: the number of fields, then each field's length and value; the body follows."""
+_MEASURED: Final = struct.Struct("!hiiiqiqiqihiqiiidi")
+_ROW: Final = struct.Struct("!hiiiqiqiqihiqiii")
+"""Binary COPY: the number of fields, then each field's length and value (-1: null, and no value);
+the body follows. Readings of a number have two values more.
+"""
 
 
 INSERT_SAMPLES: Final = 100
 """Up to so many samples of a batch go by INSERT, more by COPY."""
 
 
-Sample: TypeAlias = tuple[int, int, int, int, int, int, bytes]
-"""A row of `samples`: machine id, t_ms, publisher id, seq, kind code, received_ms, body.
+Sample: TypeAlias = tuple[int, int, int, int, int, int, int | None, float | None, bytes]
+"""A row of `samples`: machine id, t_ms, publisher id, seq, kind code, received_ms, metric id and
+value (both or neither), body.
 
 A plain tuple: tens of thousands are made a second, and a named one takes twice as long to make.
 """
@@ -76,13 +81,45 @@ async def put_publishers(
         machines[machine_id].publishers[source, boot].id = publisher_id
 
 
+async def put_metrics(connection: Connection, told: Collection[tuple[int, str, Metric]]) -> None:
+    """Write metrics that are new or have another unit, and set their ids in memory.
+
+    Args:
+        connection: in the batch's transaction.
+        told: machine's id, name, and metric.
+    """
+    if not told:
+        return
+    # Names that differ in characters no text can hold are one.
+    rows = {(machine_id, text(name)): metric for machine_id, name, metric in told}
+    cursor = await connection.execute(
+        """
+        INSERT INTO metrics AS m (machine_id, name, unit, unit_ms)
+        SELECT * FROM unnest(%s::integer[], %s::text[], %s::text[], %s::bigint[])
+        ON CONFLICT (machine_id, name) DO UPDATE SET
+            unit = coalesce(excluded.unit, m.unit), unit_ms = coalesce(excluded.unit_ms, m.unit_ms)
+        RETURNING machine_id, name, id
+        """,
+        (
+            [machine_id for machine_id, _ in rows],
+            [name for _, name in rows],
+            [text(metric.unit) for metric in rows.values()],
+            [None if metric.unit is None else metric.unit_ms for metric in rows.values()],
+        ),
+    )
+    ids = {(machine_id, name): one for machine_id, name, one in await cursor.fetchall()}
+    for machine_id, name, metric in told:
+        metric.id = ids[machine_id, text(name)]
+
+
 async def insert_samples(connection: Connection, samples: Sequence[Sample]) -> None:
     """Store a few samples; unlike COPY this can be part of a pipeline."""
     await connection.execute(
         """
-        INSERT INTO samples (machine_id, t_ms, publisher_id, seq, kind, received_ms, body)
+        INSERT INTO samples (machine_id, t_ms, publisher_id, seq, kind, received_ms, metric_id,
+            value, body)
         SELECT * FROM unnest(%s::integer[], %s::bigint[], %s::bigint[], %s::bigint[],
-            %s::smallint[], %s::bigint[], %b::bytea[])
+            %s::smallint[], %s::bigint[], %s::integer[], %s::float8[], %b::bytea[])
         """,
         [list(column) for column in zip(*samples, strict=True)],
     )
@@ -93,26 +130,68 @@ async def copy_samples(connection: Connection, samples: Sequence[Sample]) -> Non
 
     Packing the rows ourselves takes half of what psycopg's writer does.
     """
-    parts = [_COPY_HEADER]
-    for machine_id, t_ms, publisher_id, seq, kind, received_ms, body in samples:
-        size = len(body)
-        parts.append(
-            _ROW.pack(
-                7, 4, machine_id, 8, t_ms, 8, publisher_id, 8, seq, 2, kind, 8, received_ms, size
-            )
-        )
-        parts.append(body)
-    parts.append(_COPY_END)
     async with (
         connection.cursor() as cursor,
         cursor.copy(
             """
-            COPY samples (machine_id, t_ms, publisher_id, seq, kind, received_ms, body)
+            COPY samples (machine_id, t_ms, publisher_id, seq, kind, received_ms, metric_id, value,
+                body)
             FROM STDIN (FORMAT BINARY)
             """
         ) as copy,
     ):
-        await copy.write(b"".join(parts))
+        await copy.write(packed(samples))
+
+
+def packed(samples: Iterable[Sample]) -> bytes:
+    """Samples as binary COPY takes them."""
+    parts = [_COPY_HEADER]
+    row, measured = _ROW.pack, _MEASURED.pack
+    for machine, t_ms, publisher, seq, kind, received_ms, metric, value, body in samples:
+        if metric is None:
+            head = row(
+                9,
+                4,
+                machine,
+                8,
+                t_ms,
+                8,
+                publisher,
+                8,
+                seq,
+                2,
+                kind,
+                8,
+                received_ms,
+                -1,
+                -1,
+                len(body),
+            )
+        else:
+            head = measured(
+                9,
+                4,
+                machine,
+                8,
+                t_ms,
+                8,
+                publisher,
+                8,
+                seq,
+                2,
+                kind,
+                8,
+                received_ms,
+                4,
+                metric,
+                8,
+                value,
+                len(body),
+            )
+        parts.append(head)
+        parts.append(body)
+    parts.append(_COPY_END)
+    return b"".join(parts)
 
 
 async def put_seen(connection: Connection, publishers: Iterable[Publisher]) -> None:
@@ -194,12 +273,12 @@ async def put_machine_states(
         (
             row.machine.id,
             standing.state or _state_from(standing.current is not None, standing.paused),
-            _text(standing.reason),
+            text(standing.reason),
             standing.state_since_ms,
             standing.last_ms,
             row.operation_id,
             standing.paused,
-            _text(standing.operator),
+            text(standing.operator),
             standing.unassigned[0],
             standing.unassigned[1],
             row.accepted,
@@ -239,56 +318,6 @@ async def put_machine_states(
 def _state_from(at_work: bool, paused: bool) -> str:  # noqa: FBT001 - two facts of one standing
     """What a machine that never said its state is taken to do."""
     return "running" if at_work and not paused else "idle"
-
-
-def _text(value: str | None) -> str | None:
-    """Text for a column: PostgreSQL has no NUL, so it is shown by its symbol."""
-    return None if value is None else value.replace("\x00", "\u2400")
-
-
-class Slots(NamedTuple):
-    """A machine's slots of pieces from the one of `since_ms` on; they replace what stands there."""
-
-    machine_id: int
-    since_ms: int
-    pieces: dict[int, tuple[int, int]]
-
-
-async def put_slots(connection: Connection, changed: Sequence[Slots]) -> None:
-    """Replace slots of pieces."""
-    rows = [
-        (one.machine_id, slot, good, scrap)
-        for one in changed
-        for slot, (good, scrap) in one.pieces.items()
-    ]
-    await connection.execute(
-        """
-        WITH now AS (
-            SELECT * FROM unnest(%(ids)s::integer[], %(slots)s::bigint[], %(good)s::numeric[],
-                %(scrap)s::numeric[]) AS n (machine_id, slot_ms, good, scrap)
-        ), gone AS (
-            DELETE FROM piece_slots p
-            USING unnest(%(machines)s::integer[], %(firsts)s::bigint[]) AS f (machine_id, first_ms)
-            WHERE p.machine_id = f.machine_id AND p.slot_ms >= f.first_ms AND NOT EXISTS (
-                SELECT FROM now
-                WHERE now.machine_id = p.machine_id AND now.slot_ms = p.slot_ms
-            )
-        )
-        INSERT INTO piece_slots AS p (machine_id, slot_ms, good, scrap)
-        SELECT machine_id, slot_ms, good, scrap FROM now
-        ON CONFLICT (machine_id, slot_ms) DO UPDATE
-            SET good = excluded.good, scrap = excluded.scrap
-            WHERE (p.good, p.scrap) IS DISTINCT FROM (excluded.good, excluded.scrap)
-        """,
-        {
-            "machines": [one.machine_id for one in changed],
-            "firsts": [one.since_ms - one.since_ms % SLOT_MS for one in changed],
-            "ids": [row[0] for row in rows],
-            "slots": [row[1] for row in rows],
-            "good": [row[2] for row in rows],
-            "scrap": [row[3] for row in rows],
-        },
-    )
 
 
 async def put_checkpoint(connection: Connection, machine: Machine, base: Base) -> None:
@@ -340,9 +369,9 @@ async def put_dead_letters(connection: Connection, letters: list[DeadLetter]) ->
             """,
             [
                 letter._replace(
-                    site=_text(letter.site) or "",
-                    mqtt_topic=_text(letter.mqtt_topic),
-                    reason=_text(letter.reason) or "",
+                    site=text(letter.site) or "",
+                    mqtt_topic=text(letter.mqtt_topic),
+                    reason=text(letter.reason) or "",
                 )
                 for letter in letters
             ],
@@ -384,7 +413,7 @@ async def add_ingest_totals(
         (
             topic,
             partition,
-            [_text(site) for site in sites],
+            [text(site) for site in sites],
             *([totals[site][column] for site in sites] for column in range(4)),
         ),
     )

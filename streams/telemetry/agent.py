@@ -192,16 +192,13 @@ class TelemetryAgent:
             await adoption.adopt_machines(connection, unknown)
             for path in unknown:
                 self._machines[path] = await reading.load_machine(connection, path)
-        months = {
-            adoption.month_of(received.object.t_ms)
-            for some in arrived.values()
-            for received in some
-        }
-        await self._partitions.ensure(connection, months)
-        return [
+        changes = [
             await sort_in(connection, intake, self._machines[path], some)
             for path, some in arrived.items()
         ]
+        for change in changes:
+            await self._partitions.ensure(connection, adoption.months_of(change.times_ms()))
+        return changes
 
     async def _commit(self, intakes: Sequence[Intake], changes: Sequence[Changed]) -> None:
         done = {self._positions[intake.topic, intake.partition]: intake.done for intake in intakes}

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from contracts.telemetry import Reading
 from domain.floor.machine import WINDOW_FACTS, Machine, Publisher, Received
-from domain.floor.past import NEVER_MS, Base, TooOldError, differing
-from domain.floor.standing import SLOT_MS, OperationKey
+from domain.floor.metrics import Metric, note_reading, numeric
+from domain.floor.past import Base, TooOldError, changed_slots, differing
+from domain.floor.standing import OperationKey
+from domain.floor.states import ChangedStates
 from domain.intake import Accepted, Refusal, same_content
 from store.database import Connection
 from store.telemetry import KIND_CODES, reading
@@ -20,11 +23,34 @@ class Changed:
     machine: Machine
     new: list[Received]
     publishers: dict[tuple[str, str], Publisher] = field(default_factory=dict)
+    metrics: dict[str, Metric] = field(default_factory=dict)
     touched: set[OperationKey] = field(default_factory=set)
-    slots_since_ms: int = NEVER_MS
+    slots_gone: list[int] = field(default_factory=list)
     slots: dict[int, tuple[int, int]] = field(default_factory=dict)
+    states: ChangedStates | None = None
     rebased: Base | None = None
     checkpoints: list[Base] = field(default_factory=list)
+
+    def times_ms(self) -> list[int]:
+        """The times of rows that are to be written."""
+        times: list[int] = [received.object.t_ms for received in self.new]
+        times += self.slots
+        if self.states is not None:
+            times += [row.e_ms for row in self.states.rows]
+        return times
+
+    def history_since_ms(self) -> int | None:
+        """The earliest time of readings, pieces or states that are other than they were."""
+        times = [*self.slots, *self.slots_gone]
+        if self.states is not None:
+            times.append(self.states.since_ms)
+        times += [
+            received.object.t_ms
+            for received in self.new
+            if type(received.object.message) is Reading
+            and numeric(received.object.message.value) is not None
+        ]
+        return min(times, default=None)
 
 
 async def sort_in(
@@ -34,12 +60,9 @@ async def sort_in(
     found = machine.sort_out(arrived)
     repeats, conflicts = found.repeats, list(found.conflicts)
     if found.suspects:
-        stored = await reading.stored_bodies(connection, machine, found.suspects)
-        for suspect in found.suspects:
-            if _is_repeat(suspect.object, stored):
-                repeats += 1
-            else:
-                conflicts.append(suspect)
+        repeated, differ = await _compare(connection, machine, found.suspects)
+        repeats += repeated
+        conflicts += differ
     for conflict in conflicts:
         message = conflict.object.message
         intake.refuse_received(
@@ -48,15 +71,30 @@ async def sort_in(
             f"seq {message.seq} of boot {message.boot!r} of source {message.source!r} was"
             " used before with other content; the first to arrive stands",
         )
-    intake.count(machine.site, accepted=len(found.new), repeats=repeats)
     change = Changed(machine, found.new)
     if found.new:
-        for received in found.new:
-            message = received.object.message
-            publisher = machine.mark_seen(received)
-            change.publishers[message.source, message.boot] = publisher
-        await _fold(connection, change)
+        await _fold(connection, intake, change)
+    for received in change.new:
+        message = received.object.message
+        change.publishers[message.source, message.boot] = machine.mark_seen(received)
+        if type(message) is Reading:
+            metric = note_reading(machine.metrics, message, received.object.t_ms)
+            if metric is not None:
+                change.metrics[message.name] = metric
+    intake.count(machine.site, accepted=len(change.new), repeats=repeats)
     return change
+
+
+async def _compare(
+    connection: Connection, machine: Machine, suspects: list[Received]
+) -> tuple[int, list[Received]]:
+    """How many repeat what is stored, and which differ from it."""
+    stored = await reading.stored_bodies(connection, machine, suspects)
+    differ = [one for one in suspects if not _is_repeat(one.object, stored)]
+    if differ and (kept_ms := await reading.kept_from_ms(connection, machine)) is not None:
+        # What is kept no more cannot be compared.
+        differ = [one for one in differ if one.object.t_ms >= kept_ms]
+    return len(suspects) - len(differ), differ
 
 
 def _is_repeat(
@@ -71,31 +109,49 @@ def _is_repeat(
     )
 
 
-async def _fold(connection: Connection, change: Changed) -> None:
+async def _fold(connection: Connection, intake: Intake, change: Changed) -> None:
     """Fold what is new; from an older base where it belongs before the one in memory."""
     machine = change.machine
     facts = [reading.fact_of(received.object) for received in change.new]
+    slots = dict(machine.past.standing.slots)
     try:
         machine.past.add(facts)
     except TooOldError:
+        await _refuse_too_late(connection, intake, change)
+        if not change.new:
+            return
+        facts = [reading.fact_of(received.object) for received in change.new]
         before = await reading.rebase(connection, machine, facts)
         change.rebased = machine.past.base
+        slots = dict(machine.past.standing.slots)
         machine.past.add(facts)
+        machine.past.changes()
         change.touched = differing(before, machine.past.standing)
-        since_ms = NEVER_MS
     else:
-        change.touched, refolded_ms = machine.past.changes()
-        since_ms = min(fact.t_ms for fact in facts)
-        if refolded_ms is not None:
-            since_ms = min(since_ms, refolded_ms)
-    machine.past.changes()
-    # Slots before the base are not in memory, and cannot have changed either.
-    base = machine.past.base
-    change.slots_since_ms = since_ms if base.place is None else max(since_ms, base.place.e_ms)
-    first = change.slots_since_ms - change.slots_since_ms % SLOT_MS
-    slots = machine.past.standing.slots
-    change.slots = {slot: pieces for slot, pieces in slots.items() if slot >= first}
+        change.touched, _ = machine.past.changes()
+    change.slots_gone, change.slots = changed_slots(slots, machine.past.standing.slots)
+    change.states = machine.past.state_changes()
     _advance(change)
+
+
+async def _refuse_too_late(connection: Connection, intake: Intake, change: Changed) -> None:
+    """Set aside what can be folded in no more, because what stood after it was deleted."""
+    facts = {
+        (one.object.message.source, one.object.message.boot, one.object.message.seq): one
+        for one in change.new
+    }
+    late, kept_ms = await reading.too_late(
+        connection, change.machine, [reading.fact_of(one.object) for one in change.new]
+    )
+    for fact in late:
+        received = facts.pop((fact.source, fact.boot, fact.seq))
+        intake.refuse_received(
+            received,
+            Refusal.TOO_LATE,
+            f"t is {fact.t_ms} ms; what this machine sent is kept since {kept_ms} ms only, and"
+            " what is older can be joined with it no more",
+        )
+    change.new = list(facts.values())
 
 
 def _advance(change: Changed) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from contracts.ids import SiteCode
 from contracts.streams import (
@@ -19,16 +21,23 @@ from contracts.streams import (
     OperationProgressed,
     encode_events,
 )
+from contracts.telemetry import Reading
 from contracts.topics import partition_of
 from domain.floor.machine import Machine
+from domain.floor.metrics import numeric
 from domain.floor.standing import OperationKey
 from store.database import Connection
+from store.history.notes import note_touched
 from store.log import NewRecord, StreamLog
 from store.telemetry import KIND_CODES, writing
+from store.telemetry.history import Slots, put_slots, put_state_changes
 from store.telemetry.operations import Contribution, put_contributions
 from streams.telemetry.changes import Changed
 from streams.telemetry.goods import goods_key, goods_moved, portions
 from streams.telemetry.intake import Intake
+
+FRESH_MS: Final = 5 * 60_000
+"""What is newer is not rolled up yet: roll-ups keep off the last ten minutes."""
 
 
 async def write_group(
@@ -42,6 +51,10 @@ async def write_group(
         for letter, letter_id in zip(letters, letter_ids, strict=True)
     ]
     await writing.put_publishers(connection, _new_publishers(changes))
+    await writing.put_metrics(
+        connection,
+        [(one.machine.id, name, metric) for one in changes for name, metric in one.metrics.items()],
+    )
     goods = list(goods_moved(changes))
     samples = list(_samples(changes))
     if len(samples) > writing.INSERT_SAMPLES:
@@ -82,10 +95,13 @@ async def _write(connection: Connection, changes: Sequence[Changed]) -> list[Eve
         connection, (one for change in changes for one in change.publishers.values())
     )
     await writing.put_clock_back(connection, (change.machine for change in changes))
-    await writing.put_slots(
-        connection,
-        [writing.Slots(one.machine.id, one.slots_since_ms, one.slots) for one in changes],
+    await put_slots(
+        connection, [Slots(one.machine.id, one.slots_gone, one.slots) for one in changes]
     )
+    await put_state_changes(
+        connection, [(one.machine.id, one.states) for one in changes if one.states is not None]
+    )
+    await note_touched(connection, _late(changes))
     progress = await put_contributions(connection, contributions, current)
     check = await writing.put_machine_states(
         connection, [_machine_row(change, progress.operation_ids) for change in changes]
@@ -100,6 +116,17 @@ async def _write(connection: Connection, changes: Sequence[Changed]) -> list[Eve
     return [
         *progress.events,
         *(MachineChanged(one.site, one.id, one.path, one.version + 1) for one in machines),
+    ]
+
+
+def _late(changes: Sequence[Changed]) -> list[tuple[int, int]]:
+    """Machines whose history changed in times that may be rolled up already."""
+    settled_ms = time.time_ns() // 1_000_000 - FRESH_MS
+    since = [(change.machine.id, change.history_since_ms()) for change in changes]
+    return [
+        (machine_id, since_ms)
+        for machine_id, since_ms in since
+        if since_ms is not None and since_ms < settled_ms
     ]
 
 
@@ -123,12 +150,18 @@ def _new_publishers(changes: Iterable[Changed]) -> list[tuple[Machine, tuple[str
 
 def _samples(changes: Iterable[Changed]) -> Iterable[writing.Sample]:
     for change in changes:
+        metrics = change.machine.metrics
         for received in change.new:
             accepted = received.object
             message = accepted.message
             publisher = change.publishers[message.source, message.boot]
             if publisher.id is None:
                 raise LookupError(f"{message.source}/{message.boot} has no row")
+            metric_id = value = None
+            if type(message) is Reading:
+                metric = metrics.get(message.name)
+                if metric is not None and (value := numeric(message.value)) is not None:
+                    metric_id = metric.id
             yield (
                 change.machine.id,
                 accepted.t_ms,
@@ -136,6 +169,8 @@ def _samples(changes: Iterable[Changed]) -> Iterable[writing.Sample]:
                 message.seq,
                 KIND_CODES[accepted.kind],
                 received.received_ms,
+                metric_id,
+                value,
                 accepted.body,
             )
 
