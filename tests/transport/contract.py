@@ -21,6 +21,8 @@ from store.log import NewRecord
 from streams.consumption import Fenced, Message, consume
 
 GROUP = "test-group"
+MAX_PAUSE_S = 15.0
+"""The product's promise is 10 s; the tests share a machine."""
 
 
 def records(count: int, *, topic: str = TELEMETRY, size: int = 0) -> list[NewRecord]:
@@ -328,7 +330,7 @@ class ProcessContract:
             await asyncio.sleep(0.3)
         assert second.offsets() == {p: [10] for p in range(PARTITIONS)}
 
-    async def test_a_second_worker_stands_by_and_takes_over_from_a_killed_one(
+    async def test_a_second_worker_takes_over_from_a_killed_one(
         self, backend: Backend, tmp_path: Path
     ) -> None:
         with WorkerProcess(backend, GROUP, tmp_path / "first") as first:
@@ -336,17 +338,22 @@ class ProcessContract:
             await until(lambda: first.handled() == 40)
             await has_committed(backend, dict.fromkeys(range(PARTITIONS), 10))
             async with Worker(backend, GROUP) as second:
+                await asyncio.sleep(3.0)
                 await backend.log.append(records(40))
-                await until(lambda: first.handled() == 80)
-                await asyncio.sleep(1.0)
-                assert second.handled == []
+                await until(lambda: first.handled() + len(second.handled) >= 80)
                 await has_committed(backend, dict.fromkeys(range(PARTITIONS), 20))
+                shared = len(second.handled)
                 first.kill()
                 killed = time.monotonic()
                 await backend.log.append(records(40))
-                await second.has(40)
-                assert time.monotonic() - killed < 15
-        assert second.offsets() == {p: list(range(20, 30)) for p in range(PARTITIONS)}
+                await second.has(shared + 40)
+                pause_s = time.monotonic() - killed
+                print(f"{type(backend).__name__}: taken over {pause_s:.1f} s after kill -9")
+                assert pause_s < MAX_PAUSE_S
+        for partition in range(PARTITIONS):
+            told = first.offsets()[partition] + second.offsets()[partition]
+            assert sorted(set(told)) == list(range(30))
+            assert second.offsets()[partition][-10:] == list(range(20, 30))
 
     async def test_groups_do_not_share(self, backend: Backend) -> None:
         await backend.log.append(records(20))

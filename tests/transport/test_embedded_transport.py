@@ -20,7 +20,7 @@ from contract import (
     records,
 )
 from pydantic import SecretStr
-from workers import Worker, until
+from workers import Worker, WorkerProcess, until
 
 from contracts.streams import PARTITIONS, TELEMETRY
 from launch.backends.postgres import PostgresServer
@@ -118,6 +118,18 @@ class TestCommit(CommitContract):
 
 
 class TestProcess(ProcessContract):
+    async def test_a_second_worker_stands_by(
+        self, backend: EmbeddedBackend, tmp_path: Path
+    ) -> None:
+        with WorkerProcess(backend, GROUP, tmp_path / "first") as first:
+            await backend.log.append(records(40))
+            await until(lambda: first.handled() == 40)
+            async with Worker(backend, GROUP) as second:
+                await backend.log.append(records(40))
+                await until(lambda: first.handled() == 80)
+                await asyncio.sleep(1.0)
+                assert second.handled == []
+
     async def test_losing_the_lease_is_a_new_assignment(
         self, backend: EmbeddedBackend, database_url: str
     ) -> None:

@@ -13,8 +13,8 @@ pytestmark = pytest.mark.kafka
 
 
 @pytest.fixture
-async def backend(kafka_broker: KafkaCluster) -> AsyncIterator[KafkaBackend]:
-    async with kafka_backend(kafka_broker.url) as backend:
+async def backend(kafka_broker: KafkaCluster, database_url: str) -> AsyncIterator[KafkaBackend]:
+    async with kafka_backend(kafka_broker.url, database_url) as backend:
         yield backend
 
 
