@@ -71,6 +71,25 @@ async def take_over(
     return Position(group, topic, partition, row[0]), Done(row[1], row[2])
 
 
+async def stands_at(connection: Connection, position: Position) -> Done:
+    """What is done, for whoever does not know whether its last transaction was committed.
+
+    Raises:
+        FencedError: the partition belongs to a newer epoch.
+    """
+    cursor = await connection.execute(
+        """
+        SELECT "offset", relayed FROM effect_offsets
+        WHERE consumer_group = %s AND topic = %s AND partition = %s AND epoch = %s
+        """,
+        (position.group, position.topic, position.partition, position.epoch),
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        raise FencedError(position)
+    return Done(row[0], row[1])
+
+
 @asynccontextmanager
 async def transaction(pool: Pool, done: Mapping[Position, Done]) -> AsyncIterator[Connection]:
     """A transaction that holds everything up to what is then done, or nothing.

@@ -30,6 +30,8 @@ class FencedPartitions:
         self._group = group
         self._positions: dict[tuple[str, int], effects.Position] = {}
         self._done: dict[tuple[str, int], effects.Done] = {}
+        self._unsure: set[tuple[str, int]] = set()
+        """Where a transaction failed: it may have been committed before its connection died."""
         self._locks: dict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def on_assigned(self, topic: str, partition: int) -> None:
@@ -39,6 +41,7 @@ class FencedPartitions:
             self._positions[key], self._done[key] = await effects.take_over(
                 connection, self._group, topic, partition
             )
+            self._unsure.discard(key)
 
     async def commit(self, batch: Sequence[Message], make: Effects[Made]) -> Made | None:
         """Make the effects of what was not done before; answers what `make` does, after the commit.
@@ -51,10 +54,13 @@ class FencedPartitions:
         key = (batch[0].topic, batch[0].partition)
         made = None
         async with self._locks[key]:
-            records, done = new_records(batch, self._done[key])
-            if done == self._done[key]:
-                return None
             try:
+                if key in self._unsure:
+                    await self._ask(key)
+                records, done = new_records(batch, self._done[key])
+                if done == self._done[key]:
+                    return None
+                self._unsure.add(key)
                 async with effects.transaction(
                     self._pool, {self._positions[key]: done}
                 ) as connection:
@@ -63,4 +69,10 @@ class FencedPartitions:
             except effects.FencedError as error:
                 raise Fenced(*key) from error
             self._done[key] = done
+            self._unsure.discard(key)
         return made
+
+    async def _ask(self, key: tuple[str, int]) -> None:
+        async with self._pool.connection() as connection:
+            self._done[key] = await effects.stands_at(connection, self._positions[key])
+        self._unsure.discard(key)

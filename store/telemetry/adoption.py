@@ -21,7 +21,8 @@ WITH named AS (
            split_part(path, '/', 3) AS line, split_part(path, '/', 4) AS name
     FROM unnest(%(paths)s::text[]) AS path
 ), sites_made AS (
-    INSERT INTO sites (code, name) SELECT DISTINCT site, site FROM named
+    -- In order, as below: two workers that adopt the same ones cannot block each other.
+    INSERT INTO sites (code, name) SELECT DISTINCT site, site FROM named ORDER BY site
     ON CONFLICT (code) DO NOTHING RETURNING id, code
 ), all_sites AS (
     SELECT id, code FROM sites_made UNION ALL
@@ -29,6 +30,7 @@ WITH named AS (
 )
 INSERT INTO machines (site_id, path, area, line, name)
 SELECT s.id, n.path, n.area, n.line, n.name FROM named n JOIN all_sites s ON s.code = n.site
+ORDER BY n.path
 ON CONFLICT (path) DO NOTHING
 """
 

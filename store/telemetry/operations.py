@@ -1,7 +1,8 @@
 """What machines contribute to operations, and the sum of it over machines.
 
 An operation may run on several machines, whose partitions may belong to several workers. So the
-operations' rows are locked, in order of their ids, before their sums are read anew. The lock is an
+operations' rows are locked, in order of their ids, before their sums are read anew; then the work
+orders that nobody planned, which other operations' contributions name too. The locks are an
 update's, no more: whoever only refers to them (a plan being stored) keeps nobody waiting.
 """
 
@@ -79,6 +80,7 @@ async def _resolve(
         SELECT DISTINCT s.id, k.work_order, k.work_order, false
         FROM unnest(%s::text[], %s::text[], %s::bigint[]) AS k (site, work_order, operation)
         JOIN sites s ON s.code = k.site
+        ORDER BY s.id, k.work_order
         ON CONFLICT (site_id, number) DO NOTHING
         """,
         arrays,
@@ -220,6 +222,15 @@ async def _sum_up(connection: Connection, operation_ids: list[int]) -> list[Oper
             LEFT JOIN machines m ON m.id = c.machine_id
             GROUP BY i.id
         ) s WHERE o.id = s.id
+        """,
+        (operation_ids,),
+    )
+    # A statement of its own: what is summed up next has to be seen after the wait for the lock.
+    await connection.execute(
+        """
+        SELECT id FROM work_orders
+        WHERE NOT planned AND id IN (SELECT work_order_id FROM operations WHERE id = ANY(%s))
+        ORDER BY id FOR NO KEY UPDATE
         """,
         (operation_ids,),
     )

@@ -44,7 +44,10 @@ POISON: Final = (
     ArithmeticError,
     LookupError,
 )
-"""What a record's content can cause, as against a database that is away."""
+"""What a record's content can cause, as against a database that is away.
+
+Two workers that write the same rows at the same moment (an operation that nobody planned goes while
+another machine names it) can cause an IntegrityError too: it is believed the second time."""
 
 
 class PoisonedError(Exception):
@@ -75,6 +78,8 @@ class TelemetryAgent:
         self._positions: dict[tuple[str, int], effects.Position] = {}
         self._done: dict[tuple[str, int], effects.Done] = {}
         self._gateways: dict[tuple[str, int], dict[str, int]] = {}
+        self._unsure: set[tuple[str, int]] = set()
+        """Where a transaction failed: it may have been committed before its connection died."""
         self._poison: dict[tuple[str, int], int] = defaultdict(int)
         # Topics are partitioned alike: a machine's memory belongs to a partition number.
         self._groups = Groups(self._handle_group)
@@ -91,6 +96,7 @@ class TelemetryAgent:
             self._positions[topic, partition] = position
             self._done[topic, partition] = done
             self._gateways[topic, partition] = gateways
+            self._unsure.discard((topic, partition))
             self._forget(partition)
 
     async def handle(self, batch: Sequence[Message]) -> None:
@@ -138,7 +144,7 @@ class TelemetryAgent:
     async def _isolate(self, batch: Batch) -> None:
         """Take the batch; if its content is poison, record by record, setting aside which it is."""
         try:
-            await self._take([batch])
+            await self._take_surely(batch)
         except POISON as error:
             self._forget(batch[0].partition)
             if len(batch) > 1:
@@ -148,6 +154,15 @@ class TelemetryAgent:
             await self._set_aside(batch[0], error)
         else:
             self._poison[batch[0].topic, batch[0].partition] = 0
+
+    async def _take_surely(self, batch: Batch) -> None:
+        """Take the batch; once more if its rows collided, with what is stored by now."""
+        try:
+            await self._take([batch])
+        except psycopg.IntegrityError as error:
+            _log.info("%s[%d] collided: %s", batch[0].topic, batch[0].partition, error)
+            self._forget(batch[0].partition)
+            await self._take([batch])
 
     async def _set_aside(self, record: Message, error: Exception) -> None:
         key = (record.topic, record.partition)
@@ -163,6 +178,7 @@ class TelemetryAgent:
         await self._commit([intake], [])
 
     async def _take(self, batches: Sequence[Batch]) -> None:
+        await self._be_sure(batches)
         intakes = [intake for batch in batches if (intake := self._judge(batch)) is not None]
         changes: list[Changed] = []
         if any(intake.arrived for intake in intakes):
@@ -171,6 +187,17 @@ class TelemetryAgent:
                     changes += await self._sort_in(connection, intake)
         if intakes:
             await self._commit(intakes, [change for change in changes if change.new])
+
+    async def _be_sure(self, batches: Sequence[Batch]) -> None:
+        """Learn what was done where the last transaction failed: it may have been committed."""
+        unsure = {(batch[0].topic, batch[0].partition) for batch in batches} & self._unsure
+        if not unsure:
+            return
+        async with self._pool.connection() as connection:
+            for key in unsure:
+                self._done[key] = await effects.stands_at(connection, self._positions[key])
+                self._gateways[key] = await writing.gateway_positions(connection, *key)
+                self._unsure.discard(key)
 
     def _judge(self, batch: Batch) -> Intake | None:
         """A batch's records that were not handled before, judged."""
@@ -202,8 +229,11 @@ class TelemetryAgent:
 
     async def _commit(self, intakes: Sequence[Intake], changes: Sequence[Changed]) -> None:
         done = {self._positions[intake.topic, intake.partition]: intake.done for intake in intakes}
+        keys = {(intake.topic, intake.partition) for intake in intakes}
+        self._unsure |= keys
         async with effects.transaction(self._pool, done) as connection:
             await write_group(connection, self._stream_log, intakes, changes)
+        self._unsure -= keys
         self._confirm(intakes, changes)
 
     def _confirm(self, intakes: Sequence[Intake], changes: Sequence[Changed]) -> None:
