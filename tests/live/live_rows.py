@@ -9,6 +9,7 @@ from typing import Any
 
 from store.database import Connection, Pool
 from store.log.outbox import AnyHeaders
+from store.telemetry.adoption import HistoryPartitions, months_of
 
 SLOT_MS = 300_000
 M1 = "plant-1/cutting/line1/m01"
@@ -190,6 +191,8 @@ class Rows:
         )
 
     async def pieces(self, machine_id: int, at_ms: int, good: int, scrap: int = 0) -> None:
+        async with self._pool.connection() as connection:
+            await HistoryPartitions().ensure(connection, months_of([at_ms]))
         await self.run(
             """
             INSERT INTO piece_slots (machine_id, slot_ms, good, scrap) VALUES (%s, %s, %s, %s)

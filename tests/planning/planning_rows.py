@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from store.database import Connection
+from store.telemetry.adoption import HistoryPartitions, months_of
 
 NOW_MS = 1_772_438_400_000
 """Monday, 2026-03-02, 08:00 UTC."""
@@ -629,6 +630,7 @@ class Rows:
 
     async def pieces(self, machine: int, at_ms: int, good: int) -> None:
         """Good pieces of a machine in the slot that holds a moment."""
+        await HistoryPartitions().ensure(self.connection, months_of([at_ms]))
         await self.run(
             """
             INSERT INTO piece_slots (machine_id, slot_ms, good, scrap) VALUES (%s, %s, %s, 0)
