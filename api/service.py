@@ -23,6 +23,7 @@ from api.disruptions import endpoints as disruptions
 from api.goods_moves import endpoints as goods_moves
 from api.health import endpoints as health
 from api.health.service import keep_reporting, prepare_topics
+from api.history import endpoints as history
 from api.http import LimitBodies, ProtectAnswers
 from api.ingest import endpoints as ingest
 from api.items import endpoints as items
@@ -58,6 +59,7 @@ _ROUTERS = (
     auth.router,
     sites.router,
     calendars.router,
+    history.router,  # before the machines' own, whose paths take everything
     machines.router,
     customers.router,
     items.router,

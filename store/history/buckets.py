@@ -13,6 +13,8 @@ SUITABLE_BUCKETS: Final = 800
 """As many as a chart can show; `auto` takes the finest resolution with no more."""
 
 MOST_BUCKETS: Final = 10_000
+MOST_READINGS: Final = 200_000
+"""Buckets times metrics."""
 
 
 class Resolution(StrEnum):
@@ -32,8 +34,9 @@ class TooManyBucketsError(ValueError):
 
     def __init__(self, resolution: Resolution) -> None:
         super().__init__(
-            f"the range has more than {MOST_BUCKETS:,} buckets at {resolution.value};"
-            " take a coarser resolution or a shorter range"
+            f"the range has too many buckets at {resolution.value} (up to {MOST_BUCKETS:,} of them,"
+            f" and {MOST_READINGS:,} together with metrics); take a coarser resolution, a shorter"
+            " range or fewer metrics"
         )
         self.resolution = resolution
 

@@ -17,7 +17,14 @@ import msgspec
 
 from store.database import Connection
 from store.history import rows
-from store.history.buckets import MINUTES_5_MS, Resolution, edges, finest_suitable
+from store.history.buckets import (
+    MINUTES_5_MS,
+    MOST_READINGS,
+    Resolution,
+    TooManyBucketsError,
+    edges,
+    finest_suitable,
+)
 from store.history.states import Told, times_by_bucket
 
 SUITABLE_VALUES: Final = 2_000
@@ -162,9 +169,11 @@ async def buckets(connection: Connection, asked: Asked, resolution: Resolution) 
     A bucket's time in states ends at `now_ms`. Time before the machine told any is left out.
 
     Raises:
-        TooManyBucketsError: there are more than MOST_BUCKETS.
+        TooManyBucketsError: there are more than MOST_BUCKETS, or than MOST_READINGS together.
     """
     borders = edges(resolution, asked.from_ms, asked.to_ms, asked.zone)
+    if (len(borders) - 1) * len(asked.metrics) > MOST_READINGS:
+        raise TooManyBucketsError(resolution)
     async with _one_moment(connection):
         pieces = await rows.pieces(connection, asked.machine_id, borders)
         states = await _states(connection, asked, borders)

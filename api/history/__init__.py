@@ -1,0 +1,1 @@
+"""What a machine did between two times, for charts and for export."""
