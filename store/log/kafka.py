@@ -35,6 +35,7 @@ from store.log import (
     NewRecord,
     RecordTooLargeError,
     UnknownTopicError,
+    outbox,
 )
 from store.log import identity as stream_identity
 from store.log.embedded import EmbeddedLog
@@ -108,6 +109,8 @@ class KafkaLog:
         if self._pool is not None and self._outbox is not None:
             await stream_identity.claim(self._pool, stream_identity.of_kafka(cluster_id))
             await self._outbox.create_partitions(names, partitions)
+            # Known before it has ever run: nothing that it has not told is trimmed.
+            await self._outbox.register(outbox.GROUP, names)
 
     # Appending
 
@@ -146,6 +149,9 @@ class KafkaLog:
         """
         if self._outbox is None:
             raise LogError("this log has no database, so nothing can join a transaction")
+        for record in records:
+            if record.size + outbox.HEADER_BYTES > MAX_VALUE_BYTES:
+                raise RecordTooLargeError(record.topic, record.size)
         return await self._outbox.append_in(connection, records)
 
     async def _append_parts(

@@ -38,6 +38,9 @@ AnyHeaders: TypeAlias = Iterable[tuple[str, bytes]] | Mapping[str, bytes] | None
 _DIGITS: Final = 19
 """No offset has more."""
 
+HEADER_BYTES: Final = len(HEADER) + _DIGITS
+"""What the header adds to a record."""
+
 
 def outbox_offset(headers: AnyHeaders) -> int | None:
     """The offset in the outbox that the relay gave a record.
