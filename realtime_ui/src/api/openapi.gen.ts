@@ -333,6 +333,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/machines/{path}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get History
+         * @description Pieces, time in states, and readings of a machine between two times.
+         *
+         *     The range is widened to whole buckets: five minutes and hours of UTC, days of the site (23 or 25
+         *     hours long when clocks change). An open state lasts up to `to` or to now, whichever is earlier.
+         *     Rows that arrive late are in what is older than an hour within a minute.
+         */
+        get: operations["getHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/machines/{path}/job": {
         parameters: {
             query?: never;
@@ -350,6 +374,26 @@ export interface paths {
          *     its time, and the operation's state follows from them all.
          */
         post: operations["reportJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/machines/{path}/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Metrics
+         * @description What the machine has ever reported readings of.
+         */
+        get: operations["listMetrics"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1093,6 +1137,52 @@ export interface components {
             work_order: string;
         };
         /**
+         * Bucket
+         * @description What a machine did within a stretch of time.
+         */
+        Bucket: {
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /** Good */
+            good: number;
+            /** Readings */
+            readings: components["schemas"]["BucketReading"][];
+            /** Scrap */
+            scrap: number;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /**
+             * States
+             * @description Time before the machine first told a state is in none of them.
+             */
+            states: components["schemas"]["TimeInState"][];
+        };
+        /**
+         * BucketReading
+         * @description A metric's readings within a bucket.
+         */
+        BucketReading: {
+            /** Max */
+            max: number;
+            /** Mean */
+            mean: number;
+            /** Metric */
+            metric: string;
+            /** Min */
+            min: number;
+            /**
+             * N
+             * @description How many there are.
+             */
+            n: number;
+        };
+        /**
          * Calendar
          * @description When a site and its machines work.
          */
@@ -1496,6 +1586,77 @@ export interface components {
             value?: unknown;
         };
         /**
+         * Format
+         * @description What the answer is written in.
+         * @enum {string}
+         */
+        Format: "json" | "csv";
+        /**
+         * History
+         * @description A machine's past: buckets, or with `raw` everything as it was told.
+         */
+        History: {
+            /**
+             * Buckets
+             * @description One after the other, also where nothing happened.
+             */
+            buckets: components["schemas"]["Bucket"][];
+            /**
+             * Changes
+             * @description With `raw`: states by time; the first is what was there at the beginning.
+             */
+            changes: components["schemas"]["StateChange"][];
+            /**
+             * From
+             * Format: date-time
+             * @description Of the first bucket.
+             */
+            from_: string;
+            /**
+             * Machine
+             * @description Its path.
+             */
+            machine: string;
+            /** Metrics */
+            metrics: components["schemas"]["Metric"][];
+            /** @description What was used; never `auto`. */
+            resolution: components["schemas"]["Resolution"];
+            /** Site */
+            site: string;
+            /**
+             * Slots
+             * @description With `raw`: pieces by five minutes.
+             */
+            slots: components["schemas"]["PieceSlot"][];
+            /**
+             * States Until
+             * Format: date-time
+             * @description No time is counted in a state from here on.
+             */
+            states_until: string;
+            /**
+             * Time Zone
+             * @description The site's; days are made in it.
+             */
+            time_zone: string;
+            /**
+             * To
+             * Format: date-time
+             * @description Up to where this answer is complete.
+             */
+            to: string;
+            /**
+             * Truncated
+             * @description With `raw`: there is more; go on at `to`.
+             */
+            truncated: boolean;
+            /**
+             * Values
+             * @description With `raw`: readings by time.
+             */
+            values: components["schemas"]["Value"][];
+        };
+        /**
          * Ingest
          * @description How much of a site was stored so far.
          */
@@ -1775,6 +1936,32 @@ export interface components {
          * @enum {string}
          */
         MachineState: "running" | "idle" | "setup" | "down" | "planned_stop" | "offline";
+        /**
+         * Metric
+         * @description What a machine reports readings of.
+         */
+        Metric: {
+            /** Name */
+            name: string;
+            /**
+             * Unit
+             * @description As it was told last.
+             */
+            unit: string | null;
+        };
+        /**
+         * MetricList
+         * @description A machine's metrics, by name.
+         */
+        MetricList: {
+            /** Items */
+            items: components["schemas"]["Metric"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
         /**
          * MoveEvent
          * @description What happened to goods in the warehouse.
@@ -2314,6 +2501,21 @@ export interface components {
          */
         Permission: "read" | "configure" | "order" | "plan" | "operate" | "dead_letters" | "metrics";
         /**
+         * PieceSlot
+         * @description Pieces of five minutes.
+         */
+        PieceSlot: {
+            /** Good */
+            good: number;
+            /** Scrap */
+            scrap: number;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+        };
+        /**
          * PinKind
          * @description Why an operation may not be planned freely.
          * @enum {string}
@@ -2784,6 +2986,12 @@ export interface components {
             status: "ready" | "not_ready";
         };
         /**
+         * Resolution
+         * @description How finely the past is told. Days are the site's, 23 or 25 hours long when clocks change.
+         * @enum {string}
+         */
+        Resolution: "raw" | "5m" | "1h" | "1d";
+        /**
          * Role
          * @description What somebody is here for. The values stand in bearer tokens and in the users' rows.
          * @enum {string}
@@ -2922,6 +3130,20 @@ export interface components {
             state: "done" | "current" | "ahead";
         };
         /**
+         * StateChange
+         * @description A state that a machine told, from a time on.
+         */
+        StateChange: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Reason */
+            reason: string | null;
+            state: components["schemas"]["MachineState"];
+        };
+        /**
          * Step
          * @description A step of a routing. Times are for one piece and for one set-up.
          */
@@ -2958,6 +3180,17 @@ export interface components {
             expires_in_s: number;
             /** Ticket */
             ticket: string;
+        };
+        /**
+         * TimeInState
+         * @description How long a machine was in a state, for the reason that it told.
+         */
+        TimeInState: {
+            /** Ms */
+            ms: number;
+            /** Reason */
+            reason: string | null;
+            state: components["schemas"]["MachineState"];
         };
         /**
          * Tracking
@@ -3131,6 +3364,27 @@ export interface components {
              */
             sites: string[];
         };
+        /**
+         * Value
+         * @description A single reading.
+         */
+        Value: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Metric */
+            metric: string;
+            /** Value */
+            value: number;
+        };
+        /**
+         * WantedResolution
+         * @description How finely the past is to be told.
+         * @enum {string}
+         */
+        WantedResolution: "auto" | "raw" | "5m" | "1h" | "1d";
         /**
          * WorkOrder
          * @description A work order with its operations.
@@ -3890,6 +4144,50 @@ export interface operations {
             };
         };
     };
+    getHistory: {
+        parameters: {
+            query: {
+                /** @description RFC 3339 with a zone. */
+                from: string;
+                /** @description Likewise; by default now. */
+                to?: string | null;
+                /** @description `auto`: the finest with no more than 800 buckets; `raw` where few. */
+                resolution?: components["schemas"]["WantedResolution"];
+                /** @description Readings of these only; repeat it for several. */
+                metrics?: string[] | null;
+                /** @description With `raw`: how many values at most. */
+                limit?: number;
+                format?: components["schemas"]["Format"];
+            };
+            header?: never;
+            path: {
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["History"];
+                    "text/csv": string;
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     reportJob: {
         parameters: {
             query?: never;
@@ -3912,6 +4210,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JobObject"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MetricList"];
                 };
             };
             /** @description A problem (RFC 9457). */
