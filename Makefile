@@ -137,6 +137,27 @@ test-kafka: setup-dev ui kafka ## Runs the tests that talk to a real Kafka
 bench: setup ## Measures the way of a counted piece (prints JSON)
 	@$(BIN)/python -m benchmarks.pipeline --json $(ARGS)
 
+GO ?= $(or $(shell command -v go),/usr/local/go/bin/go)
+TELEGRAF := build/telegraf
+TELEGRAF_VERSION := v1.37.2
+
+# Telegraf without the plugins that nobody asks for here: its build tags choose them.
+$(TELEGRAF)/telegraf:
+	@"$(GO)" version >/dev/null 2>&1 || { \
+		echo "Telegraf is built by Go, and none was found: make GO=/path/to/go telegraf" >&2; exit 1; }
+	@echo "Building Telegraf $(TELEGRAF_VERSION) (once, about 2 minutes)"
+	@mkdir -p $(TELEGRAF)
+	@GOBIN="$(CURDIR)/$(TELEGRAF)" GOFLAGS=-buildvcs=false "$(GO)" install -trimpath \
+		-tags custom,inputs.mqtt_consumer,outputs.postgresql,parsers.json,parsers.json_v2 \
+		github.com/influxdata/telegraf/cmd/telegraf@$(TELEGRAF_VERSION)
+
+.PHONY: telegraf
+telegraf: $(TELEGRAF)/telegraf ## Builds Telegraf, a peer of bench-telemetry (needs Go)
+
+.PHONY: bench-telemetry
+bench-telemetry: setup kafka telegraf ## Measures gemba, a naive chain and Telegraf side by side
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.telemetry $(ARGS)
+
 # Housekeeping ------------------------------------------------------------------------------------
 
 .PHONY: lock
