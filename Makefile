@@ -24,7 +24,7 @@ NPM = cd $(UI) && PATH="$$(cat ../$(VENV)/.node):$$PATH" npm
 
 .PHONY: help
 help: ## Lists these commands
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 26
 
 # Set up ------------------------------------------------------------------------------------------
 
