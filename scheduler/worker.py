@@ -23,14 +23,14 @@ from scheduler.rows import ScopeRows
 from scheduler.scope import ScopePlanner
 from scheduler.wakes import AWAY, Leases, listen, pause_s
 from store.database import Pool
-from store.log import StreamLog
+from store.log import LogAwayError, StreamLog
 from store.planning.disruptions import scopes_with_open
 
 logger = logging.getLogger(__name__)
 
 POLL_S: Final = 1.0
-NOT_READY: Final = (*AWAY, psycopg.Error)
-"""What a database that is not migrated yet makes its clients raise as well."""
+NOT_READY: Final = (*AWAY, psycopg.Error, LogAwayError)
+"""What a database that is not migrated yet, or Kafka that is away, make their clients raise too."""
 _MOST_PAUSE_S: Final = 30.0
 _COUNTED: Final = (
     "plans_published",
@@ -76,7 +76,7 @@ class PlanningWorker:
     def health(self) -> tuple[HealthState, str | None]:
         """How the worker is, in words where something is wrong."""
         if self._away is not None:
-            return HealthState.DEGRADED, f"the database is away or not ready: {self._away}"
+            return HealthState.DEGRADED, f"database or stream away or not ready: {self._away}"
         troubles = [*self._broken.values()]
         troubles += [each.trouble for each in self._planners.values() if each.trouble is not None]
         return (HealthState.DEGRADED, "; ".join(troubles)) if troubles else (HealthState.OK, None)
@@ -129,7 +129,7 @@ class PlanningWorker:
     async def _wait(self, error: BaseException, attempt: int) -> None:
         said = str(error).strip() or type(error).__name__
         if self._away is None:
-            logger.warning("the database is away or not ready: %s", said)
+            logger.warning("database or stream away or not ready: %s", said)
         self._away = said
         await asyncio.sleep(pause_s(attempt))
 
