@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 import faust
@@ -60,9 +60,15 @@ class App(faust.App):  # type: ignore[misc] # Faust is untyped here
         **options: Any,
     ) -> None:
         self.embedded_log_url = embedded_log_url
+        self.waiting_for: str | None = None
+        """What has to be there before it can begin, and is not."""
         self.stream_url = stream_url
         self.effects = effects
         super().__init__(id, **options)
+
+    def waits_for(self, what: str | None) -> None:
+        """Remember what it waits for before it can begin; None: nothing any more."""
+        self.waiting_for = what
 
     def _new_transport(self) -> TransportT:
         return self._transport_for(self.conf.broker_consumer) or super()._new_transport()
@@ -133,8 +139,14 @@ def build_app(
     )
 
 
-async def create_topics(settings: StreamsSettings) -> None:
+async def create_topics(
+    settings: StreamsSettings, *, on_waiting: Callable[[str | None], None] = lambda _what: None
+) -> None:
     """Make the stream's topics; waits for a backend that is not there yet.
+
+    Args:
+        settings: say which stream and which database.
+        on_waiting: told what is waited for, and None when that is over.
 
     Raises:
         store.log.LogError: a topic exists with another number of partitions.
@@ -150,10 +162,13 @@ async def create_topics(settings: StreamsSettings) -> None:
             ):
                 await log.create_topics(TOPICS, PARTITIONS)
         except AWAY as error:
-            logger.warning("the stream's backend is not there yet: %s", said(error))
+            waiting = f"the stream's backend is not there yet: {said(error)}"
+            logger.warning("%s", waiting)
+            on_waiting(waiting)
             await asyncio.sleep(pause_s(attempt))
             attempt += 1
         else:
+            on_waiting(None)
             return
 
 
@@ -203,7 +218,7 @@ async def run_worker(app: App, settings: StreamsSettings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:
-        topics = asyncio.create_task(create_topics(settings))
+        topics = asyncio.create_task(create_topics(settings, on_waiting=app.waits_for))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({topics, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()

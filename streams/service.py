@@ -7,7 +7,7 @@ import gc
 import logging
 import os
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from redis.asyncio import Redis
@@ -128,6 +128,7 @@ class StreamsService:
             projector=projector,
             watchdog=watchdog,
             history=history,
+            waiting_for=lambda: self.app.waiting_for,
         )
         helpers = [
             asyncio.create_task(projector.run(), name="live"),
@@ -219,7 +220,9 @@ class Report:
         projector: LiveProjector,
         watchdog: Watchdog,
         history: History,
+        waiting_for: Callable[[], str | None] = lambda: None,
     ) -> None:
+        self._waiting_for = waiting_for
         self._clock = clock
         self._redis = redis
         self._telemetry = telemetry
@@ -258,6 +261,7 @@ class Report:
             self._planning.trouble,
             self._blocked,
             self._telemetry.trouble,
+            self._waiting_for(),
         ):
             if trouble is not None:
                 state, reason = health.HealthState.DEGRADED, trouble
