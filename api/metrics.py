@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,6 +15,7 @@ from runtime.health import Health, HealthState
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_]")
+_LABELLED = re.compile(r'(\w+)\{([a-z_]+)="([^"{}\\]*)"\}')
 _UP = {HealthState.OK: 1.0, HealthState.DEGRADED: 0.5, HealthState.FAILED: 0.0}
 
 
@@ -49,24 +50,43 @@ class _Reported(Collector):
         self._services = services
 
     def collect(self) -> Iterable[Metric]:
-        up = GaugeMetricFamily(
-            "gemba_service_up",
-            "1: works, 0.5: works with something wrong, 0: failed",
-            labels=["service"],
+        up = Metric(
+            "gemba_service_up", "1: works, 0.5: works with something wrong, 0: failed", "gauge"
         )
         for health in self._services:
-            up.add_metric([health.service], _UP[health.state])
+            up.add_sample(
+                up.name, {"service": health.service} | _process(health), _UP[health.state]
+            )
         yield up
-        families: dict[str, GaugeMetricFamily] = {}
+        families: dict[str, Metric] = {}
+        told: set[tuple[str, frozenset[tuple[str, str]]]] = set()
         for health in self._services:
-            for name, value in health.metrics.items():
+            for told_name, value in health.metrics.items():
+                name, labels = _name_and_labels(told_name)
+                labels |= _process(health)
                 metric = _NOT_IN_NAMES.sub("_", f"gemba_{health.service}_{name}")
                 if metric not in families:
-                    families[metric] = GaugeMetricFamily(
-                        metric, f"{name} as {health.service} tells it"
-                    )
-                    families[metric].add_metric([], value)
+                    text = f"{name} as {health.service} tells it"
+                    families[metric] = Metric(metric, text, "gauge")
+                sample = (metric, frozenset(labels.items()))
+                if sample not in told:  # two names may look alike once made into metrics
+                    told.add(sample)
+                    families[metric].add_sample(metric, labels, value)
         yield from families.values()
+
+
+def _process(health: Health) -> dict[str, str]:
+    """The label of one of several processes."""
+    return {"instance": health.instance} if health.instance else {}
+
+
+def _name_and_labels(told: str) -> tuple[str, dict[str, str]]:
+    """`lag{topic="a"}` as `lag` and its label."""
+    labelled = _LABELLED.fullmatch(told)
+    if labelled is None:
+        return told, {}
+    name, label, value = labelled.groups()
+    return name, {label: value}
 
 
 class MeasureRequests:

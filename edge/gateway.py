@@ -43,12 +43,14 @@ class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
         broker: where the broker is.
         linger_s: the longest wait of a frame under load.
         frame_samples: a frame with so many messages waits no longer, and none has more.
+        instance: its name among several gateways, for health (`runtime.health.instance_of`).
     """
 
     name: str
     broker: MqttAddress
     linger_s: float
     frame_samples: int
+    instance: str = ""
 
 
 class Gateway:
@@ -157,6 +159,7 @@ class Gateway:
         state, reason = self._state()
         return Health(
             service=SERVICE,
+            instance=self._options.instance,
             state=state,
             reason=reason,
             at_ms=self._clock.now_ms(),

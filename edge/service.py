@@ -48,6 +48,7 @@ class EdgeService:
             broker=parse_mqtt_url(settings.mqtt_url.get_secret_value()),
             linger_s=settings.linger_ms / 1_000,
             frame_samples=settings.frame_samples,
+            instance=health.instance_of(settings.stream_url),
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -71,15 +72,18 @@ class EdgeService:
             thread.close()
 
     async def _run(self, stop: asyncio.Event, thread: OutboxThread, outbox: Outbox) -> None:
-        pool = build_pool(self._settings.database_url.get_secret_value(), name="edge", max_size=2)
+        # On Kafka a gateway needs no database, and stands where it may reach none.
+        url = self._settings.database_url.get_secret_value()
+        pool = build_pool(url, name="edge", max_size=2) if url else None
         log = build_log(self._settings.stream_url, pool)
         redis = Redis.from_url(
             self._settings.redis_url.get_secret_value() or "redis://127.0.0.1:6379",
             socket_timeout=_REDIS_TIMEOUT_S,
             socket_connect_timeout=_REDIS_TIMEOUT_S,
         )
-        await pool.open(wait=False)
         try:
+            if pool is not None:
+                await pool.open(wait=False)
             gateway = Gateway(
                 self._options, thread=thread, outbox=outbox, log=log, clock=self._clock
             )
@@ -97,7 +101,8 @@ class EdgeService:
         finally:
             await log.close()
             await redis.aclose()
-            await pool.close(timeout=_FAREWELL_S)
+            if pool is not None:
+                await pool.close(timeout=_FAREWELL_S)
 
     async def _report(self, gateway: Gateway, redis: Redis) -> None:
         """Say how the gateway is, every now and then and when it changes.

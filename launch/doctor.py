@@ -23,7 +23,7 @@ from launch.installation import Addresses, InstallationError, is_running, read_i
 from launch.ports import is_free
 from launch.reach import addresses_of
 from launch.services import expected_services
-from runtime.health import KEY_PREFIX, Health, HealthState
+from runtime.health import Health, HealthState, distinct, key_of, worst
 from runtime.logging import without_credentials
 from runtime.mqtt_url import connection_problem, parse_mqtt_url
 from runtime.settings import Installation as Settings
@@ -215,12 +215,19 @@ async def _mqtt(addresses: Addresses) -> str:
         raise _WrongError(problem, "start it, or correct GEMBA_MQTT_URL") from error
 
 
+async def _words(redis: Redis, name: str) -> list[Health]:
+    """What the processes of a service say."""
+    keys = [key_of(name), *[key async for key in redis.scan_iter(match=key_of(name, "*"))]]
+    values = await redis.mget(keys)
+    return distinct(msgspec.json.decode(value, type=Health) for value in values if value)
+
+
 async def _services(addresses: Addresses, data_dir: Path) -> list[Finding]:
     """What the services say of themselves; where they write is in the advice."""
     names = expected_services(addresses.stream_url)
     try:
         async with Redis.from_url(addresses.redis_url, socket_timeout=_TIMEOUT_S) as redis:
-            values = await redis.mget([KEY_PREFIX + name for name in names])
+            words = {name: await _words(redis, name) for name in names}
     except Exception:  # noqa: BLE001 - told by the line about Redis already
         return []
     expected = dict.fromkeys(names, True)
@@ -230,12 +237,12 @@ async def _services(addresses: Addresses, data_dir: Path) -> list[Finding]:
         # Services of a distributed installation may run elsewhere, but all of them report.
         expected = dict.fromkeys(names, False)
     findings = []
-    for name, value in zip(names, values, strict=True):
+    for name in names:
         where = f"see {data_dir / 'logs' / f'{name}.log'}" if expected[name] else "start it"
-        if value is None:
+        if not words[name]:
             findings.append(Finding(name=name, ok=False, detail="says nothing", advice=where))
             continue
-        health = msgspec.json.decode(value, type=Health)
+        health = worst(words[name])
         findings.append(
             Finding(
                 name=name,

@@ -6,12 +6,13 @@ The API is asked by HTTP; the others have said how they are to Redis (`runtime.h
 from __future__ import annotations
 
 import http.client
+import os
 
 import msgspec
 from redis import Redis
 from redis.exceptions import RedisError
 
-from runtime.health import KEY_PREFIX, Health, HealthState
+from runtime.health import Health, HealthState, host_prefix, key_of
 from runtime.logging import without_credentials
 from runtime.settings import Installation as Settings
 
@@ -69,11 +70,19 @@ def _words(redis_url: str, service: str) -> list[Health]:
         with Redis.from_url(
             redis_url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S
         ) as redis:
-            value = redis.get(KEY_PREFIX + service)
+            named = os.environ.get("GEMBA_INSTANCE")
+            ours = key_of(service, named or f"{host_prefix()}*")
+            keys = [key_of(service), *redis.scan_iter(match=ours, count=1_000)]
+            values = redis.mget(keys)
     except (RedisError, OSError) as error:
         raise UnhealthyError(
             f"{service} cannot be heard: {without_credentials(str(error))}"
         ) from error
-    if not isinstance(value, bytes):
-        return []
-    return [msgspec.json.decode(value, type=Health)]
+    words = [msgspec.json.decode(value, type=Health) for value in values if value is not None]
+    if len(words) > 1:
+        words = words[1:]  # the service's own key repeats one of them, or another machine's
+    return [word for word in words if word.instance in {"", named} or _is_here(word)]
+
+
+def _is_here(word: Health) -> bool:
+    return word.instance.startswith(host_prefix())

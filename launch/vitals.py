@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Callable, Sequence
 
@@ -13,7 +14,7 @@ from redis.exceptions import RedisError
 
 from launch.child import Child
 from launch.watchdog import Watch
-from runtime.health import KEY_PREFIX, Health
+from runtime.health import Health, host_prefix, key_of
 
 _log = logging.getLogger(__name__)
 
@@ -86,8 +87,15 @@ class Vitals:
                 child.restart(problem)
 
     async def _read(self, names: Sequence[str]) -> list[Health | None]:
-        values = await self._redis.mget([KEY_PREFIX + name for name in names])
-        return [_decoded(value) for value in values]
+        """The last word of each service: of our own process where several are the service."""
+        keys = [key_of(name, instance) for name in names for instance in ("", self._ours(name))]
+        values = iter(await self._redis.mget(keys))
+        return [_decoded(ours) or _decoded(any_) for any_, ours in zip(values, values, strict=True)]
+
+    def _ours(self, name: str) -> str:
+        named = os.environ.get("GEMBA_INSTANCE")
+        child = self._children.get(name)
+        return named or f"{host_prefix()}{child.status.pid if child is not None else 0}"
 
 
 def _decoded(value: bytes | str | None) -> Health | None:

@@ -79,6 +79,7 @@ class SchedulerService:
                 said = (state, reason)
             word = health.Health(
                 service=SERVICE,
+                instance=health.instance_of(self._settings.stream_url),
                 state=state,
                 reason=reason,
                 at_ms=self._clock.now_ms(),

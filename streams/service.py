@@ -36,6 +36,7 @@ from store.log import StreamLog, build_log
 from store.log.retention import Retention, Trimmed, keep_trimmed
 from streams.app import App, build_app, run_worker
 from streams.consumption import consume
+from streams.groups import EFFECTS
 from streams.live import LiveProjector
 from streams.planning import PlanningAgent
 from streams.presence import Presence
@@ -57,7 +58,7 @@ class StreamsService:
     def __init__(self, settings: StreamsSettings, *, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self.app: App = build_app(settings)
+        self.app: App = build_app(settings, effects=EFFECTS)
         self._worker = f"{SERVICE}-{uuid.uuid4().hex[:8]}"
         """Its name at the database: several workers may run."""
 
@@ -112,6 +113,7 @@ class StreamsService:
 
         watchdog = Watchdog(
             database_url=self._settings.database_url.get_secret_value(),
+            stream_url=self._settings.stream_url,
             group=self.app.conf.id,
             assigned=self.app.assigned_partitions,
             clock=self._clock,
@@ -129,6 +131,7 @@ class StreamsService:
             watchdog=watchdog,
             history=history,
             waiting_for=lambda: self.app.waiting_for,
+            instance=health.instance_of(self._settings.stream_url),
         )
         helpers = [
             asyncio.create_task(projector.run(), name="live"),
@@ -221,7 +224,9 @@ class Report:
         watchdog: Watchdog,
         history: History,
         waiting_for: Callable[[], str | None] = lambda: None,
+        instance: str = "",
     ) -> None:
+        self._instance = instance
         self._waiting_for = waiting_for
         self._clock = clock
         self._redis = redis
@@ -279,8 +284,10 @@ class Report:
             ("history", self._history.metrics),
         ):
             metrics |= {f"{part}_{name}": value for name, value in values.items()}
+        metrics |= self._watchdog.metrics
         return health.Health(
             service=SERVICE,
+            instance=self._instance,
             state=state,
             reason=reason,
             at_ms=self._clock.now_ms(),

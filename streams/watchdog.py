@@ -1,9 +1,10 @@
 """Notices a worker that is alive but consumes nothing, from outside the engine.
 
-It runs in a thread of its own with a database connection of its own, so neither a silent consumer
-nor a blocked event loop keeps it from seeing: records wait in a partition, and what the worker has
-committed there does not move. Then the service is `failed: stalled` (`Watchdog.stalled`), and a
-moment later the process ends with EXIT_STALLED so that the supervisor starts it anew.
+It runs in a thread of its own with a connection of its own to the log (`streams.sight`), so neither
+a silent consumer nor a blocked event loop keeps it from seeing: records wait in a partition, and
+what the worker has committed there does not move. Then the service is `failed: stalled`
+(`Watchdog.stalled`), and a moment later the process ends with EXIT_STALLED so that the supervisor
+starts it anew. The same looks tell how many records wait (`Watchdog.lag`).
 
 The decision is `Stillness.observe`, a function of what was seen and when.
 """
@@ -14,12 +15,13 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from typing import Final
 
 import msgspec
-import psycopg
 
 from runtime.clock import Clock
+from streams.sight import BLIND, Look, Standing, sight
 
 logger = logging.getLogger(__name__)
 
@@ -29,15 +31,6 @@ STALL_S: Final = 45.0
 INTERVAL_S: Final = 2.0
 GRACE_S: Final = 5.0
 """Between the verdict and the end, so that health can be told."""
-
-
-class Standing(msgspec.Struct, frozen=True):
-    """Where a worker stands in a partition: `committed` is the next offset that it wants."""
-
-    topic: str
-    partition: int
-    committed: int
-    head: int
 
 
 class Stall(msgspec.Struct, frozen=True):
@@ -107,18 +100,12 @@ class Stillness:
         return stalls
 
 
-_STANDINGS = """
-SELECT topic, partition, c."offset", p.head
-FROM log_commits c JOIN log_partitions p USING (topic, partition)
-WHERE c.consumer_group = %s AND c."offset" < p.head
-"""
-
-
 class Watchdog:
-    """Watches a worker on the embedded log.
+    """Watches a worker.
 
     Args:
-        database_url: the log's database.
+        database_url: the embedded log's database; not used on Kafka.
+        stream_url: which log.
         group: the worker's consumer group.
         assigned: the partitions (topic, partition) that are the worker's; asked from a thread
             (`streams.app.App.assigned_partitions`).
@@ -134,6 +121,7 @@ class Watchdog:
         *,
         database_url: str,
         group: str,
+        stream_url: str = "embedded://",
         assigned: Callable[[], Collection[tuple[str, int]]],
         clock: Clock,
         excused: Callable[[], Collection[tuple[str, int]]] = tuple,
@@ -142,8 +130,7 @@ class Watchdog:
         grace_s: float = GRACE_S,
         on_stalled: Callable[[], None] = lambda: os._exit(EXIT_STALLED),
     ) -> None:
-        self._url = database_url
-        self._group = group
+        self._see = partial(sight, stream_url=stream_url, database_url=database_url, group=group)
         self._assigned = assigned
         self._excused = excused
         self._clock = clock
@@ -155,6 +142,15 @@ class Watchdog:
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
         self.stalled: str | None = None
         """Why the worker has failed; None while it has not. For the service's health."""
+        self.lag: dict[str, int] = {}
+        """Records that wait in this worker's partitions, per topic, when it last looked."""
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The lag by the names that health gives figures, and its sum."""
+        lag = dict(self.lag)
+        named = {f'lag{{topic="{topic}"}}': float(waiting) for topic, waiting in lag.items()}
+        return {**named, "lag_records": float(sum(lag.values()))}
 
     def start(self) -> None:
         """Begin to watch."""
@@ -168,25 +164,20 @@ class Watchdog:
     def _run(self) -> None:
         while not self._stop.wait(self._interval_s):
             try:
-                with psycopg.connect(
-                    self._url,
-                    autocommit=True,
-                    connect_timeout=5,
-                    application_name="gemba-watchdog",
-                    options="-c statement_timeout=5000",
-                ) as connection:
-                    self._watch(connection)
-            except psycopg.Error as error:
+                with self._see() as look:
+                    self._watch(look)
+            except BLIND as error:
                 logger.info("the watchdog cannot see: %s", error)
 
-    def _watch(self, connection: psycopg.Connection) -> None:
+    def _watch(self, look: Look) -> None:
         while True:
-            rows = connection.execute(_STANDINGS, (self._group,)).fetchall()
-            assigned = set(self._assigned())
+            standings = look(set(self._assigned()))
+            lag: dict[str, int] = {}
+            for at in standings:
+                lag[at.topic] = lag.get(at.topic, 0) + max(0, at.head - at.committed)
+            self.lag = lag
             stalls = self._stillness.observe(
-                self._clock.monotonic(),
-                [Standing(*row) for row in rows if (row[0], row[1]) in assigned],
-                excused=self._excused(),
+                self._clock.monotonic(), standings, excused=self._excused()
             )
             if stalls:
                 self.stalled = "stalled: " + "; ".join(map(str, stalls))

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -16,13 +17,26 @@ from redis.exceptions import RedisError
 from api.context import Context
 from api.health.schemas import Component
 from contracts.streams import PARTITIONS, TOPICS
-from runtime.health import INTERVAL_S, KEY_PREFIX, Health, HealthState, report
+from runtime.health import (
+    INTERVAL_S,
+    KEY_PREFIX,
+    Health,
+    HealthState,
+    distinct,
+    instance_of,
+    report,
+    worst,
+)
 from store.log import LogError
+from store.log.kafka_address import is_kafka
 from store.migrate import known_versions, schema_version
 
 SERVICE: Final = "api"
 EXPECTED: Final = ("edge", "streams")
 """Services without which a counted piece does not reach a screen."""
+
+RELAY: Final = "relay"
+"""So is this one, on Kafka; the embedded log needs none."""
 
 PLANNER: Final = "scheduler"
 """Without it everything goes on, and the plan in force stays."""
@@ -41,7 +55,7 @@ async def components(context: Context) -> list[Component]:
 
 
 async def service_healths(context: Context) -> list[Health]:
-    """What the services say of themselves; RedisError when nobody can be asked."""
+    """What each process of the services says of itself; RedisError when nobody can be asked."""
     names = [name async for name in context.redis.scan_iter(match=f"{KEY_PREFIX}*", count=100)]
     values = await context.redis.mget(names) if names else []
     healths = []
@@ -51,7 +65,7 @@ async def service_healths(context: Context) -> list[Health]:
                 healths.append(msgspec.json.decode(value, type=Health))
             except msgspec.DecodeError as error:
                 logger.warning("a service's health makes no sense: %s", error)
-    return sorted(healths, key=lambda health: health.service)
+    return distinct(healths)
 
 
 async def keep_reporting(
@@ -67,6 +81,7 @@ async def keep_reporting(
         stats = context.pool.get_stats()
         health = Health(
             service=SERVICE,
+            instance=instance_of(context.settings.stream_url),
             state=HealthState.OK if database.state == "ok" else HealthState.DEGRADED,
             reason=database.reason,
             at_ms=context.clock.now_ms(),
@@ -126,21 +141,34 @@ async def _redis_and_services(context: Context) -> tuple[Component, list[Compone
     except (RedisError, OSError, TimeoutError) as error:
         reason = f"does not answer ({type(error).__name__})"
         return Component(name="redis", state="failed", reason=reason), []
-    return Component(name="redis", state="ok"), _services(healths)
+    relayed = is_kafka(context.settings.stream_url)
+    expected = (*EXPECTED, RELAY) if relayed else EXPECTED
+    return Component(name="redis", state="ok"), _services(healths, expected)
 
 
-def _services(healths: Sequence[Health]) -> list[Component]:
-    told = {health.service: health for health in healths if health.service != SERVICE}
+def _services(healths: Sequence[Health], expected: Sequence[str]) -> list[Component]:
+    told: defaultdict[str, list[Health]] = defaultdict(list)
+    for health in healths:
+        if health.service != SERVICE:
+            told[health.service].append(health)
     missing = [
         Component(name=name, state="missing", reason="says nothing: it is not running, or stuck")
-        for name in EXPECTED
+        for name in expected
         if name not in told
     ]
     if PLANNER not in told:
         reason = "says nothing: the plan in force stays, whatever happens"
         missing.append(Component(name=PLANNER, state="degraded", reason=reason))
     known = [
-        Component(name=health.service, state=health.state.value, reason=health.reason)
-        for health in told.values()
+        Component(name=service, state=of.state.value, reason=_reason(of, len(words)))
+        for service, words in told.items()
+        for of in [worst(words)]
     ]
     return sorted([*known, *missing], key=lambda component: component.name)
+
+
+def _reason(health: Health, processes: int) -> str | None:
+    """What is wrong, and where, when there are several."""
+    if health.reason is None or processes == 1:
+        return health.reason
+    return f"{health.instance}: {health.reason}"

@@ -133,6 +133,7 @@ class RelayService:
                 )
         return health.Health(
             service=SERVICE,
+            instance=health.instance_of(self._settings.stream_url),
             state=HealthState.OK if trouble is None else HealthState.DEGRADED,
             reason=trouble,
             at_ms=self._clock.now_ms(),

@@ -348,7 +348,7 @@ class ProcessContract:
                 await backend.log.append(records(40))
                 await second.has(shared + 40)
                 pause_s = time.monotonic() - killed
-                print(f"{type(backend).__name__}: taken over {pause_s:.1f} s after kill -9")
+                print(f"{type(backend).__name__}: taken over {pause_s:.1f} s after kill -9")  # noqa: T201 - a measurement
                 assert pause_s < MAX_PAUSE_S
         for partition in range(PARTITIONS):
             told = first.offsets()[partition] + second.offsets()[partition]

@@ -11,7 +11,8 @@ from runtime.clock import SystemClock
 from store.database import Pool, build_pool
 from store.log import NewRecord
 from store.log.embedded import EmbeddedLog, TopicPartition
-from streams.watchdog import Stall, Standing, Stillness, Watchdog
+from streams.sight import Standing
+from streams.watchdog import Stall, Stillness, Watchdog
 
 
 def at(committed: int, head: int, partition: int = 0) -> Standing:
