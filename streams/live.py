@@ -133,7 +133,9 @@ class LiveProjector:
         """Mark what a batch of events names.
 
         Topics: FLOOR, PROGRESS, ORDERS, PLANS, DISRUPTIONS, DEAD_LETTERS.
-        It may be acknowledged at once: after a restart everything watched is read in full.
+        It may be acknowledged at once: after a restart everything watched is read in full. A
+        record that the relay tells again marks what is then read once more and found the same, so
+        its number in the outbox is not asked for.
         """
         for record in batch:
             try:

@@ -133,6 +133,9 @@ class PlanningAgent:
     async def handle(self, batch: Sequence[Message]) -> None:
         """Tell what orders' events mean; of all others note which scopes they concern.
 
+        Those of orders are told once (`FencedPartitions` skips what the relay repeats). A note made
+        twice costs a round that finds nothing new.
+
         Raises:
             Fenced: another worker has the partition of orders.
         """
