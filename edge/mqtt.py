@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -165,6 +166,9 @@ class Connection:
             data += sock.recv(sock.pending())
         if not data:
             raise ConnectionResetError("closed by the broker")
+        # Whatever comes is a sign of life: the answer to a ping may stand behind many messages.
+        self._paho._last_bytes_received = time.monotonic()  # noqa: SLF001
+        self._paho._ping_t = 0  # noqa: SLF001
         return data
 
     def drop(self) -> None:
@@ -241,8 +245,9 @@ class Connection:
         misc = self._client._misc_task  # noqa: SLF001
         if misc is not None:
             misc.cancel()
-        if self._client._disconnected.done():  # noqa: SLF001
-            self._client._disconnected.exception()  # noqa: SLF001 - seen, so asyncio need not warn
+        lost = self._client._disconnected  # noqa: SLF001
+        if lost.done() and not lost.cancelled():
+            lost.exception()  # seen, so asyncio need not warn
 
     def acknowledge(self, packet_ids: list[int]) -> None:
         """Send the PUBACKs of these deliveries; nothing when the connection is over."""

@@ -22,7 +22,7 @@ from launch.devices import Role
 from store.migrate import migrate
 
 SERVICES: Final = ("api", "edge", "streams", "scheduler")
-RECOVERY_S: Final = 60.0
+RECOVERY_S: Final = 40.0
 _ANSWER_S: Final = 20.0
 
 

@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
@@ -14,6 +14,20 @@ T = TypeVar("T")
 _CHUNK: Final = 64 * 1024
 _CALL_S: Final = 10.0
 HOST: Final = "127.0.0.1"
+
+
+class _Pair:
+    """A client's connection and the server's that goes with it."""
+
+    def __init__(self, client: asyncio.StreamWriter, *, lost: bool) -> None:
+        self.client = client
+        self.server: asyncio.StreamWriter | None = None
+        self.lost = lost
+
+    def abort(self) -> None:
+        for writer in (self.client, self.server):
+            if writer is not None:
+                writer.transport.abort()
 
 
 class TcpProxy:
@@ -24,11 +38,16 @@ class TcpProxy:
         self.attempts: list[float] = []
         """When connections were asked for, as told by `time.monotonic`."""
         self._target = target
+        self._silent = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="tcp-proxy")
-        self._open: set[asyncio.StreamWriter] = set()
+        self._pairs: set[_Pair] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._flowing = asyncio.Event()
+
+    @property
+    def lost(self) -> int:
+        """Connections that lead nowhere and that their clients have not given up yet."""
+        return sum(pair.lost for pair in tuple(self._pairs))
 
     def start(self) -> None:
         self._thread.start()
@@ -41,13 +60,15 @@ class TcpProxy:
         self._loop.close()
 
     def go_silent(self) -> None:
-        """Forward nothing more, and close nothing: connections are open and lead nowhere."""
-        self._call(self._set_flowing(flowing=False))
+        """Forward nothing more and close nothing, as a network that has lost its way.
+
+        What is connected now, or connects until `speak_again`, never hears anything any more.
+        """
+        self._call(self._set_silent(silent=True))
 
     def speak_again(self) -> None:
-        """Forward again. What was on its way meanwhile is lost with its connections."""
-        self._call(self._break())
-        self._call(self._set_flowing(flowing=True))
+        """Forward what connects from now on; the connections of before stay open and silent."""
+        self._call(self._set_silent(silent=False))
 
     def switch(self, target: int) -> None:
         """Another server has the address now: connections to the one before are broken."""
@@ -61,19 +82,17 @@ class TcpProxy:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(_CALL_S)
 
     async def _listen(self) -> None:
-        self._flowing.set()
         self._server = await asyncio.start_server(self._serve, HOST, 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
-    async def _set_flowing(self, *, flowing: bool) -> None:
-        if flowing:
-            self._flowing.set()
-        else:
-            self._flowing.clear()
+    async def _set_silent(self, *, silent: bool) -> None:
+        self._silent = silent
+        for pair in self._pairs if silent else ():
+            pair.lost = True
 
     async def _break(self) -> None:
-        for writer in self._open:
-            writer.transport.abort()
+        for pair in self._pairs:
+            pair.abort()
 
     async def _end(self) -> None:
         self._server.close()
@@ -86,33 +105,43 @@ class TcpProxy:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        self._open.add(writer)
+        pair = _Pair(writer, lost=self._silent)
+        self._pairs.add(pair)
         try:
-            await self._flowing.wait()
-            there_reader, there_writer = await asyncio.open_connection(HOST, self._target)
-            self._open.add(there_writer)
+            there: asyncio.StreamReader | None = None
+            if not pair.lost:
+                there, pair.server = await asyncio.open_connection(HOST, self._target)
+            pumps = [asyncio.create_task(self._from_client(reader, pair))]
+            if there is not None:
+                pumps.append(asyncio.create_task(self._from_server(there, pair)))
             try:
-                await asyncio.gather(
-                    self._pump(reader, there_writer), self._pump(there_reader, writer)
-                )
+                await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                there_writer.transport.abort()
-                self._open.discard(there_writer)
+                for pump in pumps:
+                    pump.cancel()
+                await asyncio.gather(*pumps, return_exceptions=True)
         except (OSError, asyncio.CancelledError):
-            pass
+            pass  # the server is away, or the test has ended
         finally:
-            writer.transport.abort()
-            self._open.discard(writer)
+            pair.abort()
+            self._pairs.discard(pair)
             self._tasks.discard(task)
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _from_client(self, reader: asyncio.StreamReader, pair: _Pair) -> None:
+        """Ends when the client ends; what it says to a lost connection reaches nobody."""
         while data := await reader.read(_CHUNK):
-            await self._flowing.wait()
-            writer.write(data)
-            await writer.drain()
-        with suppress(OSError):
-            writer.write_eof()
-        raise ConnectionResetError("one side has ended")
+            if not pair.lost and pair.server is not None:
+                pair.server.write(data)
+                await pair.server.drain()
+
+    async def _from_server(self, reader: asyncio.StreamReader, pair: _Pair) -> None:
+        """Ends when the server ends, unless the connection is lost: nobody tells the client."""
+        while data := await reader.read(_CHUNK):
+            if not pair.lost:
+                pair.client.write(data)
+                await pair.client.drain()
+        if pair.lost:
+            await asyncio.Event().wait()
 
 
 @contextmanager
