@@ -153,6 +153,11 @@ class TimescaleRollUps:
 
     async def refresh(self, connection: Connection, until_ms: int) -> Refreshed:
         """Refresh every aggregate over everything that was not dropped."""
+        # Rows that came from a plain database say that their roll-ups wait for notes; these do not.
+        await connection.execute(
+            "UPDATE rollup_state SET announced_ms = NULL, rolled_ms = NULL"
+            " WHERE announced_ms IS NOT NULL"
+        )
         await connection.execute("SELECT set_config('statement_timeout', %s, false)", (_TIMEOUT,))
         try:
             for relation, views in VIEWS.items():

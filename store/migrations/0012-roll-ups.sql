@@ -30,6 +30,8 @@ CREATE TABLE history_horizons (
 
 -- Sums of readings near the end of what a double holds would fail: such values are not rolled up.
 DO $flavour$
+DECLARE
+    stored regclass;
 BEGIN
     IF EXISTS (SELECT FROM pg_partitioned_table WHERE partrelid = 'samples'::regclass) THEN
         -- What was noted and is being worked off.
@@ -137,6 +139,16 @@ BEGIN
         FROM state_changes
         GROUP BY 1, 2, 3, 4, 5, 6
         WITH NO DATA;
+
+        -- Without it, policies on a continuous aggregate fail when they run.
+        FOR stored IN
+            SELECT format('%I.%I', materialization_hypertable_schema,
+                          materialization_hypertable_name)::regclass
+            FROM timescaledb_information.continuous_aggregates
+            WHERE view_schema = current_schema()
+        LOOP
+            PERFORM set_integer_now_func(stored, 'gemba_now_ms');
+        END LOOP;
 
         -- Most rows are those of readings by 5 minutes; after 60 days they hardly change.
         ALTER MATERIALIZED VIEW readings_5m SET (timescaledb.compress = true,
