@@ -44,23 +44,30 @@ def numeric(value: float | str | bool) -> float | None:  # noqa: FBT001 - a read
         return None
 
 
-def note_reading(metrics: dict[str, Metric], reading: Reading, t_ms: int) -> Metric | None:
-    """Have a metric for a reading, and the newest unit; answers it if its row is to be written."""
-    metric = metrics.get(reading.name)
+def measure(
+    metrics: dict[str, Metric], reading: Reading, t_ms: int, told: dict[str, Metric]
+) -> tuple[Metric, float] | None:
+    """A reading as its metric and number; None if it has none.
+
+    Args:
+        metrics: the machine's, by name; a new one is added.
+        reading: an accepted object.
+        t_ms: its event time: the unit is what the newest told.
+        told: gets metrics that are new or have another unit: their rows are to be written.
+    """
+    name = reading.name
+    value = numeric(reading.value)
+    if value is None:
+        return None
+    metric = metrics.get(name)
     if metric is None:
-        if numeric(reading.value) is None or not _fits(metrics, reading.name):
+        if len(name) > NAME_CHARACTERS or len(metrics) >= METRICS:
             return None
-        unit = None if reading.unit is UNSET else reading.unit
-        metric = metrics[reading.name] = Metric(None, unit, None if unit is None else t_ms)
-        return metric
-    if reading.unit is UNSET or t_ms < metric.unit_ms:
-        return None
-    metric.unit_ms = t_ms
-    if reading.unit == metric.unit:
-        return None
-    metric.unit = reading.unit
-    return metric
-
-
-def _fits(metrics: dict[str, Metric], name: str) -> bool:
-    return len(name) <= NAME_CHARACTERS and len(metrics) < METRICS
+        metric = metrics[name] = told[name] = Metric()
+    unit = reading.unit
+    if unit is not UNSET and t_ms >= metric.unit_ms:
+        metric.unit_ms = t_ms
+        if unit != metric.unit:
+            metric.unit = unit
+            told[name] = metric
+    return metric, value

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from contracts.telemetry import Reading
 from domain.floor.machine import WINDOW_FACTS, Machine, Publisher, Received
-from domain.floor.metrics import Metric, note_reading, numeric
+from domain.floor.metrics import Metric, measure
 from domain.floor.past import Base, TooOldError, changed_slots, differing
 from domain.floor.standing import OperationKey
 from domain.floor.states import ChangedStates
@@ -18,10 +18,14 @@ from streams.telemetry.intake import Intake
 
 @dataclass
 class Changed:
-    """What a batch changed of one machine."""
+    """What a batch changed of one machine.
+
+    `measured` says of each new object, in order, what it measured if it is a reading.
+    """
 
     machine: Machine
     new: list[Received]
+    measured: list[tuple[Metric, float] | None] = field(default_factory=list)
     publishers: dict[tuple[str, str], Publisher] = field(default_factory=dict)
     metrics: dict[str, Metric] = field(default_factory=dict)
     touched: set[OperationKey] = field(default_factory=set)
@@ -46,9 +50,8 @@ class Changed:
             times.append(self.states.since_ms)
         times += [
             received.object.t_ms
-            for received in self.new
-            if type(received.object.message) is Reading
-            and numeric(received.object.message.value) is not None
+            for received, measured in zip(self.new, self.measured, strict=True)
+            if measured is not None
         ]
         return min(times, default=None)
 
@@ -77,10 +80,10 @@ async def sort_in(
     for received in change.new:
         message = received.object.message
         change.publishers[message.source, message.boot] = machine.mark_seen(received)
+        measured = None
         if type(message) is Reading:
-            metric = note_reading(machine.metrics, message, received.object.t_ms)
-            if metric is not None:
-                change.metrics[message.name] = metric
+            measured = measure(machine.metrics, message, received.object.t_ms, change.metrics)
+        change.measured.append(measured)
     intake.count(machine.site, accepted=len(change.new), repeats=repeats)
     return change
 

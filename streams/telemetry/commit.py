@@ -21,10 +21,8 @@ from contracts.streams import (
     OperationProgressed,
     encode_events,
 )
-from contracts.telemetry import Reading
 from contracts.topics import partition_of
 from domain.floor.machine import Machine
-from domain.floor.metrics import numeric
 from domain.floor.standing import OperationKey
 from store.database import Connection
 from store.history.notes import note_touched
@@ -38,6 +36,8 @@ from streams.telemetry.intake import Intake
 
 FRESH_MS: Final = 5 * 60_000
 """What is newer is not rolled up yet: roll-ups keep off the last ten minutes."""
+
+_NOTHING: Final = (None, None)
 
 
 async def write_group(
@@ -150,18 +150,13 @@ def _new_publishers(changes: Iterable[Changed]) -> list[tuple[Machine, tuple[str
 
 def _samples(changes: Iterable[Changed]) -> Iterable[writing.Sample]:
     for change in changes:
-        metrics = change.machine.metrics
-        for received in change.new:
+        for received, measured in zip(change.new, change.measured, strict=True):
             accepted = received.object
             message = accepted.message
             publisher = change.publishers[message.source, message.boot]
             if publisher.id is None:
                 raise LookupError(f"{message.source}/{message.boot} has no row")
-            metric_id = value = None
-            if type(message) is Reading:
-                metric = metrics.get(message.name)
-                if metric is not None and (value := numeric(message.value)) is not None:
-                    metric_id = metric.id
+            metric, value = measured or _NOTHING
             yield (
                 change.machine.id,
                 accepted.t_ms,
@@ -169,7 +164,7 @@ def _samples(changes: Iterable[Changed]) -> Iterable[writing.Sample]:
                 message.seq,
                 KIND_CODES[accepted.kind],
                 received.received_ms,
-                metric_id,
+                None if metric is None else metric.id,
                 value,
                 accepted.body,
             )

@@ -1,5 +1,7 @@
-"""What is kept of a machine's past (HIST-4 … HIST-6) against the oracle: rows that are only ever
-changed by the differences that the past tells."""
+"""What is kept of a machine's past (HIST-4, HIST-5) against the oracle.
+
+The rows are only ever changed by the differences that the past tells.
+"""
 
 from __future__ import annotations
 

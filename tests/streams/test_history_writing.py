@@ -1,4 +1,4 @@
-"""What the telemetry agent keeps for reports (HIST-1 … HIST-9), on both flavours."""
+"""What the telemetry agent keeps for reports (HIST-1 … HIST-8), on both flavours."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import os
 import random
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from harness import Floor
 from psycopg import AsyncConnection
+from psycopg.errors import DuplicateObject
 
 from domain.floor.metrics import METRICS, NAME_CHARACTERS
 from store.history.notes import note_touched
@@ -77,8 +79,12 @@ async def compress(floor: Floor) -> None:
     if not os.environ.get("GEMBA_TEST_TIMESCALE_URL"):
         return
     for table in ("samples", "piece_slots", "state_changes"):
-        rows = await floor.query("SELECT compress_chunk(c) FROM show_chunks(%s) c", table)
-        assert rows
+        chunks = await floor.query("SELECT show_chunks(%s)", table)
+        assert chunks
+        for (chunk,) in chunks:
+            # The policy, which runs as soon as it is made, may be quicker.
+            with suppress(DuplicateObject):
+                await floor.query("SELECT compress_chunk(%s)", chunk)
 
 
 class TestReadings:
