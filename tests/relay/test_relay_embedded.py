@@ -25,6 +25,7 @@ from streams.consumption import Message
 from streams.relay import Relay, drain
 from streams.relay.service import RelayService
 from streams.repeats import new_records
+from streams.transport.lease import LeaseLostError, lease
 
 TARGET = {PROGRESS: "target-progress", DEAD_LETTERS: "target-letters"}
 """The stand-in for Kafka is in the same database, under names of its own."""
@@ -258,6 +259,34 @@ class TestRelay:
             for record in (await outbox.arrived())[TopicPartition(PROGRESS, 1)]
         ]
         assert numbers == list(range(14))
+
+
+class TestLease:
+    async def test_a_holder_that_stands_still_loses_it(
+        self, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its socket lives on (SIGSTOP, a paused machine), so the database has to end it."""
+        monkeypatch.setattr("streams.transport.lease.SILENT_S", 3)
+        async with lease(outbox.url, GROUP) as held, asyncio.timeout(60):
+            async with lease(outbox.url, GROUP):
+                pass
+            with pytest.raises(LeaseLostError):
+                await held.watch(lambda _topic: None)
+
+    async def test_one_that_says_something_keeps_it(
+        self, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("streams.transport.lease.SILENT_S", 3)
+        relay = outbox.relay()
+        working = asyncio.create_task(relay.run())
+        try:
+            await _until(lambda: relay.active)
+            for _ in range(50):  # also while it is told something all the time
+                await outbox.append(4)
+                await asyncio.sleep(0.1)
+                assert relay.active
+        finally:
+            await tasks.end([working])
 
 
 class TestBacklog:
