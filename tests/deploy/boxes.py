@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -142,7 +143,8 @@ class Machine:
             "root": str(root),
             "passable": [str(path) for path in _passable()],
             "hidden": ["/run", "/var/lib/gemba", "/mosquitto"],
-            "tmpfs": service.tmpfs,
+            # A root that can be written has a /tmp of its own.
+            "tmpfs": [*service.tmpfs, *([] if service.raw.get("read_only") else ["/tmp"])],  # noqa: S108 - in the box
             "mounts": self._mounts(service, mounts or {}),
             "directory": "/var/lib/gemba" if service.is_ours else "/",
             "uid": uid,
@@ -269,7 +271,7 @@ class Machine:
 def machine(folder: Path, file: ComposeFile) -> Iterator[Machine]:
     """A machine with secrets in it, made by the file's own command; everything ends with it."""
     folder.chmod(0o755)
-    names = " ".join(("localhost", *file.services))
+    names = " ".join(("localhost", socket.gethostname(), *file.services))
     (folder / "hosts").write_text(f"127.0.0.1 {names}\n", encoding="ascii")
     (folder / "passwd").write_text(
         "".join(f"{name}:x:{uid}:{uid}::/:/bin/sh\n" for name, uid in _USERS.items()),

@@ -6,6 +6,7 @@ inside an image is played here.
 
 from __future__ import annotations
 
+import shutil
 import socket
 from typing import Final
 
@@ -45,6 +46,22 @@ java -Xmx256m -cp "@LIBS@/*" kafka.tools.StorageTool format --ignore-formatted \
 # shellcheck disable=SC2086 # words
 exec java $KAFKA_HEAP_OPTS -XX:+UseSerialGC -cp "@LIBS@/*" kafka.Kafka /tmp/kafka.properties
 """
+
+
+def start_all(machine: Machine, *, kafka: bool = False) -> None:
+    """The servers, and what runs before the services, in the order of the file."""
+    started = [start_timescaledb(machine), start_redis(machine)]
+    if kafka:
+        started.append(start_kafka(machine))
+    for server in started:
+        machine.until_healthy(server)
+    machine.run("broker-files")
+    broker = start_mosquitto(machine)
+    if shutil.which("nc") is None:  # the image has it, for its health check
+        broker.until(lambda: listens(machine, 1883), "listening")
+    else:
+        machine.until_healthy(broker)
+    machine.run("migrate")
 
 
 def start_timescaledb(machine: Machine) -> Box:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import ssl
 import stat
 import subprocess
@@ -29,23 +28,6 @@ API = "http://127.0.0.1:8000"
 PIECES = 5
 
 pytestmark = [pytest.mark.mosquitto, pytest.mark.redis_server, pytest.mark.timeout(300)]
-
-
-def _start_servers(machine: Machine, *, kafka: bool = False) -> list[Box]:
-    """The servers, and what runs before the services, in the order of the file."""
-    started = [servers.start_timescaledb(machine), servers.start_redis(machine)]
-    if kafka:
-        started.append(servers.start_kafka(machine))
-    for server in started:
-        machine.until_healthy(server)
-    machine.run("broker-files")
-    broker = servers.start_mosquitto(machine)
-    if shutil.which("nc") is None:  # the image has it, for its health check
-        broker.until(lambda: servers.listens(machine, 1883), "listening")
-    else:
-        machine.until_healthy(broker)
-    machine.run("migrate")
-    return [*started, broker]
 
 
 def _get(machine: Machine, path: str, token: str) -> Any:
@@ -132,36 +114,33 @@ class TestStartedBeforeTheServers:
 class TestWithoutKafka:
     """All servers but Kafka are there: the API answers, the others wait for Kafka."""
 
-    def test_each_service_waits_for_kafka(self, compose_machine: Machine) -> None:
-        _start_servers(compose_machine)
-        started = {name: compose_machine.start(name) for name in SERVICES}
-        compose_machine.until_healthy(started["api"])
+    def test_each_service_waits_for_kafka(self, served_machine: Machine) -> None:
+        started = {name: served_machine.start(name) for name in SERVICES}
+        served_machine.until_healthy(started["api"])
         for name in ("streams", "relay", "scheduler"):
-            _until_said(compose_machine, started[name], "kafka://kafka:9092 does not answer")
-        token = compose_machine.run("gemba", "token", "--role", "admin").strip()
+            _until_said(served_machine, started[name], "kafka://kafka:9092 does not answer")
+        token = served_machine.run("gemba", "token", "--role", "admin").strip()
         # What needs no Kafka works: the API answers from its database, and knows who is missing.
-        assert _get(compose_machine, "/v1/sites", token) == {"items": [], "total": 0}
-        ready = compose_machine.inside(lambda: httpx.get(f"{API}/readyz", timeout=30))
+        assert _get(served_machine, "/v1/sites", token) == {"items": [], "total": 0}
+        ready = served_machine.inside(lambda: httpx.get(f"{API}/readyz", timeout=30))
         assert ready.json()["components"], ready.text
         assert {name: each.stop() for name, each in started.items()} == dict.fromkeys(SERVICES, 0)
         for each in started.values():
             assert "Traceback" not in each.text, each.text
 
-    def test_a_first_administrator_can_be_made_and_signs_in(self, compose_machine: Machine) -> None:
-        _start_servers(compose_machine)
-        compose_machine.until_healthy(compose_machine.start("api"))
+    def test_a_first_administrator_can_be_made_and_signs_in(self, served_machine: Machine) -> None:
+        served_machine.until_healthy(served_machine.start("api"))
         words = ("user", "add", "anna", "--role", "admin", "--password-stdin")
-        said = compose_machine.run("gemba", *words, told="a long enough pass phrase\n")
+        said = served_machine.run("gemba", *words, told="a long enough pass phrase\n")
         assert said == "anna may sign in as admin\n"
         given = {"name": "anna", "password": "a long enough pass phrase"}
-        signed_in = compose_machine.inside(
+        signed_in = served_machine.inside(
             lambda: httpx.post(f"{API}/v1/session", json=given, timeout=30)
         )
         assert signed_in.json()["user"]["role"] == "admin", signed_in.text
 
-    def test_running_migrate_again_does_no_harm(self, compose_machine: Machine) -> None:
-        _start_servers(compose_machine)
-        said = compose_machine.run("migrate")
+    def test_running_migrate_again_does_no_harm(self, served_machine: Machine) -> None:
+        said = served_machine.run("migrate")
         assert re.fullmatch(r"the schema is at \d{4}-[\w-]+\n", said)
 
 
@@ -188,7 +167,7 @@ class TestWithKafka:
     """Everything of the file runs."""
 
     def test_a_piece_told_by_tls_is_counted(self, compose_machine: Machine) -> None:
-        _start_servers(compose_machine, kafka=True)
+        servers.start_all(compose_machine, kafka=True)
         started = {name: compose_machine.start(name) for name in SERVICES}
         for each in started.values():
             _until_ok(compose_machine, each)
@@ -209,7 +188,7 @@ class TestWithKafka:
             assert "Traceback" not in each.text, each.text
 
     def test_two_stream_workers_are_healthy(self, compose_machine: Machine) -> None:
-        _start_servers(compose_machine, kafka=True)
+        servers.start_all(compose_machine, kafka=True)
         both = [compose_machine.start("streams"), compose_machine.start("streams")]
         for each in both:
             _until_ok(compose_machine, each)
