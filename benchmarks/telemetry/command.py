@@ -23,6 +23,7 @@ from benchmarks.telemetry.compare import ARRAYS, Comparison, Session
 from benchmarks.telemetry.endurance import endure
 from benchmarks.telemetry.generator import Done
 from benchmarks.telemetry.measure import Bench, Load
+from benchmarks.telemetry.page import write_pages
 from benchmarks.telemetry.report import Ceiling, Report
 from benchmarks.telemetry.sizing import CASES, measure_sizing
 from benchmarks.telemetry.systems import CHECKOUT, SYSTEMS, TELEGRAF, Choice, started
@@ -39,10 +40,13 @@ def main() -> int:
     options = _parser().parse_args()
     systems = _names(options.systems, SYSTEMS)
     modes = _names(options.modes, ARRAYS)
-    if "telegraf" in systems and not options.telegraf.exists():
+    if "telegraf" in systems and not (options.pages or options.telegraf.exists()):
         print(f"{options.telegraf} is missing: `make telegraf` builds it", file=sys.stderr)
         return 2
     report = Report(options.out, options.day)
+    if options.pages:
+        _say(f"Written: {', '.join(map(str, write_pages(report.results, CHECKOUT / 'docs')))}")
+        return 0
     report.results.options |= {
         name: str(value) for name, value in vars(options).items() if name != "database_url"
     }
@@ -77,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--soak", type=float, default=0.0, metavar="SECONDS", help="one at half the rate, memory")
     add("--rate", type=float, default=0.0, help="of long runs, in messages/s (one mode)")
     add("--sizing", action="store_true", help="CPU by machines, sites, rate; bytes a sample")
+    add("--pages", action="store_true", help="put the day's tables into docs/sizing*.md; no run")
     add("--generator", action="store_true", help="generator and Mosquitto alone")
     add("--machines", type=int, default=50)
     add("--sites", type=int, default=1)

@@ -140,7 +140,7 @@ def _comparison(found: Sequence[Summary]) -> list[str]:
         told += [
             f"## {_TITLES[mode]}",
             "",
-            *_table(
+            *table(
                 (
                     "system",
                     "messages/s",
@@ -183,7 +183,7 @@ def _endurance(title: str, runs: dict[str, Endurance]) -> list[str]:
         for name, one in runs.items()
     ]
     heads = ("run", "load", "samples", "lost / doubled", "kept up", "p50 / p99 ms", "cores")
-    return [f"## {title}", "", *_table((*heads, "memory, % an hour"), rows), ""]
+    return [f"## {title}", "", *table((*heads, "memory, % an hour"), rows), ""]
 
 
 def _sizing(name: str, sizing: Sizing) -> list[str]:
@@ -208,11 +208,11 @@ def _sizing(name: str, sizing: Sizing) -> list[str]:
     return [
         f"## Cost by machines, sites and rate: {name}",
         "",
-        *_table(heads, rows),
+        *table(heads, rows),
         "",
         f"Disk, after {sizing.disk.samples:,} samples:",
         "",
-        *_table(("what", "bytes a sample", "GiB a day at 1,000 samples/s"), disk),
+        *table(("what", "bytes a sample", "GiB a day at 1,000 samples/s"), disk),
         "",
     ]
 
@@ -232,10 +232,11 @@ def _ceiling(ceilings: Sequence[Ceiling]) -> list[str]:
         for one in ceilings
     ]
     heads = ("asked/s", "array", "messages/s", "received", "generator CPU s", "Mosquitto CPU s")
-    return ["## Generator and broker alone", "", *_table(heads, rows), ""]
+    return ["## Generator and broker alone", "", *table(heads, rows), ""]
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A Markdown table's lines."""
     return [
         f"| {' | '.join(heads)} |",
         f"|{' --- |' * len(heads)}",

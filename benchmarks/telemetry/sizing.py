@@ -85,8 +85,8 @@ def disk_of(bench: Bench) -> Disk:
         sizes["kafka_log"] = sum(
             folder_bytes(one) for one in system.kafka_folder.rglob("gemba.*") if one.is_dir()
         )
-    else:
-        sizes["stream_log_now"] = _size(rows, "log_records")
+    # The embedded log, or the outbox on Kafka: as much as is not trimmed yet.
+    sizes["log_records_now"] = _size(rows, "log_records")
     if _is_hypertable(rows):
         rows.execute(
             "SELECT compress_chunk(c, if_not_compressed => true) FROM show_chunks('samples') AS c"
