@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from relay_model import STEPS, Partition
 
@@ -13,6 +13,7 @@ from streams.consumption import Message
 from streams.repeats import new_records
 
 
+@settings(max_examples=400, deadline=None, derandomize=True)
 @given(steps=STEPS, cuts=st.lists(st.tuples(st.integers(1, 7), st.booleans(), st.integers(0, 9))))
 def test_any_interleaving_of_relays_yields_each_effect_once_and_in_order(
     steps: list[tuple[int, str, int]], cuts: list[tuple[int, bool, int]]
@@ -40,6 +41,7 @@ def test_any_interleaving_of_relays_yields_each_effect_once_and_in_order(
         assert done == Done(len(partition.told) - 1, highest)
 
 
+@settings(max_examples=400, deadline=None, derandomize=True)
 @given(steps=STEPS)
 def test_before_a_number_there_is_every_lower_one(steps: list[tuple[int, str, int]]) -> None:
     """The property that the rule of `new_records` rests on, in the model it was thought out in."""
