@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import enum
 from functools import lru_cache
+from typing import Final
 from zlib import crc32
 
 import msgspec
@@ -29,6 +30,9 @@ PREFIX = "gemba/v1/"
 SUBSCRIPTION = "gemba/v1/#"
 ACK = "ack"
 WAREHOUSE = "warehouse"
+MAX_TOPIC_BYTES: Final = 1_000
+"""What an index of the database can hold, with room to spare."""
+
 _FORBIDDEN = frozenset("+#$ \x00")
 
 
@@ -80,6 +84,8 @@ def parse_topic(topic: str) -> Topic:
     Raises:
         TopicError: the topic is not of the grammar; the message says which level is wrong.
     """
+    if len(topic.encode()) > MAX_TOPIC_BYTES:
+        raise TopicError(topic[:100], f"is longer than {MAX_TOPIC_BYTES:,} bytes")
     levels = topic.split("/")
     if levels[:2] != ["gemba", "v1"]:
         raise TopicError(topic, "does not begin with gemba/v1")

@@ -42,6 +42,10 @@ LARGEST: Final = 2**63 - 1
 """What a 64-bit column holds; a larger integer is refused, not rounded."""
 
 
+MAX_NAME_BYTES: Final = 1_000
+"""What an index of the database can hold of a publisher's or a work order's name."""
+
+
 class Refusal(enum.StrEnum):
     """Why an object went to the dead letters."""
 
@@ -216,6 +220,13 @@ def _check_identity(message: NativeObject) -> None:
         raise _RefusedError(Refusal.FIELD, f"seq is {message.seq}; must be from 0 to 2^63-1")
     if "\x00" in message.boot or "\x00" in message.source:
         raise _RefusedError(Refusal.FIELD, "boot or source holds the character NUL")
+    if _too_long(message.boot) or _too_long(message.source):
+        raise _RefusedError(Refusal.FIELD, f"boot or source is over {MAX_NAME_BYTES:,} bytes long")
+
+
+def _too_long(name: str) -> bool:
+    # A character takes four bytes at most.
+    return len(name) > MAX_NAME_BYTES // 4 and len(name.encode()) > MAX_NAME_BYTES
 
 
 def _check_pieces(name: str, pieces: int | msgspec.UnsetType) -> None:
@@ -226,6 +237,8 @@ def _check_pieces(name: str, pieces: int | msgspec.UnsetType) -> None:
 def _check_operation(work_order: str, operation: int) -> None:
     if "\x00" in work_order:
         raise _RefusedError(Refusal.FIELD, "work_order holds the character NUL")
+    if _too_long(work_order):
+        raise _RefusedError(Refusal.FIELD, f"work_order is over {MAX_NAME_BYTES:,} bytes long")
     if not -LARGEST <= operation <= LARGEST:
         raise _RefusedError(Refusal.FIELD, f"operation is {operation}; must be a 64-bit integer")
 

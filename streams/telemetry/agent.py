@@ -39,6 +39,7 @@ MACHINES_IN_MEMORY: Final = 2_000
 POISON: Final = (
     psycopg.DataError,
     psycopg.IntegrityError,
+    psycopg.errors.ProgramLimitExceeded,
     ValueError,
     TypeError,
     ArithmeticError,

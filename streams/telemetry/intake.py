@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -17,6 +17,8 @@ from domain.intake import Refusal, Refused, judge
 from store.effects import Done
 from store.telemetry import writing
 from streams.consumption import Message
+
+_SITE_CHARACTERS: Final = 200
 
 
 class Origin(NamedTuple):
@@ -48,7 +50,7 @@ class Intake:
 
     def refuse(self, origin: Origin, code: Refusal, reason: str, payload: bytes) -> None:
         """Set something aside as a dead letter."""
-        site = site_of(origin.mqtt_topic or "")
+        site = _site(origin.mqtt_topic or "")
         self.letters.append(
             writing.DeadLetter(
                 site,
@@ -111,7 +113,7 @@ class Intake:
 
     def _judge(self, record: Message, topic: str, arrival: Arrival) -> None:
         origin = Origin(topic, record.offset, arrival.received_ms, arrival.size)
-        self.count(site_of(topic), arrivals=1)
+        self.count(_site(topic), arrivals=1)
         judged = judge(topic, arrival.payload, size=arrival.size, received_ms=arrival.received_ms)
         path = MachinePath(partition_key(topic))
         for one in judged:
@@ -121,3 +123,8 @@ class Intake:
                 self.arrived[path].append(
                     Received(one, arrival.received_ms, topic, record.offset, arrival.size)
                 )
+
+
+def _site(topic: str) -> str:
+    """The site that a topic names, however wrong it is, as far as an index can hold it."""
+    return site_of(topic)[:_SITE_CHARACTERS]

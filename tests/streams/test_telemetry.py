@@ -212,3 +212,25 @@ async def test_warehouse_moves_are_stored_like_everything_else(floor: Floor) -> 
 def _partition(floor: Floor) -> int:
     ((_, partition),) = {key for key in floor.offsets if key[0] == TELEMETRY} or {(TELEMETRY, 3)}
     return partition
+
+
+LONG = "".join(random.Random(1).choices([chr(n) for n in range(0x4E00, 0x9FFF)], k=3_000))
+
+
+@pytest.mark.parametrize("field", ["source", "boot", "work_order", "machine", "site"])
+async def test_arrive_4_a_name_that_no_index_holds_is_refused_alone(
+    floor: Floor, field: str
+) -> None:
+    topic = f"{TOPIC}/job"
+    body = {"t": T0, "boot": "b", "seq": 0, "event": "started", "work_order": "W", "operation": 1}
+    match field:
+        case "machine":
+            topic = f"gemba/v1/plant/a/l/{LONG}/job"
+        case "site":
+            topic = f"gemba/v1/{LONG}/a/l/m/job"
+        case _:
+            body[field] = LONG
+    await floor.send([(topic, json.dumps(body).encode()), count(1, good=1)])
+    letters = await floor.query("SELECT code FROM dead_letters")
+    assert letters == [("topic" if field in ("machine", "site") else "field",)]
+    assert await floor.query("SELECT count(*) FROM samples") == [(1,)]
