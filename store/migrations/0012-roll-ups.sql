@@ -107,6 +107,14 @@ BEGIN
         WHERE e_ms >= (SELECT coalesce(rolled_ms, 0) FROM rollup_state)
         GROUP BY 1, 2, 3, 4, 5, 6;
     ELSE
+        -- A refresh reads short ranges of time, of all machines: small indexes that say roughly
+        -- where they stand, since rows come nearly in order of time.
+        CREATE INDEX samples_time ON samples USING brin (t_ms) WITH (pages_per_range = 32);
+        CREATE INDEX piece_slots_time ON piece_slots USING brin (slot_ms)
+            WITH (pages_per_range = 32);
+        CREATE INDEX state_changes_time ON state_changes USING brin (e_ms)
+            WITH (pages_per_range = 32);
+
         CREATE MATERIALIZED VIEW readings_5m
             WITH (timescaledb.continuous, timescaledb.materialized_only = false) AS
         SELECT machine_id, metric_id, time_bucket(300000::bigint, t_ms) AS bucket_ms,

@@ -1,0 +1,1 @@
+"""How long an answer about a machine's past takes."""
