@@ -22,7 +22,10 @@ _LOG = logging.getLogger(__name__)
 SEND_BYTES: Final = 1_500_000
 """Payload of one append, at most: a few records."""
 
-_APPEND_TIMEOUT_S: Final = 30.0
+_APPEND_TIMEOUT_S: Final = 10.0
+"""A stream that takes longer to answer is treated as one that is away. What it has taken all the
+same is told twice, which consumers notice."""
+
 _FIRST_RETRY_S: Final = 0.1
 _LAST_RETRY_S: Final = 2.0
 _TIDY_S: Final = 0.5

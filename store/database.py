@@ -51,7 +51,14 @@ def build_pool(
         kwargs={
             "application_name": f"gemba-{name}",
             "connect_timeout": 5,
+            # A server or a client whose machine or network has vanished is noticed by the other
+            # side within half a minute; the database lets go of its row locks then.
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 25_000,
             "options": "-c statement_timeout=30000 -c idle_in_transaction_session_timeout=60000"
+            " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
             f" {_LATE_DATA}",
         },
     )

@@ -14,6 +14,7 @@ state, so they are evicted, lost and restored together. Writing is one Lua scrip
 
 from __future__ import annotations
 
+import asyncio
 import enum
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -24,6 +25,7 @@ from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff, NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from contracts.live import ChannelKind, Position
 
@@ -50,7 +52,7 @@ LIFETIME_S: Final = 600
 """A channel that nobody keeps alive goes by itself, also when no projector is left to drop it."""
 
 MAX_CONNECTIONS: Final = 16
-_LISTEN_S: Final = 10.0
+_LISTEN_S: Final = 5.0
 _DROPPED_AT_ONCE: Final = 1_000
 _STATE: Final = "gemba:live:state:"
 _DELTAS: Final = "gemba:live:deltas:"
@@ -271,6 +273,23 @@ async def _messages(pubsub: PubSub) -> AsyncIterator[tuple[str, bytes]]:
         message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=_LISTEN_S)
         if message is not None:
             yield message["channel"].decode(), message["data"]
+        else:
+            _check_heard(pubsub)
+
+
+def _check_heard(pubsub: PubSub) -> None:
+    """The library pings a quiet connection, but never asks whether it was answered.
+
+    Raises:
+        RedisConnectionError: it was not: the connection is open and leads nowhere any more.
+    """
+    connection: Any = pubsub.connection  # the library says None
+    if connection is None or not connection.health_check_interval:
+        return
+    # The time of the next ping moves with everything that is heard, and only with that.
+    overdue_s = asyncio.get_running_loop().time() - connection.next_health_check
+    if overdue_s > _LISTEN_S:
+        raise RedisConnectionError(f"Redis has not answered a ping for {overdue_s:.0f} s")
 
 
 class LiveChannels:

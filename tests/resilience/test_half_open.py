@@ -1,0 +1,78 @@
+"""Connections that are open and lead nowhere, one by one: who waits on them notices."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from servers import port_of, through
+from tcp_proxy import TcpProxy, tcp_proxy
+
+from store import live_channels
+from store.database import build_pool
+from store.live_channels import LiveChannels
+
+
+@pytest.fixture
+def redis_proxy(redis_url: str) -> Iterator[TcpProxy]:
+    with tcp_proxy(port_of(redis_url)) as proxy:
+        yield proxy
+
+
+async def test_who_listens_for_wake_ups_notices_that_nothing_can_come(
+    redis_url: str, redis_proxy: TcpProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_channels, "_LISTEN_S", 0.3)
+    url = through(redis_url, redis_proxy.port)
+    async with Redis.from_url(url, health_check_interval=1, socket_timeout=5) as redis:
+        channels = LiveChannels(redis)
+        async with channels.listen("wake") as messages:
+            async with Redis.from_url(redis_url) as other:
+                await other.publish("wake", b"1")
+            async with asyncio.timeout(10):
+                assert await anext(messages) == ("wake", b"1")
+            # A quiet connection that answers is left alone, for longer than it takes to notice.
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(2.5):
+                    await anext(messages)
+        async with channels.listen("wake") as messages:
+            redis_proxy.go_silent()
+            with pytest.raises(RedisError, match="not answered"):
+                async with asyncio.timeout(20):
+                    await anext(messages)
+
+
+async def test_the_databases_side_of_a_lost_connection_is_noticed_within_half_a_minute(
+    database_url: str,
+) -> None:
+    async with build_pool(database_url, name="test", max_size=1) as pool, pool.connection() as one:
+        for setting, seconds in (
+            ("tcp_keepalives_idle", 10),
+            ("tcp_keepalives_interval", 5),
+            ("tcp_keepalives_count", 3),
+        ):
+            cursor = await one.execute("SELECT current_setting(%s)::int", (setting,))
+            assert await cursor.fetchone() == (seconds,)
+        parameters = one.info.get_parameters()
+        assert parameters["tcp_user_timeout"] == "25000"
+
+
+async def test_a_statement_on_a_lost_connection_ends_with_its_time(database_url: str) -> None:
+    with tcp_proxy(port_of(database_url)) as proxy:
+        url = through(database_url, proxy.port)
+        async with build_pool(url, name="test", max_size=1, check=False) as pool:
+            async with pool.connection() as connection:
+                await connection.execute("SELECT 1")
+            proxy.go_silent()
+            with pytest.raises((TimeoutError, psycopg.Error)):
+                async with asyncio.timeout(0.5), pool.connection() as connection:
+                    await connection.execute("SELECT 1")
+            proxy.speak_again()
+            # The pool does not hand the lost connection to the next one who asks.
+            async with asyncio.timeout(20), pool.connection() as connection:
+                cursor = await connection.execute("SELECT 2")
+                assert await cursor.fetchone() == (2,)
