@@ -410,6 +410,7 @@ export interface StaffMessages {
   "letter.time_ahead": null;
   "letter.time_too_old": null;
   "letter.too_large": null;
+  "letter.too_late": null;
   "letter.topic": null;
   "letter.unknown_machine": null;
   "letter.unplanned": null;
