@@ -74,8 +74,8 @@ class EdgeService:
     async def _run(self, stop: asyncio.Event, thread: OutboxThread, outbox: Outbox) -> None:
         # On Kafka a gateway needs no database, and stands where it may reach none.
         url = self._settings.database_url.get_secret_value()
-        # One connection, for the one sender: it tries again by itself, and when the network has lost
-        # its way there are no others to wait on in vain.
+        # One connection, for the one sender: it tries again by itself, and when the network has
+        # lost its way there are no others to wait on in vain.
         pool = build_pool(url, name="edge", max_size=1, check=False) if url else None
         log = build_log(self._settings.stream_url, pool)
         redis = Redis.from_url(
