@@ -111,6 +111,9 @@ class StreamsService:
         def excused() -> Collection[tuple[str, int]]:
             return list(telemetry.stopped)
 
+        def mine(topic: str, partition: int) -> bool:
+            return (topic, partition) in self.app.assigned_partitions()
+
         watchdog = Watchdog(
             database_url=self._settings.database_url.get_secret_value(),
             stream_url=self._settings.stream_url,
@@ -131,6 +134,7 @@ class StreamsService:
             watchdog=watchdog,
             history=history,
             waiting_for=lambda: self.app.waiting_for,
+            mine=mine,
             instance=health.instance_of(self._settings.stream_url),
         )
         helpers = [
@@ -224,10 +228,12 @@ class Report:
         watchdog: Watchdog,
         history: History,
         waiting_for: Callable[[], str | None] = lambda: None,
+        mine: Callable[[str, int], bool] = lambda _topic, _partition: True,
         instance: str = "",
     ) -> None:
         self._instance = instance
         self._waiting_for = waiting_for
+        self._mine = mine
         self._clock = clock
         self._redis = redis
         self._telemetry = telemetry
@@ -270,9 +276,10 @@ class Report:
         ):
             if trouble is not None:
                 state, reason = health.HealthState.DEGRADED, trouble
-        if self._telemetry.stopped:
-            stopped = "; ".join(self._telemetry.stopped.values())
-            state, reason = health.HealthState.FAILED, stopped
+        # A partition that has gone to another worker meanwhile stands still there, and not here.
+        stopped = [why for at, why in self._telemetry.stopped.items() if self._mine(*at)]
+        if stopped:
+            state, reason = health.HealthState.FAILED, "; ".join(stopped)
         if self._watchdog.stalled is not None:
             state, reason = health.HealthState.FAILED, self._watchdog.stalled
         metrics = dict(self._telemetry.metrics)
