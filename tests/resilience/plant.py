@@ -21,7 +21,6 @@ from launch.backends.valkey import ValkeyServer
 from launch.devices import Role
 from store.migrate import migrate
 
-SERVICES: Final = ("api", "edge", "streams", "scheduler")
 RECOVERY_S: Final = 40.0
 _ANSWER_S: Final = 20.0
 
@@ -73,7 +72,7 @@ class Plant:
         except AssertionError:
             raise AssertionError(f"{name} is {seen[-1]}, not {state} {reason!r}") from None
 
-    def is_well(self) -> None:
+    def is_well(self, within_s: float = RECOVERY_S) -> None:
         """Wait until every part says that it is well, and see that no service was started anew."""
         seen: list[Any] = []
 
@@ -82,11 +81,10 @@ class Plant:
             return all(part["state"] == "ok" for part in seen[-1])
 
         try:
-            wait_for(well, "all is well", RECOVERY_S)
+            wait_for(well, "all is well", within_s)
         except AssertionError:
-            raise AssertionError(f"not well after {RECOVERY_S:.0f} s: {seen[-1]}") from None
-        for name in SERVICES:
-            process = self.stack.processes[name]
+            raise AssertionError(f"not well after {within_s:.0f} s: {seen[-1]}") from None
+        for name, process in self.stack.processes.items():
             assert process.poll() is None, f"{name} ended: {self.stack.log_of(name)}"
 
     def flows_on(self, flow: Flow) -> None:
@@ -121,7 +119,7 @@ class Plant:
 
     def no_secret_in_any_log(self) -> None:
         secrets = [url.partition("@")[0].rpartition(":")[2] for url in self.urls]
-        for name in SERVICES:
+        for name in self.stack.processes:
             text = (self.stack.data_dir / f"{name}.log").read_text(errors="replace")
             assert not [secret for secret in secrets if secret in text], name
 
@@ -131,8 +129,16 @@ class Plant:
 
 
 @contextmanager
-def running_plant(folder: Path, **settings: str) -> Iterator[Plant]:
-    """All servers and services, ready; ended afterwards."""
+def running_plant(
+    folder: Path, *, database_url: str = "", stream_url: str = "embedded://"
+) -> Iterator[Plant]:
+    """All servers and services, ready; ended afterwards.
+
+    Args:
+        folder: everything of the plant.
+        database_url: an empty database elsewhere, without a proxy in front of it.
+        stream_url: the log. On Kafka a relay runs, too.
+    """
     with ExitStack() as stack:
         data = folder / "var"
         data.mkdir()
@@ -141,10 +147,10 @@ def running_plant(folder: Path, **settings: str) -> Iterator[Plant]:
             folder / "postgres.log",
         )
         valkey = Server(ValkeyServer(folder / "valkey-data"), folder / "valkey.log")
-        for server in (postgres, valkey):
+        for server in (valkey,) if database_url else (postgres, valkey):
             stack.callback(server.stop)
             server.start()
-        migrate(postgres.backend.url)
+        migrate(database_url or postgres.backend.url)
         broker = stack.enter_context(plant_broker(folder / "broker"))
         gateway_url = broker.plain_url("gateway-1", Role.GATEWAY)
         machine_url = broker.plain_url("machines", Role.SIMULATOR)
@@ -155,21 +161,30 @@ def running_plant(folder: Path, **settings: str) -> Iterator[Plant]:
         ]
         machine_url = through(machine_url, proxies[2].port)
         services = ServiceStack(
-            database_url=through(postgres.backend.url, proxies[0].port),
+            database_url=database_url or through(postgres.backend.url, proxies[0].port),
             redis_url=through(valkey.backend.url, proxies[1].port),
             gateway_mqtt_url=through(gateway_url, proxies[2].port),
             machine_mqtt_url=machine_url,
             data_dir=data,
         )
         stack.callback(services.stop_all)
-        services.start_all()
-        services.start("scheduler", **settings)
+        on_kafka = stream_url.startswith("kafka:")
+        for service in ("api", "edge", "streams", "scheduler", *(("relay",) if on_kafka else ())):
+            services.start(service, GEMBA_STREAM_URL=stream_url)
+        wait_for(lambda: _answers(services), f"the API answers; {services.log_of('api')}")
         plant = Plant(
             services, postgres, valkey, broker, proxies[0], proxies[1], proxies[2],
             machine_url, folder,
         )  # fmt: skip
         plant.is_well()
         yield plant
+
+
+def _answers(services: ServiceStack) -> bool:
+    try:
+        return httpx.get(f"{services.url}/healthz").is_success
+    except httpx.TransportError:
+        return False
 
 
 def lasting(seconds: float, condition: Callable[[], bool] = lambda: True) -> None:

@@ -26,6 +26,8 @@ SLOW: Final = pytest.mark.skipif(
     os.environ.get("GEMBA_TEST_SLOW") != "1", reason="takes minutes: set GEMBA_TEST_SLOW=1"
 )
 OUTAGE_S: Final = 3.0
+HISTORY_S: Final = 120.0
+"""The history's roll-ups come every minute: so long they may say that the last one failed."""
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +123,8 @@ class TestSilent:
             plant.becomes("edge", "degraded", "stream unreachable")
             lasting(15)
             plant.database_proxy.speak_again()
-            plant.is_well()
+            plant.flows_on(flow)
+            plant.is_well(HISTORY_S)
             plant.flows_on(flow)
             plant.counts(flow)
 
