@@ -115,6 +115,7 @@ def ack_topic(path: MachinePath) -> str:
     return f"{PREFIX}{path}/{ACK}"
 
 
+@lru_cache(maxsize=65_536)
 def site_of(topic: str) -> SiteCode:
     """The site a topic names, also when the rest of it is outside the grammar; else empty."""
     levels = topic.split("/")
@@ -122,6 +123,7 @@ def site_of(topic: str) -> SiteCode:
     return SiteCode(levels[2] if named else "")
 
 
+@lru_cache(maxsize=65_536)
 def partition_key(topic: str) -> str:
     """What decides the partition of a message: its machine, or else the topic as it stands."""
     levels = topic.split("/")

@@ -107,6 +107,10 @@ _SHAPES: Final[dict[Kind, type[NativeObject]]] = {
 _DECODERS: Final[dict[Kind, msgspec.json.Decoder[NativeObject]]] = {
     kind: msgspec.json.Decoder(shape) for kind, shape in _SHAPES.items()
 }
+_LIST_DECODERS: Final[dict[Kind, msgspec.json.Decoder[list[NativeObject]]]] = {
+    kind: msgspec.json.Decoder(list[shape])  # type: ignore[valid-type] # a type kept in a table
+    for kind, shape in _SHAPES.items()
+}
 _raw_list = msgspec.json.Decoder(list[msgspec.Raw])
 _raw_one = msgspec.json.Decoder(msgspec.Raw)
 
@@ -127,11 +131,43 @@ def judge(topic: str, payload: bytes, *, size: int, received_ms: int) -> list[Ju
     if size > MAX_PAYLOAD_BYTES:
         reason = f"payload of {size:,} bytes; at most {MAX_PAYLOAD_BYTES:,} are taken"
         return [Refused(Refusal.TOO_LARGE, reason, payload)]
+    at_once = _judge_at_once(parsed.kind, payload, received_ms)
+    if at_once is not None:
+        return at_once
     try:
         objects = _split(payload)
     except _RefusedError as error:
         return [Refused(error.code, str(error), payload)]
     return [_judge_object(parsed, body, received_ms) for body in objects]
+
+
+def _judge_at_once(kind: Kind, payload: bytes, received_ms: int) -> list[Judged] | None:
+    """What nothing is wrong with, decoded in one go; None: look at it object by object.
+
+    Decoding a whole array costs half of decoding its objects one by one, and nearly everything that
+    machines send is right.
+    """
+    try:
+        if payload[:1] == b"[":
+            messages = _LIST_DECODERS[kind].decode(payload)
+            bodies = [bytes(raw) for raw in _raw_list.decode(payload)]
+        elif payload[:1] == b"{" and payload[-1:] == b"}":
+            messages, bodies = [_DECODERS[kind].decode(payload)], [payload]
+        else:
+            return None
+        payload.decode("utf-8")
+        check = _CHECKS[kind]
+        judged: list[Judged] = []
+        for message, body in zip(messages, bodies, strict=True):
+            _check_identity(message)
+            check(message)
+            t = message.t
+            t_ms = EpochMs(t) if type(t) is int else _event_time(t)
+            _check_time(t_ms, received_ms)
+            judged.append(Accepted(kind, t_ms, message, body))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, _RefusedError):
+        return None
+    return judged
 
 
 def restore(kind: Kind, body: bytes) -> NativeObject:
