@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.intake import Accepted, Refused, judge
@@ -55,6 +55,7 @@ def judged(kind: str, payload: bytes) -> list[Accepted | Refused]:
     return judge(topic, payload, size=len(payload), received_ms=NOW_MS)
 
 
+@settings(max_examples=300, deadline=None, derandomize=True)
 @given(kind=st.sampled_from(KINDS), array=st.lists(objects(), max_size=4))
 def test_an_array_is_judged_as_its_objects_alone(kind: str, array: list[object]) -> None:
     bodies = [msgspec.json.encode(one) for one in array]
@@ -67,6 +68,7 @@ def test_an_array_is_judged_as_its_objects_alone(kind: str, array: list[object])
     assert judged(kind, b"[" + b",".join(bodies) + b"]") == alone
 
 
+@settings(max_examples=300, deadline=None, derandomize=True)
 @given(kind=st.sampled_from(KINDS), one=objects(), cut=st.integers(0, 3), space=st.booleans())
 def test_space_around_it_changes_nothing(kind: str, one: object, cut: int, space: bool) -> None:  # noqa: FBT001 - Hypothesis gives it
     payload = msgspec.json.encode(one)
