@@ -47,7 +47,7 @@ REJOIN_S: Final = 10.0
 _NEVER_MS: Final = 24 * 60 * 60 * 1_000
 """An engine that takes nothing is the watchdog's to notice; aiokafka would leave the group."""
 
-_BROKEN: Final = (KafkaError, TimeoutError, *AWAY)
+_BROKEN: Final = (KafkaError, LogError, TimeoutError, *AWAY)
 
 
 class Consumer(Delivery):
@@ -154,7 +154,7 @@ class Consumer(Delivery):
             self._reader.begin(positions)
             self._begin(positions)
             await self._told_assigned(positions)
-        except (LogError, *_BROKEN) as error:
+        except _BROKEN as error:
             self._break(error)
             return
         logger.info(
