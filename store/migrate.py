@@ -28,6 +28,7 @@ from store.database import Connection
 
 _ADVISORY_LOCK = 0x67656D6261  # "gemba"
 _LOCK_TIMEOUT_S = 60
+_TRIES = 5
 
 
 class MigrationError(Exception):
@@ -87,11 +88,26 @@ def migrate(url: str) -> list[str]:
         _refuse_newer(backend.connection, {migration.id for migration in migrations})
         pending = sorted(backend.to_apply(migrations), key=lambda migration: str(migration.id))
         for migration in pending:
+            _apply(backend, migration)
+        return [str(migration.id) for migration in pending]
+
+
+def _apply(backend: _Backend, migration: Any) -> None:
+    """Apply one migration; again when it met somebody else's locks the other way round.
+
+    With TimescaleDB that can be a job that an earlier migration has just made.
+    """
+    for attempt in range(1, _TRIES + 1):
+        try:
             with backend.transaction():
                 migration.process_steps(backend, "apply")
                 backend.log_migration(migration, "apply")
                 backend.mark_one(migration, log=False)
-        return [str(migration.id) for migration in pending]
+        except psycopg.errors.DeadlockDetected:
+            if attempt == _TRIES:
+                raise
+        else:
+            return
 
 
 def known_versions() -> list[str]:

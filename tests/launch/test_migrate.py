@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import psycopg
 import pytest
 
+from store import migrate as migrations
 from store.migrate import MigrationError, known_versions, migrate, schema_version
 
 
@@ -46,3 +48,20 @@ def test_a_database_that_is_ahead_is_refused(database_url: str) -> None:
         )
     with pytest.raises(MigrationError, match="9999-future"):
         migrate(database_url)
+
+
+def test_a_migration_that_meets_a_deadlock_is_applied_again(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark_one = migrations._Backend.mark_one
+    met: list[str] = []
+
+    def deadlock_once(backend: Any, migration: Any, *, log: bool) -> None:
+        if migration.id not in met:
+            met.append(migration.id)
+            raise psycopg.errors.DeadlockDetected
+        mark_one(backend, migration, log=log)
+
+    monkeypatch.setattr(migrations._Backend, "mark_one", deadlock_once)
+    assert migrate(empty_database_url) == known_versions() == met
+    assert migrate(empty_database_url) == []
