@@ -72,14 +72,11 @@ def _running(
 
 def worker_that(plant: PlantOnKafka, metric: str) -> str:
     """The worker whose figure is 1: the one whose turn it is to write, or the leader."""
+    figure = rf'gemba_streams_{metric}{{instance="[^"]*-(\d+)"}} 1(?:\.0)?$'
     found: list[str] = []
 
     def one() -> bool:
-        pids = re.findall(
-            rf'gemba_streams_{metric}{{instance="[^"]*-(\d+)"}} 1(?:\.0)?$',
-            plant.metrics(),
-            re.MULTILINE,
-        )
+        pids = re.findall(figure, plant.metrics(), re.MULTILINE)
         found[:] = [
             name
             for name, process in plant.processes.items()
