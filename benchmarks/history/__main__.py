@@ -123,8 +123,7 @@ async def prepare(url: str, days: int) -> dict[str, Any]:
         history = History(pool)
         _, first_s = await timed(lambda: history.round(0))
         _, again_s = await timed(lambda: history.round(0))
-        async with pool.connection() as connection:
-            await connection.execute("VACUUM ANALYZE")
+    await filling.vacuum(url)
     return {
         "rows": rows,
         "fill_s": round(fill_s, 1),

@@ -105,6 +105,12 @@ async def fill(url: str, *, end_ms: int, days: int) -> dict[str, int]:
         return counts
 
 
+async def vacuum(url: str) -> None:
+    """What autovacuum would have done by now."""
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute("VACUUM ANALYZE")
+
+
 async def sizes(url: str) -> dict[str, float]:
     """How large the relations are, with indexes, in MB."""
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
