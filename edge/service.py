@@ -20,6 +20,7 @@ from runtime import health, tasks
 from runtime.clock import Clock, SystemClock
 from runtime.health import HealthState
 from runtime.mqtt_url import parse_mqtt_url
+from runtime.redis_problem import redis_problem
 from runtime.settings import EdgeSettings
 from store.database import build_pool
 from store.log import build_log
@@ -112,6 +113,7 @@ class EdgeService:
         When Redis is away nobody hears it, and no harm is done.
         """
         said: HealthState | None = None
+        unheard: str | None = None
         while True:
             word, condition = gateway.health(), gateway.condition
             if word.state is not said:
@@ -121,7 +123,12 @@ class EdgeService:
             try:
                 await health.report(redis, word)
             except (RedisError, OSError) as error:
-                _LOG.debug("health is not reported: %s", error)
+                problem = redis_problem(error)
+                if problem != unheard:
+                    _LOG.warning("nobody hears how the gateway is: Redis %s", problem)
+                unheard = problem
+            else:
+                unheard = None
             for _ in range(_LOOKS):
                 await asyncio.sleep(health.INTERVAL_S / _LOOKS)
                 if gateway.condition != condition:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import socket
+import time
 from typing import Final, TypeAlias
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
 Connection: TypeAlias = AsyncConnection[TupleRow]
 Pool: TypeAlias = AsyncConnectionPool[Connection]
+
+CHECK_S: Final = 3.0
+"""A connection that takes longer to answer is not handed out."""
+_RENEW_S: Final = 5.0
+"""Connections that are younger are not put in question by an old one that broke."""
 
 _LATE_DATA: Final = "-c timescaledb.max_tuples_decompressed_per_dml_transaction=0"
 """However much a late batch touches of what TimescaleDB has compressed: it is stored. Without
@@ -20,6 +29,51 @@ TimescaleDB it means nothing.
 async def _configure(connection: Connection) -> None:
     await connection.set_autocommit(True)
     await connection.execute("SET TIME ZONE 'UTC'")
+
+
+class _Pool(AsyncConnectionPool[Connection]):
+    """A pool that trusts none of its connections any more when one of them has broken.
+
+    What broke it, a server that was replaced or a network that lost its way, broke the others too:
+    else each of them would be handed out and waited on, one after the other.
+    """
+
+    _renewed_at = float("-inf")
+
+    async def putconn(self, conn: Connection) -> None:
+        """Take a connection back."""
+        broken = conn.closed
+        await super().putconn(conn)
+        if broken:
+            await self.renew()
+
+    async def renew(self) -> None:
+        """Put new connections in the place of all, unless that has just been done."""
+        now = time.monotonic()
+        if not self.closed and now - self._renewed_at > _RENEW_S:
+            self._renewed_at = now
+            await self.drain()
+
+    async def answers(self, connection: Connection) -> None:
+        """Whether a connection answers, within CHECK_S: one that leads nowhere never would.
+
+        Raises:
+            psycopg.OperationalError: it does not.
+        """
+        ending = asyncio.get_running_loop().call_later(CHECK_S, _shut, connection)
+        try:
+            await self.check_connection(connection)
+        except OperationalError:
+            await self.renew()
+            raise
+        finally:
+            ending.cancel()
+
+
+def _shut(connection: Connection) -> None:
+    """End a connection under whoever waits on it, who is told at once that it is closed."""
+    with socket.socket(fileno=os.dup(connection.fileno())) as own:
+        own.shutdown(socket.SHUT_RDWR)
 
 
 def build_pool(
@@ -38,13 +92,17 @@ def build_pool(
         check: try a connection before it is given out, so that one that died is replaced unseen. It
             costs a round trip each time; a caller who tries again anyway does without.
     """
-    return AsyncConnectionPool(
+
+    async def answers(connection: Connection) -> None:
+        await pool.answers(connection)
+
+    pool = _Pool(
         url,
         open=False,
         min_size=min_size,
         max_size=max_size,
         configure=_configure,
-        check=AsyncConnectionPool.check_connection if check else None,
+        check=answers if check else None,
         timeout=10.0,
         # Attempts back off; new ones soon after an outage, however long it was.
         reconnect_timeout=5.0,
@@ -62,3 +120,4 @@ def build_pool(
             f" {_LATE_DATA}",
         },
     )
+    return pool

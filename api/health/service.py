@@ -27,6 +27,7 @@ from runtime.health import (
     report,
     worst,
 )
+from runtime.redis_problem import redis_problem
 from store.log import LogError
 from store.log.kafka_address import is_kafka
 from store.migrate import known_versions, schema_version
@@ -139,8 +140,7 @@ async def _redis_and_services(context: Context) -> tuple[Component, list[Compone
         async with asyncio.timeout(2 * _DATABASE_TIMEOUT_S):
             healths = await service_healths(context)
     except (RedisError, OSError, TimeoutError) as error:
-        reason = f"does not answer ({type(error).__name__})"
-        return Component(name="redis", state="failed", reason=reason), []
+        return Component(name="redis", state="failed", reason=redis_problem(error)), []
     relayed = is_kafka(context.settings.stream_url)
     expected = (*EXPECTED, RELAY) if relayed else EXPECTED
     return Component(name="redis", state="ok"), _services(healths, expected)

@@ -13,7 +13,7 @@ from servers import port_of, through
 from tcp_proxy import TcpProxy, tcp_proxy
 
 from store import live_channels
-from store.database import build_pool
+from store.database import CHECK_S, build_pool
 from store.live_channels import LiveChannels
 
 
@@ -76,3 +76,36 @@ async def test_a_statement_on_a_lost_connection_ends_with_its_time(database_url:
             async with asyncio.timeout(20), pool.connection() as connection:
                 cursor = await connection.execute("SELECT 2")
                 assert await cursor.fetchone() == (2,)
+
+
+async def test_one_lost_connection_puts_all_of_them_in_question(database_url: str) -> None:
+    with tcp_proxy(port_of(database_url)) as proxy:
+        url = through(database_url, proxy.port)
+        async with build_pool(url, name="test", min_size=6, max_size=6, check=False) as pool:
+            await pool.wait(20)
+            proxy.go_silent()
+            with pytest.raises((TimeoutError, psycopg.Error)):
+                async with asyncio.timeout(0.5), pool.connection() as connection:
+                    await connection.execute("SELECT 1")
+            proxy.speak_again()
+            async with asyncio.timeout(20):
+                for _ in range(12):
+                    async with pool.connection() as connection:
+                        await connection.execute("SELECT 2")
+            assert proxy.lost <= 1  # the request to cancel, which the driver gave up
+
+
+async def test_a_checked_connection_that_leads_nowhere_is_not_handed_out(
+    database_url: str,
+) -> None:
+    with tcp_proxy(port_of(database_url)) as proxy:
+        url = through(database_url, proxy.port)
+        async with build_pool(url, name="test", min_size=4, max_size=4) as pool:
+            await pool.wait(20)
+            proxy.go_silent()
+            proxy.speak_again()
+            begin = asyncio.get_running_loop().time()
+            async with asyncio.timeout(20), pool.connection(timeout=19) as connection:
+                cursor = await connection.execute("SELECT 2")
+                assert await cursor.fetchone() == (2,)
+            assert asyncio.get_running_loop().time() - begin < 2 * CHECK_S
