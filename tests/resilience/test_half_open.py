@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 
 import psycopg
@@ -61,23 +62,10 @@ async def test_the_databases_side_of_a_lost_connection_is_noticed_within_half_a_
         assert parameters["tcp_user_timeout"] == "25000"
 
 
-async def test_a_statement_on_a_lost_connection_ends_with_its_time(database_url: str) -> None:
-    with tcp_proxy(port_of(database_url)) as proxy:
-        url = through(database_url, proxy.port)
-        async with build_pool(url, name="test", max_size=1, check=False) as pool:
-            async with pool.connection() as connection:
-                await connection.execute("SELECT 1")
-            proxy.go_silent()
-            with pytest.raises((TimeoutError, psycopg.Error)):
-                async with asyncio.timeout(0.5), pool.connection() as connection:
-                    await connection.execute("SELECT 1")
-            proxy.speak_again()
-            # The pool does not hand the lost connection to the next one who asks.
-            async with asyncio.timeout(20), pool.connection() as connection:
-                cursor = await connection.execute("SELECT 2")
-                assert await cursor.fetchone() == (2,)
-
-
+@pytest.mark.skipif(
+    os.environ.get("GEMBA_TEST_SLOW") != "1",
+    reason="the driver gives up after 10 s: set GEMBA_TEST_SLOW=1",
+)
 async def test_one_lost_connection_puts_all_of_them_in_question(database_url: str) -> None:
     with tcp_proxy(port_of(database_url)) as proxy:
         url = through(database_url, proxy.port)

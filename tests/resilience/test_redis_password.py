@@ -68,7 +68,7 @@ def test_health_says_that_the_password_is_wrong_and_no_log_tells_it(
         wait_for(lambda: "refuses the user or the password" in reason(), "it is said")
         said = "Redis refuses the user or the password"
         wait_for(lambda: said in stack.log_of("edge"), "the gateway's log says it")
-        time.sleep(2)  # for what may be logged from now on
+        time.sleep(1)  # for what may be logged from now on
         for service in services:
             assert stack.processes[service].poll() is None, stack.log_of(service)
     finally:
