@@ -13,6 +13,7 @@ the URL (percent-encoded) mean SASL. Further options stand behind a question mar
 from __future__ import annotations
 
 import dataclasses
+import logging
 import ssl
 from pathlib import Path
 from typing import Any, Final
@@ -66,6 +67,7 @@ class KafkaAddress:
         if self.tls:
             options["ssl_context"] = self._ssl_context()
         if self.user is not None:
+            logging.getLogger("aiokafka.conn").addFilter(_hides_passwords)
             options["sasl_mechanism"] = self.mechanism
             options["sasl_plain_username"] = self.user
             options["sasl_plain_password"] = self.password
@@ -79,6 +81,12 @@ class KafkaAddress:
         except (OSError, ssl.SSLError) as error:
             raise LogError(f"stream {self}: its certificates cannot be read: {error}") from error
         return context
+
+
+def _hides_passwords(record: logging.LogRecord) -> bool:
+    """Leave out of aiokafka's debugging log the requests that carry a password."""
+    arguments = record.args if isinstance(record.args, tuple) else ()
+    return not any(type(one).__name__.startswith("SaslAuthenticate") for one in arguments)
 
 
 def is_kafka(stream_url: str) -> bool:

@@ -87,7 +87,9 @@ async def prepare_topics(address: KafkaAddress, names: Sequence[str], partitions
             if len(found[name]) != partitions:
                 raise LogError(f"topic {name} has {len(found[name])} partitions, not {partitions}")
         if not address.keep_settings:
-            await _set_right(admin, [name for name in names if name in TOPIC_SETTINGS])
+            await _set_right(
+                admin, [one for one in names if one in TOPIC_SETTINGS and one not in missing]
+            )
         return str(cluster["cluster_id"])
 
 
@@ -181,7 +183,10 @@ async def settings_of(
     for answer in answers:
         for code, message, _kind, name, entries in answer.resources:
             if code != _NO_ERROR:
-                raise LogError(f"topic {name}: its settings: {message or for_code(code).__name__}")
+                error = for_code(code)
+                # A broker that has not heard of a topic yet is one to be asked again.
+                kind = LogAwayError if error.retriable else LogError
+                raise kind(f"topic {name}: its settings: {message or error.__name__}")
             found[name] = {entry[0]: entry[1] for entry in entries}
     return found
 
