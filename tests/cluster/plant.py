@@ -146,9 +146,16 @@ def gate_messages(
 class Bundles:
     """Messages in bundles, out of order by a little, some of them twice."""
 
-    def __init__(self, chance: random.Random, messages: Sequence[list[tuple[str, bytes]]]) -> None:
+    def __init__(
+        self,
+        chance: random.Random,
+        messages: Sequence[list[tuple[str, bytes]]],
+        *,
+        repeats: bool = True,
+    ) -> None:
         self._chance = chance
         self._arrivals = 0
+        self._gateway = "gateway-c" if repeats else f"gateway-{chance.random()}"
         late = [
             (place + chance.random() * 12 * (chance.random() < 0.3), topic, payload)
             for some in messages
@@ -157,9 +164,14 @@ class Bundles:
         late += [
             (place + chance.random() * 20, topic, payload)
             for place, topic, payload in late
-            if chance.random() < 0.1
+            if repeats and chance.random() < 0.1
         ]
         self._left = [(topic, payload) for _, topic, payload in sorted(late)]
+
+    @property
+    def arrivals(self) -> int:
+        """How many messages were taken so far."""
+        return self._arrivals
 
     def take(self, count: int) -> list[NewRecord]:
         """The next so many messages, as records; empty in the end."""
@@ -179,7 +191,7 @@ class Bundles:
             place = topics.index(topic)
             received = EpochMs(T0 + 10**9)
             arrivals.append(Arrival(self._arrivals, place, received, payload, len(payload)))
-        return encode_bundle(Bundle("gateway-c", topics, arrivals))
+        return encode_bundle(Bundle(self._gateway, topics, arrivals))
 
 
 class Worker:
@@ -187,6 +199,7 @@ class Worker:
 
     def __init__(self, pool: Pool, log: EmbeddedLog) -> None:
         clock = SystemClock()
+        self.log = log
 
         def changed(site: str, order_id: int) -> None:
             del site, order_id

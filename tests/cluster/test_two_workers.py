@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections import Counter
 from typing import Any
@@ -13,15 +14,19 @@ from plant import (
     GATES,
     MACHINES,
     SITE,
+    T0,
     UNPLANNED,
     Bundles,
     Expected,
     Plant,
+    Record,
+    Worker,
     gate_messages,
     machine_messages,
 )
 
-from contracts.streams import PARTITIONS
+from contracts.streams import PARTITIONS, TELEMETRY
+from contracts.topics import partition_of
 from runtime.clock import SystemClock
 from store import effects
 from store.goods_moves import lock
@@ -162,17 +167,68 @@ async def test_a_commit_whose_answer_was_lost_is_not_made_twice(
         while records := said.take(30):
             await plant.log.append(records)
         # What cannot be read is set aside, once.
-        await plant.log.append([plant.unreadable(topic, 0) for topic in plant.topics])
+        unreadable = [
+            plant.unreadable(topic, partition)
+            for topic in plant.topics
+            for partition in range(PARTITIONS)
+        ]
+        await plant.log.append(unreadable)
         for partition in range(PARTITIONS):
             await plant.give(partition, plant.workers[partition % 2])
         await plant.settled()
         assert lost > 5
         assert set(plant.failures) == {"OperationalError"}
         letters = await plant.query("SELECT origin_topic, code FROM dead_letters")
-        assert Counter(letters) == Counter({(topic, "record"): 1 for topic in plant.topics})
-        totals = await plant.query(
-            "SELECT sum(arrivals) - sum(accepted) - sum(repeats) FROM ingest_totals"
-        )
-        assert totals == [(0,)]
+        assert Counter(letters) == Counter({(one, "record"): PARTITIONS for one in plant.topics})
+        assert await plant.query("SELECT sum(arrivals) FROM ingest_totals") == [(said.arrivals,)]
         await plant.query("DELETE FROM dead_letters")
         await check(plant, expected)
+
+
+async def test_a_work_order_is_summed_up_after_whoever_is_before(database_url: str) -> None:
+    """Two machines name operations of one work order at the same moment: the earlier one gives it
+    its source, whichever transaction ends first."""
+    chance = random.Random(1)
+    async with Plant.open(database_url, chance) as plant:
+        one, other = plant.workers
+        paths = [f"{SITE}/cutting/line1/m{number:02d}" for number in range(MACHINES)]
+        first = paths[0]
+        home = partition_of(first, PARTITIONS)
+        second = next(path for path in paths if partition_of(path, PARTITIONS) != home)
+        for worker in plant.workers:
+            for partition in range(PARTITIONS):
+                await worker.telemetry.on_assigned(TELEMETRY, partition)
+        offsets = Counter[int]()
+
+        async def starts(worker: Worker, path: str, operation: int, seq: int, t_ms: int) -> None:
+            body = {"t": t_ms, "source": path[-3:], "boot": "b", "seq": seq, "event": "started"}
+            body |= {"work_order": "U-0", "operation": operation}
+            said = [(f"gemba/v1/{path}/job", json.dumps(body).encode())]
+            (record,) = Bundles(chance, [said], repeats=False).take(1)
+            offset = offsets[record.partition]
+            offsets[record.partition] += 1
+            await worker.telemetry.handle(
+                [Record(TELEMETRY, record.partition, offset, record.value)]
+            )
+
+        # Both operations are there, named late.
+        for place, path in enumerate((first, second)):
+            await plant.workers[1].telemetry.on_assigned(TELEMETRY, partition_of(path, PARTITIONS))
+            await starts(other, path, 10 * (place + 1), 9, T0 + 90_000)
+        await one.telemetry.on_assigned(TELEMETRY, home)
+        appending, going = asyncio.Event(), asyncio.Event()
+        append_in = one.log.append_in
+
+        async def gated(*arguments: Any) -> Any:
+            appending.set()
+            await going.wait()
+            return await append_in(*arguments)
+
+        one.log.append_in = gated  # type: ignore[method-assign,assignment] # the last thing before the commit
+        before = asyncio.create_task(starts(one, first, 10, 1, T0 + 10_000))
+        await asyncio.wait_for(appending.wait(), 20)
+        after = asyncio.create_task(starts(other, second, 20, 1, T0 + 20_000))
+        await asyncio.sleep(0.5)
+        going.set()
+        await asyncio.wait_for(asyncio.gather(before, after), 20)
+        assert await plant.query("SELECT external_source FROM work_orders") == [(first[-3:],)]
