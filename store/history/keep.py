@@ -14,8 +14,9 @@ from psycopg_pool import PoolTimeout
 from runtime.clock import Clock, SystemClock
 from store.database import Connection, Pool
 from store.history import retention
+from store.history.extents import Refreshed
 from store.history.retention import Keep, drop_old
-from store.history.rollups import Refreshed, alone, finished_ms, rollups_of
+from store.history.rollups import alone, finished_ms, rollups_of
 
 logger = logging.getLogger(__name__)
 

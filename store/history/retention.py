@@ -18,7 +18,8 @@ import psycopg
 from psycopg import sql
 
 from store.database import Connection
-from store.history.rollups import VIEWS, TimescaleRollUps, is_plain
+from store.history.extents import VIEWS, is_plain
+from store.history.rollups import TimescaleRollUps
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,8 @@ from psycopg import sql
 
 from store.database import Connection
 from store.history.buckets import HOUR_MS
-from store.history.rollups import dropped, rolled_up_to
+from store.history.extents import dropped
+from store.history.rollups import rolled_up_to
 from store.history.states import Change, Told
 
 

@@ -21,7 +21,8 @@ from store.history.buckets import (
     edges,
     finest_suitable,
 )
-from store.history.rollups import finished_ms, kept
+from store.history.extents import kept
+from store.history.rollups import finished_ms
 from store.history.states import Change, Told, times_by_bucket
 
 ZONES = (

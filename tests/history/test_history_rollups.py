@@ -23,8 +23,9 @@ from history_floor import (
 
 from store.database import Pool
 from store.history.buckets import Resolution
+from store.history.extents import Refreshed, is_plain
 from store.history.reading import buckets, single
-from store.history.rollups import Refreshed, alone, is_plain, rollups_of
+from store.history.rollups import alone, rollups_of
 
 BEGIN_MS = int(datetime(2026, 3, 27, tzinfo=UTC).timestamp() * 1_000)
 """Two days before clocks change in Berlin."""
@@ -206,7 +207,7 @@ class TestWritersMeetTheWatermark:
         async with pool.connection() as connection:
             if not await is_plain(connection):
                 return  # TimescaleDB has no such step
-        monkeypatch.setattr("store.history.rollups._WAIT_S", 0.2)
+        monkeypatch.setattr("store.history.plain._WAIT_S", 0.2)
         machine = await floor.machine("m")
         hold = asyncio.Event()
         facts = Facts([(BEGIN_MS + 1, "speed", 3.0)])
