@@ -1,10 +1,10 @@
 """Roll-ups on plain PostgreSQL: tables of our own, a watermark, and notes of what came below it.
 
-**No late row is missed**, though writers do not wait for the roll-up nor it for them. The watermark moves in three steps: it is *announced*; transactions that may not have seen the
-announcement are waited for, by their numbers; then everything below it is rolled up in one
-snapshot. A writer that was waited for is in the snapshot. Any other has seen the announcement, and
-notes what it writes below it (`store.history.notes`). TimescaleDB has
-the same arrangement inside.
+**No late row is missed**, though writers do not wait for the roll-up nor it for them. The watermark
+moves in three steps: it is *announced*; transactions that may not have seen the announcement are
+waited for, by their numbers; then everything below it is rolled up in one snapshot. A writer that
+was waited for is in the snapshot. Any other has seen the announcement, and notes what it writes
+below it (`store.history.notes`). TimescaleDB has the same arrangement inside.
 """
 
 from __future__ import annotations
