@@ -114,7 +114,7 @@ def gemba(choice: Choice, *, embedded: bool) -> Iterator[System]:
             "GEMBA_MQTT_URL": mosquitto.url,
             "GEMBA_HTTP_PORT": str(port),
         }
-        wanted = [one for one in services.SERVICES if not (embedded and one == "relay")]
+        wanted = list(services.expected_services(stream_url))
         wanted += ["streams"] * (choice.workers - 1)
         for number, service in enumerate(wanted):
             name = service if service not in processes.of else f"{service}-{number}"
