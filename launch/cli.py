@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from launch import cli_deploy, cli_device, cli_replay, cli_simulate, cli_user
+from launch import cli_deploy, cli_device, cli_replay, cli_simulate, cli_transfer, cli_user
 from launch.cli_common import (
     Json,
     RoleOption,
@@ -44,6 +44,10 @@ app.command(
     "prepare-broker",
     epilog="Example: `gemba prepare-broker /run/secrets --directory /mosquitto/secrets`",
 )(cli_deploy.prepare_broker)
+app.command(
+    "transfer",
+    epilog="Example: `gemba transfer --to-stream kafka://kafka:9092`, the database by variable",
+)(cli_transfer.transfer)
 app.command("healthy", epilog="Example: `gemba healthy streams`")(cli_deploy.healthy)
 
 

@@ -140,9 +140,9 @@ class MqttBroker:
 
     def _mosquitto_configuration(self) -> str:
         # As root it would change to a user `mosquitto` that cannot read this folder: the ward has
-        # made it unprivileged already. `log_type` leaves out a line per connection. Queues are limited
-        # by bytes; `max_queued_messages 0` should say so, but with it Mosquitto ends a connection
-        # after a publication that the ACL refused.
+        # made it unprivileged already. `log_type` leaves out a line per connection. Queues are
+        # limited by bytes; `max_queued_messages 0` should say so, but with it Mosquitto ends a
+        # connection after a publication that the ACL refused.
         return f"""listener {self._port} {LOOPBACK}
 allow_anonymous false
 password_file {self._folder / PASSWORDS}
