@@ -70,6 +70,10 @@ class TcpProxy:
         """Forward what connects from now on; the connections of before stay open and silent."""
         self._call(self._set_silent(silent=False))
 
+    def fail_keepalives(self) -> None:
+        """Break what is lost, as keepalives do: this machine answers, a lost network cannot."""
+        self._call(self._break(lost_only=True))
+
     def switch(self, target: int) -> None:
         """Another server has the address now: connections to the one before are broken."""
         self._target = target
@@ -90,9 +94,10 @@ class TcpProxy:
         for pair in self._pairs if silent else ():
             pair.lost = True
 
-    async def _break(self) -> None:
+    async def _break(self, *, lost_only: bool = False) -> None:
         for pair in self._pairs:
-            pair.abort()
+            if pair.lost or not lost_only:
+                pair.abort()
 
     async def _end(self) -> None:
         self._server.close()
