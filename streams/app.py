@@ -16,7 +16,7 @@ from yarl import URL
 from contracts.streams import PARTITIONS, TOPICS
 from runtime.settings import StreamsSettings
 from store.database import build_pool
-from store.log import build_log
+from store.log import LogError, build_log
 from store.log.kafka_address import is_kafka
 from streams import kafka
 from streams.transport import Transport
@@ -211,7 +211,7 @@ async def run_worker(app: App, settings: StreamsSettings) -> int:
     Logging is left as it is, and nothing listens on a port.
 
     Returns:
-        0 after a signal, 1 when the engine crashed.
+        0 after a signal; 1 when the engine crashed, or the log refuses this installation.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -225,7 +225,11 @@ async def run_worker(app: App, settings: StreamsSettings) -> int:
         if not topics.done():
             topics.cancel()
             return 0
-        await topics
+        try:
+            await topics
+        except LogError as error:  # what it is, is more use than where it was raised
+            logger.critical("the stream worker cannot work: %s", error)
+            return 1
         return await serve(app, stop)
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -20,6 +20,7 @@ from runtime.settings import StreamsSettings
 from store.database import build_pool
 from store.log import LogError, NewRecord
 from store.log.embedded import EmbeddedLog
+from store.log.identity import claim
 from streams.app import build_app, create_topics, run_worker
 from streams.transport import Transport
 
@@ -145,3 +146,14 @@ class TestWorker:
             await worker.has(1)
         (message,) = worker.handled
         assert (message.key, message.value) == (b"key", b"value")
+
+    async def test_a_database_of_another_stream_is_refused_and_told(
+        self, backend: Backend, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async with build_pool(
+            backend.settings.database_url.get_secret_value(), name="other", max_size=1
+        ) as pool:
+            await claim(pool, "kafka:elsewhere")
+        assert await run_worker(build_app(backend.settings, group="g"), backend.settings) == 1
+        assert "belongs to the stream 'kafka:elsewhere'" in caplog.text
+        assert "gemba transfer" in caplog.text
