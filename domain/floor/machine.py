@@ -91,14 +91,11 @@ class Machine:
                 conflicts.append(received)
         return Sorted(list(new.values()), suspects, conflicts, repeats)
 
-    def mark_seen(self, received: Received) -> Publisher:
-        """Take an object's number as used; answers its publisher, made when it is the first."""
-        message = received.object.message
-        key = (message.source, message.boot)
+    def publisher(self, key: PublisherKey) -> Publisher:
+        """A publisher, made when it is heard of for the first time."""
         publisher = self.publishers.get(key)
         if publisher is None:
             publisher = self.publishers[key] = Publisher()
-        publisher.seen.add(message.seq)
         return publisher
 
 

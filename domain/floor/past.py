@@ -19,7 +19,7 @@ from typing import Final, NamedTuple, TypeAlias
 import msgspec
 
 from contracts.telemetry import NativeObject, State
-from domain.floor.standing import SLOT_MS, OperationKey, Place, Standing
+from domain.floor.standing import SILENT, SLOT_MS, OperationKey, Place, Standing
 from domain.floor.states import ChangedStates, ChangeKey, StateLog
 
 PublisherKey: TypeAlias = tuple[str, str]
@@ -27,6 +27,9 @@ PublisherKey: TypeAlias = tuple[str, str]
 
 NEVER_MS: Final = -(2**62)
 """Before every event time."""
+
+_NOTHING: Final = (-1, NEVER_MS)
+"""What a base consumed of a publisher that it never heard of."""
 
 MARK_EVERY: Final = 256
 """A late object folds at most this many further objects again (more where tallies are many)."""
@@ -70,11 +73,17 @@ class Base(msgspec.Struct, array_like=True):
 
     def precedes(self, fact: Fact) -> bool:
         """Whether a fact belongs after this base, whatever else arrives."""
-        if self.place is None:
+        place = self.place
+        if place is None:
             return True
-        seq, e_ms = self.consumed.get((fact.source, fact.boot), (-1, NEVER_MS))
-        earliest = Place(max(e_ms, fact.t_ms), fact.source, fact.boot, fact.seq)
-        return fact.seq > seq and earliest > self.place
+        seq, e_ms = self.consumed.get((fact.source, fact.boot), _NOTHING)
+        if fact.seq <= seq:
+            return False
+        earliest_ms = max(e_ms, fact.t_ms)
+        # The rule on a floor: later than everything before the base.
+        return earliest_ms > place.e_ms or (
+            Place(earliest_ms, fact.source, fact.boot, fact.seq) > place
+        )
 
 
 def beginning() -> Base:
@@ -203,29 +212,32 @@ class Past:
                 raise TooOldError(fact)
 
     def _place(self, fact: Fact) -> None:
-        key = (fact.source, fact.boot)
+        source, boot, seq, t_ms, message = fact
+        key = (source, boot)
         track = self._tracks.get(key)
         if track is None:
             consumed = self.base.consumed.get(key)
             track = self._tracks[key] = _Track(NEVER_MS if consumed is None else consumed[1])
         seqs, es = track.seqs, track.es
-        if not seqs or fact.seq > seqs[-1]:
-            before = es[-1] if es else track.floor_e
-            e_ms = max(fact.t_ms, before)
-            self._note_back(key, e_ms - fact.t_ms)
-            seqs.append(fact.seq)
+        if not seqs or seq > seqs[-1]:
+            e_ms = es[-1] if es else track.floor_e
+            if t_ms < e_ms:
+                self._note_back(key, e_ms - t_ms)
+            else:
+                e_ms = t_ms
+            seqs.append(seq)
             es.append(e_ms)
             track.facts.append(fact)
-            self._insert((e_ms, fact.source, fact.boot, fact.seq, fact.message))
+            self._insert((e_ms, source, boot, seq, message))
             return
-        at = bisect_left(seqs, fact.seq)
+        at = bisect_left(seqs, seq)
         before = es[at - 1] if at else track.floor_e
-        e_ms = max(fact.t_ms, before)
-        self._note_back(key, e_ms - fact.t_ms)
-        seqs.insert(at, fact.seq)
+        e_ms = max(t_ms, before)
+        self._note_back(key, e_ms - t_ms)
+        seqs.insert(at, seq)
         es.insert(at, e_ms)
         track.facts.insert(at, fact)
-        self._insert((e_ms, fact.source, fact.boot, fact.seq, fact.message))
+        self._insert((e_ms, source, boot, seq, message))
         self._raise_later(track, at + 1, e_ms)
 
     def _note_back(self, key: PublisherKey, back_ms: int) -> None:
@@ -251,9 +263,13 @@ class Past:
             self._changed_from_ms = e_ms
 
     def _insert(self, entry: _Entry) -> None:
-        self._note_changed(entry[0])
-        if not self._order or _place_of(entry) > _place_of(self._order[-1]):
-            self._order.append(entry)
+        since_ms = self._changed_from_ms
+        if since_ms is None or entry[0] < since_ms:
+            self._changed_from_ms = entry[0]
+        order = self._order
+        # No two have the same place: the comparison ends before the messages.
+        if not order or entry > order[-1]:
+            order.append(entry)
             return
         index = bisect_left(self._order, _place_of(entry), key=_place_of)
         self._roll_back(index)
@@ -279,7 +295,11 @@ class Past:
                 self._marks.append(_Mark(index, standing.copy(), len(states)))
                 interval = max(MARK_EVERY, len(standing.tallies))
             e_ms, source, boot, seq, message = order[index]
-            if type(message) is State:
+            kind = type(message)
+            if kind in SILENT:
+                standing.last_ms = e_ms
+                continue
+            if isinstance(message, State):
                 left = standing.state, standing.reason
                 standing.step(Place(e_ms, source, boot, seq), message)
                 if (message.state, standing.reason) != left:

@@ -12,18 +12,26 @@ from msgspec import UNSET
 
 from contracts.telemetry import (
     Count,
+    Heartbeat,
     Job,
     JobEvent,
     LogOn,
     MachineState,
+    Material,
+    Message,
+    Move,
     NativeObject,
     OperationState,
     Operator,
+    Reading,
     State,
 )
 
 SLOT_MS: Final = 5 * 60_000
 """Pieces are also kept by slots of five minutes of effective time, for pace and shift figures."""
+
+SILENT: Final = frozenset({Reading, Heartbeat, Message, Material, Move})
+"""Objects that change nothing here but `last_ms`; most of what machines say is of these."""
 
 OperationKey: TypeAlias = tuple[str, int]
 """(work order, operation) at the machine's site."""

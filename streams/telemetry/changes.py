@@ -77,9 +77,14 @@ async def sort_in(
     change = Changed(machine, found.new)
     if found.new:
         await _fold(connection, intake, change)
+    told_by: tuple[str, str] | None = None
     for received in change.new:
         message = received.object.message
-        change.publishers[message.source, message.boot] = machine.mark_seen(received)
+        key = (message.source, message.boot)
+        if key != told_by:  # mostly all are of one
+            told_by, publisher = key, machine.publisher(key)
+            change.publishers[key] = publisher
+        publisher.seen.add(message.seq)
         measured = None
         if type(message) is Reading:
             measured = measure(machine.metrics, message, received.object.t_ms, change.metrics)

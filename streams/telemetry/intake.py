@@ -93,8 +93,13 @@ class Intake:
         except msgspec.DecodeError as error:
             self.refuse_record(record, f"not a bundle: {error}")
             return
+        arrivals: dict[str, int] = defaultdict(int)
         for arrival in self._new(bundle, stored):
-            self._judge(record, bundle.topics[arrival.topic], arrival)
+            topic = bundle.topics[arrival.topic]
+            arrivals[_site(topic)] += 1
+            self._judge(record, topic, arrival)
+        for site, count in arrivals.items():
+            self.count(site, arrivals=count)
 
     def refuse_record(self, record: Message, reason: str) -> None:
         """Set a whole record aside."""
@@ -112,17 +117,14 @@ class Intake:
         return new
 
     def _judge(self, record: Message, topic: str, arrival: Arrival) -> None:
-        origin = Origin(topic, record.offset, arrival.received_ms, arrival.size)
-        self.count(_site(topic), arrivals=1)
-        judged = judge(topic, arrival.payload, size=arrival.size, received_ms=arrival.received_ms)
-        path = MachinePath(partition_key(topic))
-        for one in judged:
+        received_ms, size, offset = arrival.received_ms, arrival.size, record.offset
+        arrived = self.arrived[MachinePath(partition_key(topic))]
+        for one in judge(topic, arrival.payload, size=size, received_ms=received_ms):
             if isinstance(one, Refused):
+                origin = Origin(topic, offset, received_ms, size)
                 self.refuse(origin, one.code, one.reason, one.payload)
             else:
-                self.arrived[path].append(
-                    Received(one, arrival.received_ms, topic, record.offset, arrival.size)
-                )
+                arrived.append(Received(one, received_ms, topic, offset, size))
 
 
 def _site(topic: str) -> str:
