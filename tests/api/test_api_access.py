@@ -25,7 +25,8 @@ PUBLIC: Final = {"signIn", "healthz", "readyz", "track", "createTrackingTicket"}
 SIGNED_IN: Final = {"getSession", "signOut", "createLiveTicket"}
 NEEDS: Final = {
     Permission.READ: {
-        "listSites", "getSite", "listMachines", "getMachine", "listCustomers", "listItems",
+        "listSites", "getSite", "listMachines", "getMachine", "getHistory", "listMetrics",
+        "listCustomers", "listItems",
         "listOrders", "getOrder", "listOrderEvents", "listWorkOrders", "getWorkOrder",
         "listOperations", "listDeadLetters", "getDeadLetter", "getIngest", "getOpenApi",
         "listUnmatchedMoves",

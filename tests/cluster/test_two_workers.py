@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from plant import (
+from two_workers import (
     GATES,
     MACHINES,
     SITE,

@@ -140,14 +140,15 @@ class Machine:
         uid = self._user_of(service) if user is None else user
         root = self.folder / "roots" / number
         root.mkdir(parents=True)
+        # A root that can be written has a /tmp of its own.
+        emptied = [*service.tmpfs, *([] if service.raw.get("read_only") else ["/tmp"])]  # noqa: S108 - in the box
         plan = {
             "network": self.network,
             "root": str(root),
             "passable": [str(path) for path in _passable()],
             "hidden": ["/run", "/var/lib/gemba", "/mosquitto"],
-            # A root that can be written has a /tmp of its own.
-            "tmpfs": [*service.tmpfs, *([] if service.raw.get("read_only") else ["/tmp"])],  # noqa: S108 - in the box
-            "mounts": self._mounts(service, mounts or {}),
+            "tmpfs": emptied,
+            "mounts": [*_kept(emptied), *self._mounts(service, mounts or {})],
             "directory": "/var/lib/gemba" if service.is_ours else "/",
             "uid": uid,
             "gid": uid,
@@ -304,6 +305,16 @@ def _passable() -> list[Path]:
     """Folders that every user of a box has to be able to reach: our checkout, and Python."""
     folders = [ROOT, Path(sys.prefix), Path(sys.base_prefix), binaries()]
     return sorted({parent for path in folders for parent in path.resolve().parents})
+
+
+def _kept(emptied: Sequence[str]) -> list[dict[str, object]]:
+    """What of ours stands below a folder that is emptied, and is needed all the same."""
+    ours = {ROOT, Path(sys.prefix), Path(sys.base_prefix).resolve(), binaries()}
+    return [
+        {"source": str(path), "target": str(path), "read_only": True}
+        for path in sorted(ours)
+        if any(path.is_relative_to(folder) for folder in emptied)
+    ]
 
 
 def _programs() -> list[Path]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import httpx
 from flow import SITE, Flow
 from plant_broker import PlantBroker, plant_broker
-from servers import Server, port_of, through
+from resilience_servers import Server, port_of, through
 from service_stack import ServiceStack, wait_for
 from tcp_proxy import TcpProxy, tcp_proxy
 

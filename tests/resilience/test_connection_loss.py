@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 from plant import Plant, lasting, running_plant
 from plant_broker import PlantBroker
-from servers import Server, port_of
+from resilience_servers import Server, port_of
 from tcp_proxy import TcpProxy
 
 from launch.backends.valkey import ValkeyServer

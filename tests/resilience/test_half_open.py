@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from servers import port_of, through
+from resilience_servers import port_of, through
 from tcp_proxy import TcpProxy, tcp_proxy
 
 from store import live_channels
