@@ -11,7 +11,15 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from launch import cli_deploy, cli_device, cli_replay, cli_simulate, cli_transfer, cli_user
+from launch import (
+    cli_deploy,
+    cli_device,
+    cli_replay,
+    cli_restored,
+    cli_simulate,
+    cli_transfer,
+    cli_user,
+)
 from launch.cli_common import (
     Json,
     RoleOption,
@@ -48,6 +56,9 @@ app.command(
     "transfer",
     epilog="Example: `gemba transfer --to-stream kafka://kafka:9092`, the database by variable",
 )(cli_transfer.transfer)
+app.command("restored", epilog="Example: `GEMBA_DATABASE_URL=postgresql://… gemba restored`")(
+    cli_restored.restored
+)
 app.command("healthy", epilog="Example: `gemba healthy streams`")(cli_deploy.healthy)
 
 

@@ -7,17 +7,23 @@ on the transactions of the worker that lost it fail.
 On Kafka what the relay sends may come twice under different offsets. So next to the offset stands
 the highest number in the outbox whose effects are made (`store.log.outbox` says why that is
 enough), and both move in the same transaction.
+
+A database may go back to an older state, under a worker or while nobody is at work. So a
+transaction begins where the worker believes that the partition stands, or is fenced; and a number
+that the database's own outbox has not given yet stops everybody (`store.log.identity.BehindError`).
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from store.database import Connection, Pool
+from store.log import identity
+from store.log.timelines import OFFSET_BITS
 
 
 class FencedError(Exception):
@@ -26,7 +32,7 @@ class FencedError(Exception):
     def __init__(self, position: Position) -> None:
         super().__init__(
             f"{position.topic}[{position.partition}] of group {position.group!r} was taken over by"
-            f" a newer worker (this one holds epoch {position.epoch})"
+            f" a newer worker (this one holds epoch {position.epoch}), or its database went back"
         )
         self.position = position
 
@@ -53,6 +59,32 @@ class Done(NamedTuple):
     relayed: int = -1
 
 
+class Step(NamedTuple):
+    """What a transaction does to a partition: what was done before it, and what is done after."""
+
+    before: Done
+    after: Done
+
+
+# What is returned besides: the number that the partition's outbox gives next, and whether somebody
+# has found out that the database is older than its stream.
+_STEP: Final = """
+UPDATE effect_offsets e SET "offset" = n.done, relayed = n.relayed
+FROM unnest(%s::text[], %s::text[], %s::integer[],
+            %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+    AS n (consumer_group, topic, partition, epoch, before, done, relayed)
+WHERE e.consumer_group = n.consumer_group AND e.topic = n.topic
+    AND e.partition = n.partition AND e.epoch = n.epoch AND e."offset" = n.before
+RETURNING e.topic, e.partition,
+    coalesce((
+        SELECT (coalesce(max(t.timeline), 0)::bigint << %s) + max(p.head)
+        FROM log_partitions p LEFT JOIN outbox_timelines t USING (topic, partition)
+        WHERE p.topic = e.topic AND p.partition = e.partition
+    ), 0),
+    EXISTS (SELECT FROM stream_identity WHERE phase = 'behind')
+"""
+
+
 async def take_over(
     connection: Connection, group: str, topic: str, partition: int
 ) -> tuple[Position, Done]:
@@ -71,11 +103,16 @@ async def take_over(
     return Position(group, topic, partition, row[0]), Done(row[1], row[2])
 
 
-async def stands_at(connection: Connection, position: Position) -> Done:
+async def stands_at(connection: Connection, position: Position, *, at_least: Done) -> Done:
     """What is done, for whoever does not know whether its last transaction was committed.
 
+    Args:
+        connection: of the database.
+        position: whose.
+        at_least: what is known to have been committed.
+
     Raises:
-        FencedError: the partition belongs to a newer epoch.
+        FencedError: the partition belongs to a newer epoch, or the database went back.
     """
     cursor = await connection.execute(
         """
@@ -85,41 +122,55 @@ async def stands_at(connection: Connection, position: Position) -> Done:
         (position.group, position.topic, position.partition, position.epoch),
     )
     row = await cursor.fetchone()
-    if row is None:
+    if row is None or row[0] < at_least.offset:
         raise FencedError(position)
     return Done(row[0], row[1])
 
 
 @asynccontextmanager
-async def transaction(pool: Pool, done: Mapping[Position, Done]) -> AsyncIterator[Connection]:
+async def transaction(pool: Pool, steps: Mapping[Position, Step]) -> AsyncIterator[Connection]:
     """A transaction that holds everything up to what is then done, or nothing.
 
     Raises:
-        FencedError: at entry, when one of the partitions belongs to a newer epoch.
+        FencedError: at entry, when one of the partitions belongs to a newer epoch, or does not
+            stand where the step begins.
+        BehindError: at entry, when a step goes to what the database's outbox has not told.
     """
-    positions = list(done)
-    async with pool.connection() as connection, connection.transaction():
-        cursor = await connection.execute(
-            """
-            UPDATE effect_offsets e SET "offset" = n.done, relayed = n.relayed
-            FROM unnest(%s::text[], %s::text[], %s::integer[],
-                        %s::bigint[], %s::bigint[], %s::bigint[])
-                AS n (consumer_group, topic, partition, epoch, done, relayed)
-            WHERE e.consumer_group = n.consumer_group AND e.topic = n.topic
-                AND e.partition = n.partition AND e.epoch = n.epoch
-            RETURNING e.topic, e.partition
-            """,
-            (
-                [one.group for one in positions],
-                [one.topic for one in positions],
-                [one.partition for one in positions],
-                [one.epoch for one in positions],
-                [one.offset for one in done.values()],
-                [one.relayed for one in done.values()],
-            ),
-        )
-        held = {(topic, partition) for topic, partition in await cursor.fetchall()}
-        for position in positions:
-            if (position.topic, position.partition) not in held:
-                raise FencedError(position)
-        yield connection
+    async with pool.connection() as connection:
+        try:
+            async with connection.transaction():
+                await _step(connection, steps)
+                yield connection
+        except identity.BehindError:
+            # So that nobody goes on once the outbox has grown to the numbers that were met.
+            await identity.fall_behind(connection)
+            raise
+
+
+async def _step(connection: Connection, steps: Mapping[Position, Step]) -> None:
+    cursor = await connection.execute(
+        _STEP,
+        (
+            [one.group for one in steps],
+            [one.topic for one in steps],
+            [one.partition for one in steps],
+            [one.epoch for one in steps],
+            [step.before.offset for step in steps.values()],
+            [step.after.offset for step in steps.values()],
+            [step.after.relayed for step in steps.values()],
+            OFFSET_BITS,
+        ),
+    )
+    held = {(row[0], row[1]): (row[2], row[3]) for row in await cursor.fetchall()}
+    for position, (before, after) in steps.items():
+        at = (position.topic, position.partition)
+        if at not in held:
+            raise FencedError(position)
+        next_number, behind = held[at]
+        if behind:
+            raise identity.BehindError
+        if after.relayed > before.relayed and after.relayed >= next_number:
+            raise identity.BehindError(
+                f"{at[0]}[{at[1]}] holds the outbox's record {after.relayed} of this database,"
+                f" whose next one is {next_number}"
+            )

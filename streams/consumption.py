@@ -50,7 +50,7 @@ class Message(Protocol):
     key: bytes | None
     value: bytes | None
     headers: AnyHeaders
-    """Pairs or a mapping, or None: `store.log.outbox.outbox_offset` reads them all."""
+    """Pairs or a mapping, or None: `store.log.outbox.outbox_number` reads them all."""
 
 
 class Fenced(Exception):  # noqa: N818 - it is no error: another worker has taken over

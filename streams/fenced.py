@@ -9,6 +9,7 @@ from typing import TypeAlias, TypeVar
 
 from store import effects
 from store.database import Connection, Pool
+from store.log.identity import BehindError
 from streams.consumption import Fenced, Message
 from streams.repeats import new_records
 
@@ -23,6 +24,10 @@ class FencedPartitions:
     Args:
         pool: where the effects are made.
         group: the consumer group whose epochs and offsets these are.
+
+    Attributes:
+        stopped: which partitions stand still because the database is older than the stream, and
+            what was met there.
     """
 
     def __init__(self, pool: Pool, group: str) -> None:
@@ -32,6 +37,7 @@ class FencedPartitions:
         self._done: dict[tuple[str, int], effects.Done] = {}
         self._unsure: set[tuple[str, int]] = set()
         """Where a transaction failed: it may have been committed before its connection died."""
+        self.stopped: dict[tuple[str, int], str] = {}
         self._locks: dict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def on_assigned(self, topic: str, partition: int) -> None:
@@ -49,7 +55,8 @@ class FencedPartitions:
         None when all of the batch was done before, or was a repeat of the relay's.
 
         Raises:
-            Fenced: another worker has the partition.
+            Fenced: another worker has the partition, or the database went back.
+            BehindError: the database is older than the stream.
         """
         key = (batch[0].topic, batch[0].partition)
         made = None
@@ -57,22 +64,29 @@ class FencedPartitions:
             try:
                 if key in self._unsure:
                     await self._ask(key)
-                records, done = new_records(batch, self._done[key])
-                if done == self._done[key]:
+                before = self._done[key]
+                records, done = new_records(batch, before)
+                if done == before:
                     return None
                 self._unsure.add(key)
+                step = effects.Step(before, done)
                 async with effects.transaction(
-                    self._pool, {self._positions[key]: done}
+                    self._pool, {self._positions[key]: step}
                 ) as connection:
                     if records:
                         made = await make(connection, records)
             except effects.FencedError as error:
                 raise Fenced(*key) from error
+            except BehindError as error:
+                self.stopped[key] = str(error)
+                raise
             self._done[key] = done
             self._unsure.discard(key)
         return made
 
     async def _ask(self, key: tuple[str, int]) -> None:
         async with self._pool.connection() as connection:
-            self._done[key] = await effects.stands_at(connection, self._positions[key])
+            self._done[key] = await effects.stands_at(
+                connection, self._positions[key], at_least=self._done[key]
+            )
         self._unsure.discard(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from store.effects import Done
-from store.log.outbox import outbox_offset
+from store.log.outbox import outbox_number
 from streams.consumption import Message
 
 
@@ -26,7 +26,7 @@ def new_records(batch: Sequence[Message], done: Done) -> tuple[list[Message], Do
         if record.offset <= offset:
             continue
         offset = record.offset
-        number = outbox_offset(record.headers)
+        number = outbox_number(record.headers)
         if number is not None:
             if number <= relayed:
                 continue

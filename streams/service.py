@@ -109,7 +109,8 @@ class StreamsService:
         self._declare_planning(planning)
 
         def excused() -> Collection[tuple[str, int]]:
-            return list(telemetry.stopped)
+            parts = (telemetry, roll_up, warehouse, planning)
+            return [at for part in parts for at in list(part.stopped)]
 
         def mine(topic: str, partition: int) -> bool:
             return (topic, partition) in self.app.assigned_partitions()
@@ -277,7 +278,10 @@ class Report:
             if trouble is not None:
                 state, reason = health.HealthState.DEGRADED, trouble
         # A partition that has gone to another worker meanwhile stands still there, and not here.
-        stopped = [why for at, why in self._telemetry.stopped.items() if self._mine(*at)]
+        parts = (self._telemetry, self._roll_up, self._warehouse, self._planning)
+        stopped = {
+            why: None for part in parts for at, why in list(part.stopped.items()) if self._mine(*at)
+        }
         if stopped:
             state, reason = health.HealthState.FAILED, "; ".join(stopped)
         if self._watchdog.stalled is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -82,6 +82,11 @@ class WarehouseAgent:
     async def on_assigned(self, topic: str, partition: int) -> None:
         """Raise the partition's epoch and learn what was done."""
         await self._partitions.on_assigned(topic, partition)
+
+    @property
+    def stopped(self) -> Mapping[tuple[str, int], str]:
+        """Which partitions stand still, and why."""
+        return self._partitions.stopped
 
     async def handle(self, batch: Sequence[Message]) -> None:
         """Join what a batch's events name, in one fenced transaction.

@@ -26,6 +26,7 @@ from psycopg import IsolationLevel
 from contracts.streams import PARTITIONS, TOPICS
 from launch.backends.postgres import PostgresServer
 from launch.backends.running import running
+from launch.company import others_at_work
 from launch.installation import hold
 from launch.transfer.display import MoveDisplay
 from runtime.settings import Installation as Settings
@@ -52,14 +53,6 @@ _NEXT: Final = (
     "Live status in Redis is made anew by itself. The old database stays as it was, marked as",
     "moved: services refuse to work on it.",
 )
-
-_OTHERS: Final = """
-SELECT application_name, count(*) FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid()
-    AND application_name LIKE 'gemba-%'
-    AND application_name NOT IN ('gemba-transfer', 'gemba-migrate')
-GROUP BY application_name ORDER BY application_name
-"""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -256,8 +249,7 @@ async def _snapshot(connection: Connection) -> AsyncIterator[None]:
 
 
 async def _refuse_company(source: Connection) -> None:
-    cursor = await source.execute(_OTHERS)
-    others = [name for name, _ in await cursor.fetchall()]
+    others = await others_at_work(source, ourselves="gemba-transfer")
     if others:
         raise TransferError(
             f"{', '.join(others)} is at work on the database that is to be moved: stop all services"

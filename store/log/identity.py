@@ -2,7 +2,8 @@
 
 `effect_offsets` are places in one log. A database that is pointed at another one (a new Kafka
 cluster, Kafka instead of the embedded log) would have its workers skip what stands at those offsets
-there, in silence. So the database remembers the log, and services refuse any other.
+there, in silence. So the database remembers the log, and services refuse any other. Nor do they
+work on a database that is older than its log (`Phase.BEHIND`).
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ class Phase(enum.StrEnum):
     """Whether a database may be worked on."""
 
     SETTLED = "settled"
+    BEHIND = "behind"
+    """It is older than its stream, which holds what it does not know to have told."""
     ARRIVING = "arriving"
     """A move to it is under way."""
     DEPARTED = "departed"
@@ -61,6 +64,22 @@ class StreamIdentityError(LogError):
         )
         self.database = database
         self.stream = stream
+
+
+class BehindError(LogError):
+    """The database is older than its stream: it gives numbers in its outbox a second time.
+
+    Args:
+        evidence: what was met that the database does not know of.
+    """
+
+    def __init__(self, evidence: str = "") -> None:
+        super().__init__(
+            f"{evidence}{': ' if evidence else ''}the database is older than its stream (it was"
+            " restored, or failed over to a replica that lagged). Nothing is read or sent, for"
+            " records would be skipped in silence: stop all services, run `gemba restored`, and"
+            " start them again"
+        )
 
 
 def of_kafka(cluster_id: str) -> str:
@@ -95,12 +114,15 @@ async def claim(pool: Pool, stream: str) -> None:
     Raises:
         StreamIdentityError: it belongs to another one.
         MovedError: it is being moved, or was moved away.
+        BehindError: it was found to be older than the stream.
     """
     async with pool.connection() as connection:
         known = await standing_of(connection)
         if known is None:
             await connection.execute(_ADOPT, (stream,))
             known = await standing_of(connection) or Standing(stream)
+    if known.phase is Phase.BEHIND:
+        raise BehindError
     if known.phase is not Phase.SETTLED:
         raise MovedError(known)
     if known.stream != stream:
@@ -110,6 +132,13 @@ async def claim(pool: Pool, stream: str) -> None:
 async def settle(connection: Connection, stream: str) -> None:
     """Say that the database's effects belong to this stream from now on."""
     await connection.execute(_PUT, (stream, Phase.SETTLED, None))
+
+
+async def fall_behind(connection: Connection) -> None:
+    """Say that the database is older than its stream: no service works until it is settled."""
+    await connection.execute(
+        "UPDATE stream_identity SET phase = %s WHERE phase = %s", (Phase.BEHIND, Phase.SETTLED)
+    )
 
 
 async def arrive(connection: Connection, stream: str) -> None:

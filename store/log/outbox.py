@@ -3,18 +3,20 @@
 Whoever appends within a database transaction writes to the same tables as in an embedded
 installation (`store.log.embedded`), so nothing is published that was not committed, and nothing
 committed stays unpublished. The relay (`streams.relay`) sends the records to the same topic and
-partition of Kafka, in order, each with the header HEADER: its offset in the outbox.
+partition of Kafka, in order, each with the header HEADER: its number in the outbox, which is its
+offset until the database is restored from a backup (`store.log.timelines`).
 
 Sending is at least once, and what a partition of Kafka holds has a property that makes it exactly
-once for consumers: **before a record with number n there is one with every lower number**, however
-often relays die, repeat or work at the same time. For a relay begins at a number below which Kafka
-has acknowledged everything, sends one batch of a partition at a time (Kafka stores a batch whole or
-not at all), and the next only after the last was acknowledged. So a consumer takes a record whose
-number is above the highest that it has taken, and skips any other.
+once for consumers: **before a record with number n there is one with every lower number** that the
+outbox has given, however often relays die, repeat or work at the same time. For a relay begins at a
+number below which Kafka has acknowledged everything, sends one batch of a partition at a time
+(Kafka stores a batch whole or not at all), and the next only after the last was acknowledged. So a
+consumer takes a record whose number is above the highest that it has taken, and skips any other.
 
-The numbers belong to the database. One that is restored from a backup gives numbers again that
-Kafka holds already: its topics must then be emptied, or the installation carried over
-(`gemba transfer`).
+The numbers belong to the database. One that is older than its stream (restored, or failed over to
+a replica that lagged) would give them again. Whoever meets a number that the database has not given
+yet knows that, and stops everybody (`store.log.identity.BehindError`); `gemba restored` begins
+numbers that are above all those before.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from store.database import Connection
 from store.log import Headers
 
 HEADER: Final = "gemba-outbox"
-"""Name of the header; its value is the offset in the outbox in decimal ASCII."""
+"""Name of the header; its value is the number in the outbox in decimal ASCII."""
 
 GROUP: Final = "gemba-relay"
 """Whose position in `log_commits` is the next offset that Kafka has not acknowledged."""
@@ -36,14 +38,16 @@ AnyHeaders: TypeAlias = Iterable[tuple[str, bytes]] | Mapping[str, bytes] | None
 """Headers as Faust's transports and Kafka's clients hand them over."""
 
 _DIGITS: Final = 19
-"""No offset has more."""
+"""No number has more."""
+_BEYOND: Final = 1 << 63
+"""Every number is below; PostgreSQL's bigint holds no more."""
 
 HEADER_BYTES: Final = len(HEADER) + _DIGITS
 """What the header adds to a record."""
 
 
-def outbox_offset(headers: AnyHeaders) -> int | None:
-    """The offset in the outbox that the relay gave a record.
+def outbox_number(headers: AnyHeaders) -> int | None:
+    """The number in the outbox that the relay gave a record.
 
     None when it did not come that way, also for a header of somebody else's making.
     """
@@ -53,14 +57,15 @@ def outbox_offset(headers: AnyHeaders) -> int | None:
     for name, value in pairs:
         if name == HEADER:
             usable = isinstance(value, bytes) and value.isdigit() and len(value) <= _DIGITS
-            return int(value) if usable else None
+            number = int(value) if usable else _BEYOND
+            return number if number < _BEYOND else None
     return None
 
 
-def with_outbox_offset(headers: Headers, offset: int) -> Headers:
-    """A record's headers and, first of all, its offset in the outbox."""
+def with_outbox_number(headers: Headers, number: int) -> Headers:
+    """A record's headers and, first of all, its number in the outbox."""
     others = (pair for pair in headers if pair[0] != HEADER)
-    return ((HEADER, b"%d" % offset), *others)
+    return ((HEADER, b"%d" % number), *others)
 
 
 class Backlog(NamedTuple):

@@ -12,7 +12,14 @@ from psycopg import sql
 from store.database import Connection
 
 NOT_CARRIED: Final = frozenset(
-    {"log_partitions", "log_records", "log_commits", "effect_offsets", "stream_identity"}
+    {
+        "log_partitions",
+        "log_records",
+        "log_commits",
+        "outbox_timelines",
+        "effect_offsets",
+        "stream_identity",
+    }
 )
 """What tells of the stream itself: it means something else on another stream (`positions`)."""
 

@@ -32,7 +32,8 @@ class LostRecordsError(LogError):
         super().__init__(
             f"{at.topic}/{at.partition} ends at offset {end}, but the database has made the effects"
             f" up to {done}: Kafka has lost records, or the topic was made anew. Nothing is read,"
-            " for new records would be skipped in silence; see docs on restoring"
+            " for new records would be skipped in silence: stop all services, run `gemba restored"
+            " --stream-anew`, which says what is lost with it, and start them again"
         )
         self.at = at
 

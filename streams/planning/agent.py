@@ -16,7 +16,7 @@ import contextlib
 import logging
 import math
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, TypeAlias
 
 import msgspec
@@ -122,6 +122,11 @@ class PlanningAgent:
         for scope, error in self._troubles.items():
             return f"the projection of scope {scope!r} failed: {error}"
         return None
+
+    @property
+    def stopped(self) -> Mapping[tuple[str, int], str]:
+        """Which partitions stand still, and why."""
+        return self._changes.stopped
 
     # What it hears --------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -38,6 +38,11 @@ class OrderChanges:
     async def on_assigned(self, topic: str, partition: int) -> None:
         """Raise the partition's epoch and learn what was done."""
         await self._partitions.on_assigned(topic, partition)
+
+    @property
+    def stopped(self) -> Mapping[tuple[str, int], str]:
+        """Which partitions stand still, and why."""
+        return self._partitions.stopped
 
     async def handle(self, batch: Sequence[Message]) -> int:
         """Raise what a batch's events mean for plans; answers how many disruptions were new.

@@ -27,6 +27,7 @@ async def drain(pool: Pool, *, database_url: str, connect: Callable[[], StreamLo
 
     Raises:
         psycopg.Error, psycopg_pool.PoolTimeout: the database is away.
+        BehindError: the database was found to be older than its stream.
     """
     relay = Relay(database_url=database_url, connect=connect)
     working = asyncio.create_task(relay.run(), name="relay-drain")

@@ -4,6 +4,9 @@ One relay works at a time, by lease; others stand by. Each partition has a lane 
 batch under way; what follows is read meanwhile. The position of a partition moves only after
 Kafka's acknowledgement, so whoever comes after this relay sends again what may not have arrived,
 and consumers skip what they have seen (`store.log.outbox`).
+
+Before it sends anything a relay looks at what Kafka was told last. If that is none of this
+database's, the database was restored to an older state, and the relay ends (`BehindError`).
 """
 
 from __future__ import annotations
@@ -11,15 +14,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict, deque
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Final, TypeAlias
 
 from contracts.streams import TOPICS
 from runtime import tasks
-from store.database import build_pool
-from store.log import LogError, NewRecord, Record, StreamLog
+from store.database import Pool, build_pool
+from store.log import LogError, NewRecord, Record, StreamLog, identity
+from store.log.divergence import contradiction
 from store.log.embedded import EmbeddedLog, TopicPartition
-from store.log.outbox import GROUP, with_outbox_offset
+from store.log.kafka_told import Told
+from store.log.outbox import GROUP, with_outbox_number
+from store.log.timelines import Timelines
 from streams.transport.lease import Lease, LeaseLostError, lease
 from streams.transport.patience import ANSWER_S, AWAY, pause_s, said
 from streams.transport.reader import Reader
@@ -35,12 +41,18 @@ LANE_BYTES: Final = 2 * BATCH_BYTES
 NOTE_S: Final = 0.02
 """Positions are noted at most so often: what is not noted is only sent again."""
 
+LastTold: TypeAlias = Callable[
+    [Collection[TopicPartition]], Awaitable[Mapping[TopicPartition, Told]]
+]
+"""What Kafka holds as a relay's last record in each partition; see `store.log.kafka_told`."""
+
 
 class _Lane:
     """What of one partition is read and not yet acknowledged."""
 
-    def __init__(self, at: TopicPartition) -> None:
+    def __init__(self, at: TopicPartition, timelines: Timelines) -> None:
         self.at = at
+        self._timelines = timelines
         self.arrived = asyncio.Event()
         self._waiting: deque[Record] = deque()
         self._bytes = 0
@@ -62,7 +74,8 @@ class _Lane:
             size += len(record.value or b"")
             if batch and (size > BATCH_BYTES or len(batch) == BATCH_RECORDS):
                 break
-            headers = with_outbox_offset(record.headers, record.offset)
+            number = self._timelines.number(self.at, record.offset)
+            headers = with_outbox_number(record.headers, number)
             batch.append(
                 NewRecord(record.topic, record.partition, record.key, record.value, headers)
             )
@@ -87,15 +100,26 @@ class Relay:
         database_url: where the outbox is; its partitions exist.
         connect: makes a log on Kafka, not yet opened, for each time that the lease is held; its
             topics exist.
+        last_told: looks at Kafka before anything is sent; None where it cannot hold anything that
+            this database does not know.
 
     Attributes:
         active: whether it holds the lease.
         metrics: counters since the start, for the health report.
     """
 
-    def __init__(self, *, database_url: str, connect: Callable[[], StreamLog]) -> None:
+    def __init__(
+        self,
+        *,
+        database_url: str,
+        connect: Callable[[], StreamLog],
+        last_told: LastTold | None = None,
+    ) -> None:
         self._url = database_url
         self._connect = connect
+        self._last_told = last_told
+        self._unseen: str | None = None
+        """Why it is not known what Kafka was told."""
         self._reader = Reader()
         self._acknowledged: dict[TopicPartition, int] = {}
         self._unnoted = asyncio.Event()
@@ -106,10 +130,14 @@ class Relay:
     @property
     def trouble(self) -> str | None:
         """Why Kafka does not take the records; None when it does."""
-        return next(iter(self._troubles.values()), None)
+        return self._unseen or next(iter(self._troubles.values()), None)
 
     async def run(self) -> None:
-        """Relay until cancelled. Neither Kafka nor the database away ends it."""
+        """Relay until cancelled. Neither Kafka nor the database away ends it.
+
+        Raises:
+            BehindError: the database is older than what Kafka was told.
+        """
         attempt = 0
         while True:
             try:
@@ -131,7 +159,7 @@ class Relay:
         await kafka.open()
         work = [
             asyncio.create_task(held.watch(self._reader.wake), name="relay-lease"),
-            asyncio.create_task(self._relay(EmbeddedLog(pool), kafka), name="relay-lanes"),
+            asyncio.create_task(self._relay(pool, kafka), name="relay-lanes"),
         ]
         self.active = True
         try:
@@ -144,14 +172,17 @@ class Relay:
             await kafka.close()
             await pool.close()
             self._troubles.clear()
+            self._unseen = None
 
-    async def _relay(self, outbox: EmbeddedLog, kafka: StreamLog) -> None:
+    async def _relay(self, pool: Pool, kafka: StreamLog) -> None:
+        outbox = EmbeddedLog(pool)
         async with asyncio.timeout(ANSWER_S):
             positions = await _positions(outbox)
+        timelines = await self._own_history(pool, positions)
         self._acknowledged = {}
         self._unnoted.clear()
         self._reader.assign(outbox, positions)
-        lanes = {at: _Lane(at) for at in positions}
+        lanes = {at: _Lane(at, timelines) for at in positions}
         logger.info("relay: sending what %d partitions of the outbox hold", len(lanes))
         work = [asyncio.create_task(self._send_on(lane, kafka)) for lane in lanes.values()]
         work.append(asyncio.create_task(self._note(outbox)))
@@ -163,6 +194,43 @@ class Relay:
         finally:
             self._reader.revoke()
             await tasks.end(work)
+
+    async def _own_history(self, pool: Pool, partitions: Collection[TopicPartition]) -> Timelines:
+        """The timelines, once it is known that Kafka was told nothing else than them.
+
+        Raises:
+            BehindError: it was.
+        """
+        told = await self._look(partitions)
+        async with asyncio.timeout(ANSWER_S):
+            extents = await EmbeddedLog(pool).extents(TOPICS)
+            async with pool.connection() as connection:
+                standing = await identity.standing_of(connection)
+                if standing is not None and standing.phase is identity.Phase.BEHIND:
+                    raise identity.BehindError
+                timelines = await Timelines.load(connection)
+                evidence = await contradiction(connection, extents, timelines, told)
+                if evidence is not None:
+                    await identity.fall_behind(connection)
+                    raise identity.BehindError(evidence)
+        return timelines
+
+    async def _look(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, Told]:
+        failures = 0
+        while self._last_told is not None:
+            try:
+                told = await self._last_told(partitions)
+            except LogError as error:
+                self.metrics["failures"] += 1
+                self._unseen = f"Kafka does not say what it was told: {error}"
+                level = logging.WARNING if failures == 0 else logging.DEBUG
+                logger.log(level, "relay: %s", self._unseen)
+                await asyncio.sleep(pause_s(failures))
+                failures += 1
+            else:
+                self._unseen = None
+                return told
+        return {}
 
     async def _read(self, lanes: dict[TopicPartition, _Lane]) -> None:
         """Read on in every lane that has room."""

@@ -20,7 +20,9 @@ from runtime.settings import Installation
 from store.database import Pool, build_pool
 from store.live_channels import connect_redis
 from store.log import LogError, build_log
-from store.log.kafka_address import is_kafka
+from store.log.identity import BehindError
+from store.log.kafka_address import is_kafka, parse
+from store.log.kafka_told import last_told
 from store.log.outbox import Backlog, backlog
 from streams.relay.relay import Relay
 from streams.transport.patience import ANSWER_S, AWAY, pause_s, said
@@ -48,9 +50,13 @@ class RelayService:
         self._settings = settings
         self._clock = clock
         self._unready: str | None = "the topics have not been looked at yet"
+        self._behind: str | None = None
+        """Why nothing is sent any more: somebody has to look."""
+        address = parse(settings.stream_url)
         self._relay = Relay(
             database_url=settings.database_url.get_secret_value(),
             connect=lambda: build_log(settings.stream_url, None),
+            last_told=lambda partitions: last_told(address, partitions),
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -80,7 +86,13 @@ class RelayService:
         while not await self._prepared(pool):
             await asyncio.sleep(pause_s(attempt))
             attempt += 1
-        await self._relay.run()
+        try:
+            await self._relay.run()
+        except BehindError as error:
+            logger.critical("relay: %s", error)
+            self._behind = str(error)
+            # The process stays, to go on saying so; it is stopped for `gemba restored`.
+            await asyncio.Event().wait()
 
     async def _prepared(self, pool: Pool) -> bool:
         """Whether the topics exist, and are those that the database belongs to."""
@@ -131,11 +143,14 @@ class RelayService:
                     f"{waiting.records} records wait to be sent to Kafka, the oldest for"
                     f" {waiting.oldest_s:.0f} s"
                 )
+        state = HealthState.OK if trouble is None else HealthState.DEGRADED
+        if self._behind is not None:
+            state = HealthState.FAILED
         return health.Health(
             service=SERVICE,
             instance=health.instance_of(self._settings.stream_url),
-            state=HealthState.OK if trouble is None else HealthState.DEGRADED,
-            reason=trouble,
+            state=state,
+            reason=self._behind or trouble,
             at_ms=self._clock.now_ms(),
             pid=os.getpid(),
             metrics=metrics,

@@ -22,6 +22,7 @@ from runtime.settings import StreamsSettings
 from store import effects
 from store.database import Connection, Pool
 from store.log import StreamLog
+from store.log.identity import BehindError
 from store.telemetry import adoption, reading, writing
 from streams.consumption import Fenced, Message
 from streams.repeats import new_records
@@ -67,7 +68,8 @@ class TelemetryAgent:
 
     Attributes:
         metrics: counters since the start, for the health report.
-        stopped: which partitions stand still for poison, and why.
+        stopped: which partitions stand still, and why: for poison, or because the database is older
+            than the stream.
         trouble: why the last batch failed; None once one went well.
     """
 
@@ -106,6 +108,7 @@ class TelemetryAgent:
         Raises:
             Fenced: another worker has the partition.
             PoisonedError: too many records in a row could not be taken.
+            BehindError: the database is older than the stream.
         """
         await self._groups.submit(batch)
 
@@ -129,6 +132,10 @@ class TelemetryAgent:
             await self._isolate(batch)
         except effects.FencedError:
             return Fenced(topic, partition)
+        except BehindError as error:
+            self._forget(partition)
+            self.stopped[topic, partition] = str(error)
+            return error
         except Exception as error:  # noqa: BLE001 - the consumer logs it and tries again
             self._forget(partition)
             self.trouble = f"{topic}[{partition}]: {type(error).__name__}: {error}"
@@ -196,7 +203,9 @@ class TelemetryAgent:
             return
         async with self._pool.connection() as connection:
             for key in unsure:
-                self._done[key] = await effects.stands_at(connection, self._positions[key])
+                self._done[key] = await effects.stands_at(
+                    connection, self._positions[key], at_least=self._done[key]
+                )
                 self._gateways[key] = await writing.gateway_positions(connection, *key)
                 self._unsure.discard(key)
 
@@ -229,10 +238,14 @@ class TelemetryAgent:
         return changes
 
     async def _commit(self, intakes: Sequence[Intake], changes: Sequence[Changed]) -> None:
-        done = {self._positions[intake.topic, intake.partition]: intake.done for intake in intakes}
         keys = {(intake.topic, intake.partition) for intake in intakes}
+        steps = {
+            self._positions[key]: effects.Step(self._done[key], intake.done)
+            for intake in intakes
+            for key in ((intake.topic, intake.partition),)
+        }
         self._unsure |= keys
-        async with effects.transaction(self._pool, done) as connection:
+        async with effects.transaction(self._pool, steps) as connection:
             await write_group(connection, self._stream_log, intakes, changes)
         self._unsure -= keys
         self._confirm(intakes, changes)

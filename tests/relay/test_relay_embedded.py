@@ -19,7 +19,7 @@ from store.database import Pool, build_pool
 from store.effects import Done
 from store.log import LogAwayError, LogError, NewRecord, Record
 from store.log.embedded import EmbeddedLog, TopicPartition
-from store.log.outbox import GROUP, AnyHeaders, backlog, outbox_offset
+from store.log.outbox import GROUP, AnyHeaders, backlog, outbox_number
 from store.log.retention import Retention, trim
 from streams.consumption import Message
 from streams.relay import Relay, drain
@@ -146,7 +146,7 @@ class TestRelay:
         assert sent == 107
         for at, records in (await outbox.arrived()).items():
             assert [record.value for record in records] == outbox.put.get(at, [])
-            numbers = [outbox_offset(record.headers) for record in records]
+            numbers = [outbox_number(record.headers) for record in records]
             assert numbers == list(range(len(records)))
             for record in records:
                 assert record.key == b"key"
@@ -255,7 +255,7 @@ class TestRelay:
         )
         assert sent == 14
         numbers = [
-            outbox_offset(record.headers)
+            outbox_number(record.headers)
             for record in (await outbox.arrived())[TopicPartition(PROGRESS, 1)]
         ]
         assert numbers == list(range(14))

@@ -42,7 +42,7 @@ from store.database import Connection, Pool, build_pool
 from store.effects import Done
 from store.log import NewRecord, StreamLog, build_log
 from store.log.kafka_address import parse
-from store.log.outbox import GROUP, backlog, outbox_offset
+from store.log.outbox import GROUP, backlog, outbox_number
 from streams.consumption import Message
 from streams.progress import RollUpAgent
 from streams.repeats import new_records
@@ -159,7 +159,7 @@ class Bench:
             records: list[Message] = [one for one in arrived if (one.topic, one.partition) == at]
             new, done = new_records(records, Done(-1))
             assert [record.value for record in new] == values
-            assert [outbox_offset(record.headers) for record in new] == list(range(len(values)))
+            assert [outbox_number(record.headers) for record in new] == list(range(len(values)))
             assert done.relayed == len(values) - 1
             taken += len(values)
         return len(arrived) - taken

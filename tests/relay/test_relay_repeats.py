@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from relay_model import STEPS, Partition
 
 from store.effects import Done
-from store.log.outbox import HEADER, AnyHeaders, outbox_offset, with_outbox_offset
+from store.log.outbox import HEADER, AnyHeaders, outbox_number, with_outbox_number
 from streams.consumption import Message
 from streams.repeats import new_records
 
@@ -55,18 +55,18 @@ def test_before_a_number_there_is_every_lower_one(steps: list[tuple[int, str, in
             seen.add(one.number)
 
 
-class TestOutboxOffset:
+class TestOutboxNumber:
     @pytest.mark.parametrize(
         "headers",
         [
             [("gemba-outbox", b"17")],
             (("other", b"1"), ("gemba-outbox", b"17")),
             {"other": b"1", "gemba-outbox": b"17"},
-            with_outbox_offset((("other", b"1"),), 17),
+            with_outbox_number((("other", b"1"),), 17),
         ],
     )
     def test_headers_of_every_client_are_read(self, headers: AnyHeaders) -> None:
-        assert outbox_offset(headers) == 17
+        assert outbox_number(headers) == 17
 
     @pytest.mark.parametrize(
         "headers",
@@ -79,11 +79,12 @@ class TestOutboxOffset:
             [("gemba-outbox", b"-1")],
             [("gemba-outbox", b"seventeen")],
             [("gemba-outbox", b"9" * 20)],
+            [("gemba-outbox", b"%d" % 2**63)],
         ],
     )
     def test_what_the_relay_did_not_write_is_no_number(self, headers: AnyHeaders) -> None:
-        assert outbox_offset(headers) is None
+        assert outbox_number(headers) is None
 
     def test_a_header_of_somebody_elses_is_replaced(self) -> None:
-        headers = with_outbox_offset(((HEADER, b"99"), ("other", b"1")), 3)
+        headers = with_outbox_number(((HEADER, b"99"), ("other", b"1")), 3)
         assert headers == ((HEADER, b"3"), ("other", b"1"))
