@@ -10,7 +10,8 @@ enough), and both move in the same transaction.
 
 A database may go back to an older state, under a worker or while nobody is at work. So a
 transaction begins where the worker believes that the partition stands, or is fenced; and a number
-that the database's own outbox has not given yet stops everybody (`store.log.identity.BehindError`).
+that the database's own outbox has not given yet, or has given to another record, stops everybody
+(`store.log.identity.BehindError`).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import msgspec
 
 from store.database import Connection, Pool
 from store.log import identity
-from store.log.timelines import OFFSET_BITS
+from store.log.timelines import OFFSET_BITS, offset_of, timeline_of
 
 
 class FencedError(Exception):
@@ -64,15 +65,20 @@ class Step(NamedTuple):
 
     before: Done
     after: Done
+    proof: bytes | None = None
+    """SHA-256 of the value under the number `after.relayed`, where the step goes to a new one."""
 
 
-# What is returned besides: the number that the partition's outbox gives next, and whether somebody
-# has found out that the database is older than its stream.
+# What is returned besides: the number that the partition's outbox gives next; whether the outbox
+# holds something else under the number that the step goes to; and whether somebody has found out
+# that the database is older than its stream. From where it went back on, every number of the
+# timeline is another record's, so the last one of a batch tells of all.
 _STEP: Final = """
 UPDATE effect_offsets e SET "offset" = n.done, relayed = n.relayed
 FROM unnest(%s::text[], %s::text[], %s::integer[],
-            %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
-    AS n (consumer_group, topic, partition, epoch, before, done, relayed)
+            %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+            %s::bigint[], %s::bigint[], %s::bytea[])
+    AS n (consumer_group, topic, partition, epoch, before, done, relayed, line, place, proof)
 WHERE e.consumer_group = n.consumer_group AND e.topic = n.topic
     AND e.partition = n.partition AND e.epoch = n.epoch AND e."offset" = n.before
 RETURNING e.topic, e.partition,
@@ -81,6 +87,15 @@ RETURNING e.topic, e.partition,
         FROM log_partitions p LEFT JOIN outbox_timelines t USING (topic, partition)
         WHERE p.topic = e.topic AND p.partition = e.partition
     ), 0),
+    EXISTS (
+        SELECT FROM log_records r
+        WHERE r.topic = e.topic AND r.partition = e.partition AND r."offset" = n.place
+            AND sha256(coalesce(r.value, '')) <> n.proof
+            AND n.line = coalesce((
+                SELECT max(t.timeline) FROM outbox_timelines t
+                WHERE t.topic = e.topic AND t.partition = e.partition AND t.begins <= n.place
+            ), 0)
+    ),
     EXISTS (SELECT FROM stream_identity WHERE phase = 'behind')
 """
 
@@ -158,19 +173,23 @@ async def _step(connection: Connection, steps: Mapping[Position, Step]) -> None:
             [step.before.offset for step in steps.values()],
             [step.after.offset for step in steps.values()],
             [step.after.relayed for step in steps.values()],
+            [timeline_of(step.after.relayed) for step in steps.values()],
+            [offset_of(step.after.relayed) for step in steps.values()],
+            [step.proof for step in steps.values()],
             OFFSET_BITS,
         ),
     )
-    held = {(row[0], row[1]): (row[2], row[3]) for row in await cursor.fetchall()}
-    for position, (before, after) in steps.items():
+    held = {(row[0], row[1]): row[2:] for row in await cursor.fetchall()}
+    for position, (before, after, _) in steps.items():
         at = (position.topic, position.partition)
         if at not in held:
             raise FencedError(position)
-        next_number, behind = held[at]
+        next_number, differs, behind = held[at]
         if behind:
             raise identity.BehindError
-        if after.relayed > before.relayed and after.relayed >= next_number:
+        unknown = after.relayed > before.relayed and after.relayed >= next_number
+        if unknown or differs:
             raise identity.BehindError(
-                f"{at[0]}[{at[1]}] holds the outbox's record {after.relayed} of this database,"
-                f" whose next one is {next_number}"
+                f"{at[0]}[{at[1]}] holds the outbox's record {after.relayed}, which is none of this"
+                f" database's (its next one is {next_number})"
             )

@@ -1,17 +1,28 @@
-"""Partitions in one worker's hands: their epochs, what was done of them, one batch at a time."""
+"""Partitions in one worker's hands: their epochs, what was done of them, one batch at a time.
+
+What these partitions hold are events: they name rows. Those of a future that the database lost when
+it was restored name rows that are no more, or are something else by now, so they are passed over;
+where they came from is read again and tells its own.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias, TypeVar
 
 from store import effects
 from store.database import Connection, Pool
+from store.log.embedded import TopicPartition
 from store.log.identity import BehindError
+from store.log.outbox import outbox_number
+from store.log.timelines import Timelines
 from streams.consumption import Fenced, Message
-from streams.repeats import new_records
+from streams.repeats import new_records, proof_of
+
+_log = logging.getLogger(__name__)
 
 Made = TypeVar("Made")
 Effects: TypeAlias = Callable[[Connection, Sequence[Message]], Awaitable[Made]]
@@ -35,6 +46,7 @@ class FencedPartitions:
         self._group = group
         self._positions: dict[tuple[str, int], effects.Position] = {}
         self._done: dict[tuple[str, int], effects.Done] = {}
+        self._timelines = Timelines()
         self._unsure: set[tuple[str, int]] = set()
         """Where a transaction failed: it may have been committed before its connection died."""
         self.stopped: dict[tuple[str, int], str] = {}
@@ -47,12 +59,15 @@ class FencedPartitions:
             self._positions[key], self._done[key] = await effects.take_over(
                 connection, self._group, topic, partition
             )
+            # They change by `gemba restored` only, while nobody is at work.
+            self._timelines = await Timelines.load(connection)
             self._unsure.discard(key)
 
     async def commit(self, batch: Sequence[Message], make: Effects[Made]) -> Made | None:
         """Make the effects of what was not done before; answers what `make` does, after the commit.
 
-        None when all of the batch was done before, or was a repeat of the relay's.
+        None when all of the batch was done before, was a repeat of the relay's, or told of a lost
+        future.
 
         Raises:
             Fenced: another worker has the partition, or the database went back.
@@ -65,11 +80,12 @@ class FencedPartitions:
                 if key in self._unsure:
                     await self._ask(key)
                 before = self._done[key]
-                records, done = new_records(batch, before)
+                new, done = new_records(batch, before)
                 if done == before:
                     return None
                 self._unsure.add(key)
-                step = effects.Step(before, done)
+                records = self._of_this_database(key, new)
+                step = effects.Step(before, done, proof_of(new))
                 async with effects.transaction(
                     self._pool, {self._positions[key]: step}
                 ) as connection:
@@ -83,6 +99,22 @@ class FencedPartitions:
             self._done[key] = done
             self._unsure.discard(key)
         return made
+
+    def _of_this_database(
+        self, key: tuple[str, int], records: Sequence[Message]
+    ) -> Sequence[Message]:
+        """The records without those of a lost future."""
+        at = TopicPartition(*key)
+        numbers = [outbox_number(record.headers) for record in records]
+        ours = [
+            record
+            for record, number in zip(records, numbers, strict=True)
+            if number is None or self._timelines.wrote(at, number)
+        ]
+        if len(ours) < len(records):
+            passed = len(records) - len(ours)
+            _log.info("%s[%d]: %d events of a lost future are passed over", *key, passed)
+        return ours
 
     async def _ask(self, key: tuple[str, int]) -> None:
         async with self._pool.connection() as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 from store.effects import Done
@@ -33,3 +34,15 @@ def new_records(batch: Sequence[Message], done: Done) -> tuple[list[Message], Do
             relayed = number
         new.append(record)
     return new, Done(offset, relayed)
+
+
+def proof_of(new: Sequence[Message]) -> bytes | None:
+    """What the last record that the relay told holds, for `store.effects.Step`.
+
+    Args:
+        new: what `new_records` answered.
+    """
+    for record in reversed(new):
+        if outbox_number(record.headers) is not None:
+            return hashlib.sha256(record.value or b"").digest()
+    return None

@@ -60,7 +60,8 @@ class StreamIdentityError(LogError):
             f"the database belongs to the stream {database!r}, but GEMBA_STREAM_URL names"
             f" {stream!r}: nothing is read or written, for records would be skipped in silence."
             " Point it at the stream it belongs to, or carry the installation over by"
-            " `gemba transfer`"
+            " `gemba transfer`; if that stream was a Kafka that is lost, run"
+            " `gemba restored --stream-anew`"
         )
         self.database = database
         self.stream = stream

@@ -15,8 +15,8 @@ consumer takes a record whose number is above the highest that it has taken, and
 
 The numbers belong to the database. One that is older than its stream (restored, or failed over to
 a replica that lagged) would give them again. Whoever meets a number that the database has not given
-yet knows that, and stops everybody (`store.log.identity.BehindError`); `gemba restored` begins
-numbers that are above all those before.
+yet, or has given to another record, knows that and stops everybody
+(`store.log.identity.BehindError`); `gemba restored` begins numbers that are above all before.
 """
 
 from __future__ import annotations

@@ -82,6 +82,10 @@ class Timelines:
                 return number_of(timeline, offset)
         return offset
 
+    def wrote(self, at: TopicPartition, number: int) -> bool:
+        """Whether a number is of this database's history, and not of a future that it lost."""
+        return self.number(at, offset_of(number)) == number
+
 
 async def begin_timeline(
     connection: Connection, begins: Mapping[TopicPartition, int], *, now_ms: int

@@ -25,7 +25,7 @@ from store.log import StreamLog
 from store.log.identity import BehindError
 from store.telemetry import adoption, reading, writing
 from streams.consumption import Fenced, Message
-from streams.repeats import new_records
+from streams.repeats import new_records, proof_of
 from streams.telemetry.changes import Changed, sort_in
 from streams.telemetry.commit import write_group
 from streams.telemetry.group import Batch, Groups
@@ -180,8 +180,8 @@ class TelemetryAgent:
             self.stopped[key] = str(stop)
             raise stop
         _log.error("%s[%d]@%d is poison: %s", *key, record.offset, error)
-        _, done = new_records([record], self._done[key])
-        intake = Intake(*key, done)
+        new, done = new_records([record], self._done[key])
+        intake = Intake(*key, done, proof_of(new))
         intake.refuse_record(record, f"{type(error).__name__}: {error}")
         await self._commit([intake], [])
 
@@ -215,7 +215,7 @@ class TelemetryAgent:
         records, done = new_records(batch, self._done[key])
         if done == self._done[key]:
             return None
-        intake = Intake(*key, done)
+        intake = Intake(*key, done, proof_of(records))
         for record in records:
             intake.take(record, self._gateways[key])
         return intake
@@ -240,7 +240,7 @@ class TelemetryAgent:
     async def _commit(self, intakes: Sequence[Intake], changes: Sequence[Changed]) -> None:
         keys = {(intake.topic, intake.partition) for intake in intakes}
         steps = {
-            self._positions[key]: effects.Step(self._done[key], intake.done)
+            self._positions[key]: effects.Step(self._done[key], intake.done, intake.proof)
             for intake in intakes
             for key in ((intake.topic, intake.partition),)
         }

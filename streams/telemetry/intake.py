@@ -36,11 +36,13 @@ class Intake:
 
     Attributes:
         done: what of the partition is done when the batch's effects are made.
+        proof: see `store.effects.Step`.
     """
 
     topic: str
     partition: int
     done: Done
+    proof: bytes | None = None
     arrived: dict[MachinePath, list[Received]] = field(default_factory=lambda: defaultdict(list))
     letters: list[writing.DeadLetter] = field(default_factory=list)
     totals: dict[str, writing.SiteTotals] = field(

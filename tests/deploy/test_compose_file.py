@@ -229,7 +229,8 @@ class TestImage:
         services = ("edge", "streams", "scheduler", "api", "simulator")
         modules = [f"{name}.service" for name in services]
         modules += ["streams.relay.service", "launch.cli", "launch.doctor", "launch.deployment"]
-        modules += ["launch.healthy", "launch.devices", "launch.users", "store.migrate"]
+        modules += ["launch.healthy", "launch.devices", "launch.users", "launch.restored"]
+        modules += ["store.migrate"]
         said = subprocess.run(
             [sys.executable, "-c", _WITHOUT_SERVERS.format(names=left_out, modules=modules)],
             cwd=ROOT,

@@ -93,7 +93,9 @@ class TestConsumers:
         await agent.handle([told(0, 0, b"a"), told(1, None, b"by itself")])
         with pytest.raises(BehindError, match=r"gemba restored") as raised:
             await agent.handle([told(2, 1, b"b"), told(3, 2, b"of the lost future")])
-        assert "gemba.progress.v1[0] holds the outbox's record 2" in str(raised.value)
+        assert "gemba.progress.v1[0] holds the outbox's record 2, which is none" in str(
+            raised.value
+        )
         assert agent.stopped == {(PROGRESS, 0): str(raised.value)}
         assert await rows.set_aside() == [b"a", b"by itself"]
         # The outbox grows to the number: still nobody goes on, here or in a process begun anew.
@@ -106,6 +108,17 @@ class TestConsumers:
             await rows.log.create_topics(TOPICS, PARTITIONS)
         assert await rows.set_aside() == [b"a", b"by itself"]
 
+    async def test_what_the_outbox_has_given_to_another_record_by_now_stops_everybody_too(
+        self, rows: Rows
+    ) -> None:
+        """Somebody was at work on the restored database before the worker came to it."""
+        await rows.write(b"a", b"written since", b"and another")
+        agent = await rows.roll_up()
+        with pytest.raises(BehindError, match="gemba restored"):
+            await agent.handle([told(0, 0, b"a"), told(1, 1, b"of the lost future")])
+        assert await rows.set_aside() == []
+        assert await rows.phase() == "behind"
+
     async def test_the_telemetry_agent_says_so_too(self, rows: Rows) -> None:
         await rows.write(b"first", topic=OPERATIONS)
         agent = TelemetryAgent(pool=rows.pool, log=rows.log, settings=StreamsSettings())
@@ -116,7 +129,7 @@ class TestConsumers:
         ]
         with pytest.raises(BehindError):
             await agent.handle(batch)
-        assert "record 1 of this database" in agent.stopped[OPERATIONS, 0]
+        assert "record 1, which is none of this database" in agent.stopped[OPERATIONS, 0]
         assert await rows.set_aside() == []
         assert await rows.phase() == "behind"
 
@@ -139,9 +152,27 @@ class TestConsumers:
             [told(3 + nth, numbers[nth], values[nth]) for nth in range(4)]
             + [told(7, 3, b"zombie"), told(8, numbers[3], b"d")]
         )
-        assert await rows.set_aside() == [b"a", b"b", b"future", b"c", b"d"]
+        # An event of the lost future names rows of that future: it is passed over.
+        assert await rows.set_aside() == [b"a", b"b", b"c", b"d"]
         with pytest.raises(BehindError):  # restored once more, to what is here now
             await agent.handle([told(9, number_of(timeline, 4), b"another lost future")])
+
+    async def test_what_a_bundle_of_the_lost_future_holds_is_recovered(self, rows: Rows) -> None:
+        """A terminal's objects, and dead letters that were sent again, are content."""
+        await rows.write(b"a", topic=OPERATIONS)
+        timeline = await rows.begin({TopicPartition(OPERATIONS, 0): 1})
+        await rows.write(b"b", topic=OPERATIONS)
+        agent = TelemetryAgent(pool=rows.pool, log=rows.log, settings=StreamsSettings())
+        await agent.on_assigned(OPERATIONS, 0)
+        await agent.handle(
+            [
+                told(0, 0, b"a", OPERATIONS),
+                told(1, 1, b"future", OPERATIONS),
+                told(2, number_of(timeline, 1), b"b", OPERATIONS),
+                told(3, 1, b"future, told late", OPERATIONS),
+            ]
+        )
+        assert await rows.set_aside() == [b"a", b"future", b"b"]
 
     async def test_a_database_of_an_earlier_timeline_is_noticed(self, rows: Rows) -> None:
         await rows.write(b"a", b"b", b"c")

@@ -225,6 +225,8 @@ class TestNumbers:
         assert timelines.number(AT, offset) == number
         assert timelines.number(TopicPartition("t", 1), offset) == offset
         assert timelines.current(AT) == (8, 20)
+        assert timelines.wrote(AT, number)
+        assert not timelines.wrote(AT, number_of(6, offset))
 
 
 class TestBeforeAnEarlierRestoration:
