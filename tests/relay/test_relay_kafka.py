@@ -205,6 +205,8 @@ async def test_killed_at_any_moment_it_loses_and_doubles_nothing(bench: Bench) -
     for _ in range(6):
         process = bench.start()
         await _until(lambda: _holds_lease(bench.database_url))
+        await bench.append_some(PARTITIONS)
+        await bench.until_all_sent()  # it has looked at what Kafka was told last, and sends
         ends = asyncio.get_running_loop().time() + chance.uniform(0.1, 1.0)
         while asyncio.get_running_loop().time() < ends:
             await bench.append_some(chance.randint(1, 60))
