@@ -142,7 +142,8 @@ class _Root:
         place = self._inside(target)
         place.mkdir(mode=0o755, exist_ok=True)
         _mount("tmpfs", place, "tmpfs", 0, f"mode={mode:04o}")
-        self._made.add(target)
+        # What was opened up below it is hidden now.
+        self._made = {path for path in self._made if not path.is_relative_to(target)} | {target}
 
     def enter(self) -> None:
         """Make it the root of this process."""
