@@ -11,6 +11,7 @@ import asyncio
 import logging
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,21 @@ class _BoundedReader(StreamReaderAdapter):  # type: ignore[misc]  # amqtt's type
         return data
 
 
+class _Subscriptions(dict[str, list[Any]]):
+    """Who wants what; walked through as it was when the walk began.
+
+    amqtt 0.12 walks through it with awaits in between. Whoever subscribed or left meanwhile broke
+    the walk off, and with it the delivery of an acknowledged message to everybody.
+    """
+
+    def items(self) -> Any:
+        """Topic filters and who subscribed to them, as of now."""
+        return [(name, list(sessions)) for name, sessions in super().items()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(super().keys()))
+
+
 class _PatientBroker(Broker):  # type: ignore[misc]  # amqtt's types are not read
     """Delivers everything a client published before it lets the client go.
 
@@ -51,6 +67,10 @@ class _PatientBroker(Broker):  # type: ignore[misc]  # amqtt's types are not rea
     the client disconnects: who publishes and leaves (as `mosquitto_pub`) loses acknowledged
     messages. The version is pinned exactly, as this leans on a private method.
     """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._subscriptions = _Subscriptions()
 
     async def _client_message_loop(self, client_session: Any, handler: Any) -> None:
         wait_disconnect = handler.wait_disconnect
@@ -62,7 +82,23 @@ class _PatientBroker(Broker):  # type: ignore[misc]  # amqtt's types are not rea
             return result
 
         handler.wait_disconnect = wait_disconnect_and_delivery
+        if not client_session.transitions.is_connected():
+            # It took the session over from a connection that ended in that very moment.
+            client_session.transitions.connect()
+            await self._publish_session_retained_messages(client_session)
         await super()._client_message_loop(client_session, handler)
+
+    async def _handle_disconnect(self, client_session: Any, handler: Any, waiter: Any) -> None:
+        """End a connection; the session goes on if another connection has taken it over.
+
+        amqtt 0.12 marks the session as disconnected all the same, and then keeps back what is for
+        it although its client is there: a gateway that was started anew at once heard nothing.
+        """
+        _, current = self._sessions.get(client_session.client_id, (None, handler))
+        if current is not handler:
+            await self._stop_handler(handler)
+            return
+        await super()._handle_disconnect(client_session, handler, waiter)
 
 
 def _build() -> Broker:
