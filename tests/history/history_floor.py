@@ -186,16 +186,22 @@ async def asked(
 
 
 async def until_written(pool: Pool) -> None:
-    """Until another connection of the test waits within a transaction that has written."""
+    """Until another connection of the test waits within a transaction that has written.
+
+    Seen at two looks: a transaction that is only between two statements soon ends.
+    """
+    before: set[str] = set()
     async with asyncio.timeout(30), pool.connection() as connection:
         while True:
             cursor = await connection.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                "SELECT backend_xid::text FROM pg_stat_activity WHERE datname = current_database()"
                 " AND state = 'idle in transaction' AND backend_xid IS NOT NULL"
             )
-            if await cursor.fetchone() != (0,):
+            waiting = {xid for (xid,) in await cursor.fetchall()}
+            if waiting & before:
                 return
-            await asyncio.sleep(0.02)
+            before = waiting
+            await asyncio.sleep(0.3)
 
 
 # The oracle --------------------------------------------------------------------------------------
