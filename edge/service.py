@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from asyncio import FIRST_COMPLETED
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -90,17 +89,7 @@ class EdgeService:
             gateway = Gateway(
                 self._options, thread=thread, outbox=outbox, log=log, clock=self._clock
             )
-            work = [
-                asyncio.create_task(gateway.run()),
-                asyncio.create_task(self._report(gateway, redis)),
-            ]
-            stopping = asyncio.create_task(stop.wait())
-            try:
-                done, _ = await asyncio.wait((*work, stopping), return_when=FIRST_COMPLETED)
-            finally:
-                await tasks.end([*work, stopping])
-            for task in done:
-                task.result()  # work never ends by itself: what ended it is raised here
+            await tasks.work_until(stop, [gateway.run(), self._report(gateway, redis)])
         finally:
             await log.close()
             await redis.aclose()

@@ -1,9 +1,9 @@
-"""Ending tasks for sure."""
+"""Running tasks side by side, and ending them for sure."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Coroutine, Iterable
 from typing import Any, Final
 
 AGAIN_S: Final = 0.2
@@ -28,3 +28,18 @@ async def end(
     for task in tasks:
         if task.done() and not task.cancelled():
             task.exception()  # has been looked at: asyncio does not complain of it later
+
+
+async def work_until(stop: asyncio.Event, work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run pieces of work side by side until `stop` is set; then end them all.
+
+    None of them ends by itself: one that does has failed, and what it raised is raised here.
+    """
+    running = [asyncio.create_task(one) for one in work]
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        done, _ = await asyncio.wait((*running, stopping), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await end([*running, stopping])
+    for task in done:
+        task.result()

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import signal
-from asyncio import FIRST_COMPLETED
 from typing import Final
 
 from redis.asyncio import Redis
@@ -51,18 +50,9 @@ class SchedulerService:
                 clock=self._clock,
                 workers=self._settings.scheduler_workers,
             )
-            work = [
-                asyncio.create_task(worker.run(), name="planning"),
-                asyncio.create_task(self._report(worker, redis), name="health"),
-                asyncio.create_task(_prune(worker, pool), name="retention"),
-            ]
-            stopping = asyncio.create_task(stop.wait())
-            try:
-                done, _ = await asyncio.wait((*work, stopping), return_when=FIRST_COMPLETED)
-            finally:
-                await tasks.end([*work, stopping])
-            for task in done:
-                task.result()  # work never ends by itself: what ended it is raised here
+            await tasks.work_until(
+                stop, [worker.run(), self._report(worker, redis), _prune(worker, pool)]
+            )
         finally:
             await log.close()
             await redis.aclose()

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import signal
-from asyncio import FIRST_COMPLETED
 from typing import Final
 
 from redis.asyncio import Redis
@@ -66,17 +65,7 @@ class RelayService:
         redis = connect_redis(self._settings.redis_url.get_secret_value())
         await pool.open(wait=False)
         try:
-            work = [
-                asyncio.create_task(self._work(pool), name="relay"),
-                asyncio.create_task(self._report(pool, redis), name="health"),
-            ]
-            stopping = asyncio.create_task(stop.wait())
-            try:
-                done, _ = await asyncio.wait((*work, stopping), return_when=FIRST_COMPLETED)
-            finally:
-                await tasks.end([*work, stopping])
-            for task in done:
-                task.result()  # work never ends by itself: what ended it is raised here
+            await tasks.work_until(stop, [self._work(pool), self._report(pool, redis)])
         finally:
             await redis.aclose()
             await pool.close()
