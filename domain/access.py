@@ -18,9 +18,15 @@ class Role(enum.StrEnum):
     PLANNER = "planner"
     SALES = "sales"
     CUSTOMER_SERVICE = "customer_service"
+    PURCHASING = "purchasing"
+    WAREHOUSE = "warehouse"
+    QUALITY = "quality"
+    FINANCE = "finance"
     OPERATOR = "operator"
     VIEWER = "viewer"
     GATEWAY = "gateway"
+    CUSTOMER = "customer"
+    """Somebody outside, who sees their own orders only."""
 
 
 class Permission(enum.StrEnum):
@@ -29,13 +35,20 @@ class Permission(enum.StrEnum):
     READ = "read"
     CONFIGURE = "configure"
     ORDER = "order"
+    REVIEW = "review"
     PLAN = "plan"
+    STOCK = "stock"
+    PURCHASE = "purchase"
+    SHIP = "ship"
     OPERATE = "operate"
     DEAD_LETTERS = "dead_letters"
     METRICS = "metrics"
+    AUDIT = "audit"
+    ADMINISTER = "administer"
+    OWN_ORDERS = "own_orders"
 
 
-_STAFF: Final = frozenset(Role) - {Role.GATEWAY}
+_STAFF: Final = frozenset(Role) - {Role.GATEWAY, Role.CUSTOMER}
 
 _GRANTED: Final[Mapping[Permission, frozenset[Role]]] = MappingProxyType(
     {
@@ -44,10 +57,21 @@ _GRANTED: Final[Mapping[Permission, frozenset[Role]]] = MappingProxyType(
         Permission.ORDER: frozenset(
             {Role.ADMIN, Role.PLANNER, Role.SALES, Role.CUSTOMER_SERVICE},
         ),
+        Permission.REVIEW: frozenset(
+            {Role.ADMIN, Role.PLANNER, Role.SALES, Role.CUSTOMER_SERVICE},
+        ),
         Permission.PLAN: frozenset({Role.ADMIN, Role.PLANNER}),
+        Permission.STOCK: frozenset(
+            {Role.ADMIN, Role.PLANNER, Role.PURCHASING, Role.WAREHOUSE, Role.QUALITY},
+        ),
+        Permission.PURCHASE: frozenset({Role.ADMIN, Role.PLANNER, Role.PURCHASING}),
+        Permission.SHIP: frozenset({Role.ADMIN, Role.WAREHOUSE, Role.CUSTOMER_SERVICE}),
         Permission.OPERATE: frozenset({Role.ADMIN, Role.SUPERVISOR, Role.OPERATOR}),
         Permission.DEAD_LETTERS: frozenset({Role.ADMIN, Role.SUPERVISOR}),
         Permission.METRICS: frozenset({Role.ADMIN, Role.GATEWAY}),
+        Permission.AUDIT: frozenset({Role.ADMIN, Role.QUALITY, Role.FINANCE}),
+        Permission.ADMINISTER: frozenset({Role.ADMIN}),
+        Permission.OWN_ORDERS: frozenset({Role.CUSTOMER}),
     }
 )
 

@@ -13,7 +13,7 @@ from api.auth.principal import Orderer, Principal, Reader, own_origin
 from api.chosen_sites import Sites
 from api.context import Context, RequestContext
 from api.fields import Paging, Wanted
-from api.orders import service, views
+from api.orders import changing, releasing, taking, views
 from api.orders.schemas import (
     AuditEntry,
     AuditList,
@@ -55,7 +55,7 @@ async def take_order_in(
 
     409 when that pair, or the number, belongs to an order with another content.
     """
-    order, created = await service.take_in(context, principal, wanted)
+    order, created = await taking.take_in(context, principal, wanted)
     if not created:
         response.status_code = HTTPStatus.OK
     return order
@@ -182,7 +182,7 @@ async def create_tracking_link(
 @router.post("/{number:path}/release", operation_id="releaseOrder")
 async def release_order(context: RequestContext, principal: Orderer, number: Wanted) -> Order:
     """Hand an order to the floor: a work order per line, from the item's routing, pegged to it."""
-    return await service.release_order(context, principal, number)
+    return await releasing.release_order(context, principal, number)
 
 
 @router.post("/{number:path}/cancel", operation_id="cancelOrder")
@@ -190,7 +190,7 @@ async def cancel_order(
     context: RequestContext, principal: Orderer, number: Wanted, wanted: Cancellation
 ) -> CancelledOrder:
     """Give an order up: what was never started is cancelled, what runs is left and named."""
-    return await service.cancel_order(context, principal, number, wanted)
+    return await changing.cancel_order(context, principal, number, wanted)
 
 
 @router.get("/{number:path}", operation_id="getOrder")
@@ -206,7 +206,7 @@ async def change_order(
     context: RequestContext, principal: Orderer, number: Wanted, wanted: OrderChange
 ) -> Order:
     """Change priority, quantities, due dates. 409 when `version` is not the order's any more."""
-    return await service.change_order(context, principal, number, wanted)
+    return await changing.change_order(context, principal, number, wanted)
 
 
 @links_router.delete(

@@ -1,0 +1,1 @@
+"""Documents in and out: translators between a format and `domain.documents`."""
