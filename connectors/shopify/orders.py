@@ -16,7 +16,7 @@ import msgspec
 
 from connectors.options import ReadOptions
 from connectors.problems import Problems, too_large, whole_file
-from connectors.shopify.fields import Object, Report, moment_of, object_of, objects_of, text_of
+from connectors.shopify.fields import Object, Report, moment_of, objects_of, text_of
 from connectors.shopify.lines import lines_of
 from connectors.shopify.people import parties_of
 from connectors.shopify.wishes import due_of, notes_of, priority_of
