@@ -228,7 +228,9 @@ CREATE TABLE work_order_components (
     item_id        integer NOT NULL REFERENCES items,
     quantity_per   numeric NOT NULL CHECK (quantity_per >= 0),
     scrap_factor   numeric NOT NULL DEFAULT 0 CHECK (scrap_factor >= 0),
+    -- By the bill, beyond what was issued to the work order by hand or scanner.
     consumed       numeric NOT NULL DEFAULT 0 CHECK (consumed >= 0),
+    issued         numeric NOT NULL DEFAULT 0 CHECK (issued >= 0),
     PRIMARY KEY (work_order_id, item_id)
 );
 
