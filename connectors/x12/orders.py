@@ -36,6 +36,9 @@ from connectors.x12.tags import ALL_TAGS, CHANGE_TAGS, PURCHASE_ORDER_TAGS
 from connectors.x12.walk import Group, TransactionSet
 from domain.documents import DocumentKind, DocumentLine, Due, LineAction, OrderDocument, Party
 
+RUSH_PRIORITY = 8
+"""Of rush orders (BEG02 RO): where planning begins to treat an order as one, unless told else."""
+
 _SUMMARY = frozenset({"CTT", "AMT", "SE"})
 
 
@@ -61,6 +64,7 @@ class OrderReader:
         self._currency = ""
         self._reference = ""
         self._positions: set[str] = set()
+        self._default_action = LineAction.ADD
         self._in_summary = False
         self._passed_over: dict[str, int] = {}
 
@@ -78,6 +82,8 @@ class OrderReader:
             )
             return None
         self._name(header)
+        if header.get(1) == CHANGE:
+            self._default_action = LineAction.CHANGE
         body = segments[2:-1] if segments[-1].tag == "SE" else segments[2:]
         for segment in body:
             if not self._take(segment):
@@ -182,7 +188,7 @@ class OrderReader:
             return False
         columns = POC if self._is_change else PO1
         self._hash += number(segment.get(columns.quantity)) or Decimal(0)
-        action = action_of(segment, self._faults) if self._is_change else LineAction.ADD
+        action = action_of(segment, self._faults) if self._is_change else self._default_action
         position = segment.get(1)
         if not position and self._is_change:
             self._faults.error(
@@ -310,6 +316,7 @@ class OrderReader:
             due=self._dates.due(),
             lines=() if kind is DocumentKind.CANCEL else lines,
             complete=complete and kind is DocumentKind.CHANGE,
+            priority=RUSH_PRIORITY if header.get(2) == "RO" else None,
             notes=tuple(self._notes),
         )
 

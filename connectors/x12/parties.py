@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from connectors.faults import Faults
 from connectors.segments import Segment
 from connectors.x12.codes import INTERCHANGE_NAMES, PARTNER_NAMES, ROLES
@@ -94,18 +96,7 @@ def with_customer(told: list[Party], partner: Partner) -> tuple[Party, ...]:
             *told,
         )
     names = found.names + tuple(name for name in sender if name not in found.names)
-    customer = Party(
-        role=PartyRole.SOLD_TO,
-        role_code=found.role_code,
-        names=names,
-        name=found.name,
-        street=found.street,
-        city=found.city,
-        region=found.region,
-        postal_code=found.postal_code,
-        country=found.country,
-        phone=found.phone,
-    )
+    customer = msgspec.structs.replace(found, role=PartyRole.SOLD_TO, names=names)
     if found.role is PartyRole.SOLD_TO:
         return tuple(customer if party is found else party for party in told)
     return (customer, *told)
