@@ -88,6 +88,8 @@ CREATE TABLE api_keys (
     last_used_at  timestamptz,
     CONSTRAINT api_keys_customer CHECK ((role = 'customer') = (customer_id IS NOT NULL))
 );
+-- A key's name stands in the audit log: no two that open anything share one.
+CREATE UNIQUE INDEX api_keys_name ON api_keys (name) WHERE revoked_at IS NULL;
 
 -- Tracking links ---------------------------------------------------------------------------------
 
