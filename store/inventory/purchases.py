@@ -133,6 +133,15 @@ async def find(connection: Connection, number: str) -> PurchaseRow | None:
     return await cursor.fetchone()
 
 
+async def by_id(connection: Connection, purchase_id: int) -> PurchaseRow:
+    """A purchase that is there."""
+    cursor = connection.cursor(row_factory=class_row(PurchaseRow))
+    await cursor.execute(_SELECT + sql.SQL(" WHERE p.id = %s"), (purchase_id,))
+    row = await cursor.fetchone()
+    assert row is not None  # noqa: S101 - the caller has its id from its row
+    return row
+
+
 async def lines_of(
     connection: Connection, purchase_ids: Collection[int]
 ) -> dict[int, list[PurchaseLineRow]]:

@@ -319,6 +319,7 @@ async def shortfalls(
     site: str | None = None,
     item: str | None = None,
     is_open: bool | None = None,
+    shortfall_id: int | None = None,
     limited_to: Collection[str] = (),
 ) -> tuple[list[ShortfallRow], int]:
     """Where the books were short, newest first, and how many there are."""
@@ -326,6 +327,7 @@ async def shortfalls(
     filters.add("s.code = %(site)s", site=site)
     filters.add("i.code = %(item)s", item=item)
     filters.add("(f.open_quantity > 0) = %(open)s", open=is_open)
+    filters.add("f.id = %(id)s", id=shortfall_id)
     filters.limit_to_sites(limited_to)
     tables = sql.SQL(
         """

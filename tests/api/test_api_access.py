@@ -32,6 +32,9 @@ NEEDS: Final = {
         "listUnmatchedMoves",
         "listShipments", "getCalendar", "getSetups", "listPlanning", "getPlanning", "listPlans",
         "getPlan", "listPlanOperations", "getPlanDifferences", "listDisruptions",
+        "listStock", "listStockItems", "listStockMovements", "listDeviceMoves", "listShortfalls",
+        "listLocations", "listCounts", "getCount", "listReservations", "getReservation",
+        "getAvailability", "listPurchases", "getPurchase", "listShortages", "listReplenishment",
     },
     Permission.CONFIGURE: {
         "putSite", "putMachine", "putCustomer", "putItem", "putCalendar", "putSetups",
@@ -40,6 +43,15 @@ NEEDS: Final = {
     Permission.ORDER: {
         "takeOrderIn", "changeOrder", "releaseOrder", "cancelOrder", "createTrackingLink",
         "listTrackingLinks", "revokeTrackingLink", "planWorkOrder", "cancelWorkOrder",
+        "reserve", "releaseReservation", "hardenReservation", "promise",
+    },
+    Permission.STOCK: {
+        "receiveGoods", "issueGoods", "adjustStock", "transferGoods", "changeStockStatus",
+        "countStock", "approveCount", "rejectCount", "settleShortfall", "putLocation",
+    },
+    Permission.PURCHASE: {
+        "createPurchase", "changePurchase", "cancelPurchase", "proposeReplenishment",
+        "acceptReplenishment", "dismissReplenishment",
     },
     Permission.OPERATE: {"reportJob"},
     Permission.DEAD_LETTERS: {"replayDeadLetter"},
