@@ -44,7 +44,7 @@ async def put_site(context: Context, principal: Principal, code: str, wanted: Si
             before=site_of(before).model_dump() if before else None,
             after=site_of(row).model_dump(),
         )
-        raised = await _replan(connection, context, principal, before, row) if before else []
+        raised = await replan(connection, context, principal, before, row) if before else []
         await context.log.append_in(connection, [disruptions.record(each) for each in raised])
     return site_of(row)
 
@@ -74,7 +74,7 @@ async def _may_plan(
             raise UnknownReferenceError("planning_scope", wanted.planning_scope or "", problem)
 
 
-async def _replan(
+async def replan(
     connection: Connection,
     context: Context,
     principal: Principal,

@@ -1,0 +1,3 @@
+"""Master data on real servers."""
+
+from __future__ import annotations
