@@ -35,9 +35,12 @@ NEEDS: Final = {
         "listStock", "listStockItems", "listStockMovements", "listDeviceMoves", "listShortfalls",
         "listLocations", "listCounts", "getCount", "listReservations", "getReservation",
         "getAvailability", "listPurchases", "getPurchase", "listShortages", "listReplenishment",
+        "getItem", "getCustomer", "exportMasterData", "listSuppliers", "getSupplier", "listBills",
+        "listPriceRules", "listLeadTimeRules",
     },
     Permission.CONFIGURE: {
         "putSite", "putMachine", "putCustomer", "putItem", "putCalendar", "putSetups",
+        "importMasterData", "putSupplier",
     },
     Permission.PLAN: {"putPolicy", "requestPlan", "publishPlan", "discardPlan"},
     Permission.ORDER: {
