@@ -22,6 +22,7 @@ class ChannelKind(enum.StrEnum):
     MACHINE = "machine"
     ORDER = "order"
     TRACKING = "tracking"
+    OWN = "own"
     PLAN = "plan"
     ALARMS = "alarms"
 
@@ -240,7 +241,7 @@ class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrackingView(msgspec.Struct, frozen=True, kw_only=True):
-    """Key `order` of `tracking:<link>`: only what the customer may see."""
+    """Key `order` of `tracking:<link>` and `own:<number>`: only what the customer may see."""
 
     number: str
     reference: str | None = None

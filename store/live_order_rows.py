@@ -163,6 +163,18 @@ async def read_order_rows(
         now_ms: the end of the hour whose pieces are read.
         audit: whether to read what was done to them, newest first.
     """
+    found = await read_told_rows(connection, order_ids, audit=audit)
+    await read_work_rows(connection, found, now_ms=now_ms)
+    return found
+
+
+async def read_told_rows(
+    connection: Connection, order_ids: Collection[int], *, audit: bool
+) -> dict[int, OrderRows]:
+    """The part of the rows that is the customer's: also read under the role `gemba_customer`.
+
+    What these queries read of a table has to be granted to it (migration 0021).
+    """
     ids = list(order_ids)
     found: dict[int, OrderRows] = {}
     async with connection.cursor(row_factory=class_row(OrderRow)) as orders:
@@ -173,21 +185,27 @@ async def read_order_rows(
         await lines.execute(_LINES, (ids,))
         async for line in lines:
             found[line.order_id].lines.append(line)
-    async with connection.cursor(row_factory=class_row(OperationRow)) as operations:
-        await operations.execute(_OPERATIONS, (ids,))
-        async for operation in operations:
-            found[operation.order_id].operations.append(operation)
-    await _read_slots(connection, found.values(), now_ms)
     for order_id, shipments in (await deliveries(connection, list(found))).items():
         found[order_id].deliveries.extend(shipments)
-    for order_id, planned in (await planned_orders(connection, list(found))).items():
-        found[order_id].planned = planned
     if audit:
         async with connection.cursor(row_factory=class_row(AuditRow)) as rows:
             await rows.execute(_AUDIT, (ids,))
             async for row in rows:
                 found[row.order_id].audit.append(row)
     return found
+
+
+async def read_work_rows(
+    connection: Connection, found: Mapping[int, OrderRows], *, now_ms: int
+) -> None:
+    """Complete orders' rows with the work behind them: operations, plan, projections."""
+    async with connection.cursor(row_factory=class_row(OperationRow)) as operations:
+        await operations.execute(_OPERATIONS, (list(found),))
+        async for operation in operations:
+            found[operation.order_id].operations.append(operation)
+    await _read_slots(connection, found.values(), now_ms)
+    for order_id, planned in (await planned_orders(connection, list(found))).items():
+        found[order_id].planned = planned
 
 
 async def _read_slots(connection: Connection, orders: Iterable[OrderRows], now_ms: int) -> None:

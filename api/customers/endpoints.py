@@ -59,6 +59,8 @@ async def put_customer(
                 connection,
                 actor=principal.actor,
                 action="CustomerPut",
+                object_kind="customer",
+                object_key=code,
                 before={"code": code, **before} if change.before is not None else None,
                 after={"code": code, **after},
             )

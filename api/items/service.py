@@ -77,6 +77,8 @@ async def put_item(context: Context, principal: Principal, code: str, wanted: It
             connection,
             actor=principal.actor,
             action="ItemPut",
+            object_kind="item",
+            object_key=code,
             after={"code": code, **wanted.model_dump()},
         )
         raised = []

@@ -41,6 +41,8 @@ async def put_site(context: Context, principal: Principal, code: str, wanted: Si
             actor=principal.actor,
             action="SiteChanged" if before else "SiteCreated",
             site_id=row.id,
+            object_kind="site",
+            object_key=row.code,
             before=site_of(before).model_dump() if before else None,
             after=site_of(row).model_dump(),
         )
