@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from contracts.telemetry import OperationState
-from domain.orders import LineState
+from domain.orders import LineState, Moved, follow_floor
 
 HOUR_MS: Final = 3_600_000
 SLOT_MS: Final = 300_000
@@ -29,7 +29,6 @@ ENOUGH_MS: Final = SLOT_MS
 
 _NOT_STARTED: Final = (OperationState.PLANNED, OperationState.RELEASED, OperationState.CANCELLED)
 _OVER: Final = (OperationState.COMPLETED, OperationState.ABORTED, OperationState.CANCELLED)
-_LEFT_ALONE: Final = (LineState.ON_HOLD, LineState.CANCELLED)
 
 
 class Peg(msgspec.Struct, frozen=True):
@@ -162,15 +161,8 @@ def roll_up(
 
 
 def _line_state(state: LineState, *, started: bool, produced: bool) -> LineState:
-    if state in _LEFT_ALONE:
-        return state
-    if produced:
-        return LineState.PRODUCED
-    if started:
-        return LineState.IN_PRODUCTION
-    if state in (LineState.IN_PRODUCTION, LineState.PRODUCED):
-        return LineState.RELEASED
-    return state
+    decision = follow_floor(state, started=started, produced=produced)
+    return decision.state if isinstance(decision, Moved) else state
 
 
 def _in_order(pegs: Iterable[Peg]) -> list[Peg]:
