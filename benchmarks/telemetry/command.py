@@ -48,7 +48,10 @@ def main() -> int:
         _say(f"Written: {', '.join(map(str, write_pages(report.results, CHECKOUT / 'docs')))}")
         return 0
     report.results.options |= {
-        name: str(value) for name, value in vars(options).items() if name != "database_url"
+        # Results are published: they name no folder of the machine.
+        name: str(value).replace(f"{CHECKOUT}/", "")
+        for name, value in vars(options).items()
+        if name != "database_url"
     }
     _say(f"Results: {report.table} and the files beside it")
     long = options.minutes or options.soak
