@@ -15,6 +15,7 @@ from api import errors
 from api.auth import endpoints as auth
 from api.auth.rate_limit import RateLimit
 from api.calendars import endpoints as calendars
+from api.channels import endpoints as channels
 from api.context import Context, Limits
 from api.customers import endpoints as customers
 from api.dead_letters import endpoints as dead_letters
@@ -26,12 +27,14 @@ from api.health.service import keep_reporting, prepare_topics
 from api.history import endpoints as history
 from api.http import LimitBodies, ProtectAnswers
 from api.ingest import endpoints as ingest
+from api.intake import endpoints as intake
 from api.items import endpoints as items
 from api.live import endpoint as live
 from api.live.hub import LiveHub
 from api.machines import endpoints as machines
 from api.metrics import MeasureRequests, RequestMetrics
 from api.operations import endpoints as operations
+from api.orders import batch as order_batches
 from api.orders import endpoints as orders
 from api.planning import endpoints as planning
 from api.plans import endpoints as plans
@@ -63,6 +66,7 @@ _ROUTERS = (
     machines.router,
     customers.router,
     items.router,
+    order_batches.router,
     orders.router,
     orders.links_router,
     work_orders.router,
@@ -73,6 +77,8 @@ _ROUTERS = (
     goods_moves.router,
     dead_letters.router,
     ingest.router,
+    intake.router,
+    channels.router,
     tracking.router,
     health.router,
     description.router,
@@ -184,6 +190,8 @@ def _context(settings: ApiSettings, clock: Clock) -> Context:
             sign_in_by_address=RateLimit(clock, tries=50, seconds=300.0),
             tracking=RateLimit(clock, tries=600, seconds=60.0),
             tracking_failures=RateLimit(clock, tries=20, seconds=60.0),
+            webhooks=RateLimit(clock, tries=1_200, seconds=60.0),
+            webhook_failures=RateLimit(clock, tries=20, seconds=60.0),
         ),
         metrics=RequestMetrics(),
     )
