@@ -116,6 +116,11 @@ class _Case:
         assert place is not None  # noqa: S101 - only what was told is judged
         self._faults.add(place, problem, None if value is None else str(value))
 
+    def unread(self, field: str) -> bool:
+        """Whether the field is told, but holds something that cannot be read."""
+        told = self.wanted.told[self.kind.name][self.key]
+        return field in told.places and field not in told.given
+
     def machine_at(self, field: str, path: str, site: str) -> None:
         """A machine has to stand at the site."""
         if path.partition("/")[0] != site:
@@ -214,7 +219,7 @@ def _calendar(case: _Case) -> None:
     calendar = cast("Calendar", case.record)
     if calendar.machine is not None:
         case.machine_at("machine", calendar.machine, calendar.site)
-    if not calendar.shifts:
+    if not calendar.shifts and not case.unread("shifts"):
         case.fault("shifts", "has no shifts; without a calendar a site works always")
     sound = True
     for index, shift in enumerate(calendar.shifts):
@@ -281,14 +286,14 @@ def _item_site(case: _Case) -> None:
 def _bill(case: _Case) -> None:
     bill = cast("Bill", case.record)
     _span(case, bill.valid_from, bill.valid_to)
-    if not bill.lines:
+    if not bill.lines and not case.unread("lines"):
         case.fault("lines", "has no lines; leave the bill out, or say what the item is made of")
 
 
 def _routing(case: _Case) -> None:
     routing = cast("Routing", case.record)
     _span(case, routing.valid_from, routing.valid_to)
-    if not routing.steps:
+    if not routing.steps and not case.unread("steps"):
         case.fault("steps", "has no steps; leave the routing out, or say how the item is made")
     for index, step in enumerate(routing.steps):
         _step(case, routing.site, index, step)

@@ -12,6 +12,7 @@ from domain.master_data.faults import Faults, Place
 from domain.master_data.kinds import KINDS, Key, Kind, R_co, Record
 from domain.master_data.reading import Document, Told, complete
 
+
 class ChangeKind(enum.StrEnum):
     """What becomes of a record."""
 
