@@ -14,12 +14,13 @@ from api.auth.principal import Principal
 from api.context import Context
 from api.fields import exact_number
 from api.intake.resolving import Resolved, ResolvedLine, place_of
+from api.orders.changing import LineWish, OrderWish, apply_change
 from api.orders.rows import locked
 from api.work_orders.service import order_event
 from domain.document_values import amount_of, moment_of, some_lines
 from domain.documents import DocumentKind, Format, LineAction, Problem, Severity
-from domain.orders import LineState, Moved, Refused, cancel, change
-from store import audit, new_orders, orders, work_orders
+from domain.orders import LineState, Refused, change
+from store import audit, new_orders, orders
 from store.database import Connection
 from store.errors import ConflictError
 from store.intake import told_lines
@@ -28,6 +29,7 @@ from store.intake.told_lines import ToldLine
 from store.log import NewRecord
 from store.new_orders import NewLine
 
+_LONGEST_REASON: Final = 2_000
 _BEFORE_RELEASE: Final = (LineState.RECEIVED, LineState.UNDER_REVIEW, LineState.CONFIRMED)
 
 
@@ -184,68 +186,55 @@ async def _carry_out(
     case: Case,
     wishes: Wishes,
 ) -> Applied:
-    """Change the rows, and tell of it in the audit log and by an event."""
+    """Let the order become what is wanted; the floor, stock and plan hear of it there."""
     order, document = case.order, case.resolved.document
     row = await locked(connection, principal, order.number)
-    before: list[dict[str, Any]] = []
-    after: list[dict[str, Any]] = []
-    for wanted in wishes.changed:
-        old, new = await _change(connection, wanted)
-        if old != new:
-            before.append(old)
-            after.append(new)
-    work_order_ids = await _cancel(connection, wishes.cancelled, before, after)
-    await new_orders.insert_lines(connection, [(order.id, wishes.added)], LineState.RECEIVED)
-    after.extend(
-        {"number": line.number, "quantity": exact_number(line.quantity), "due_at": line.due_at}
-        for line in wishes.added
+    reason = "; ".join(document.notes)[:_LONGEST_REASON]
+    reason = reason or f"{document.kind} {document.version} from {document.source}"
+    retold = [told for wanted in wishes.changed if (told := await _retell(connection, wanted))]
+    wish = OrderWish(
+        lines=[
+            *(
+                LineWish(number=wanted.line.number, quantity=wanted.quantity, due_at=wanted.due_at)
+                for wanted in wishes.changed
+                if (wanted.quantity, wanted.due_at) != (wanted.line.quantity, wanted.line.due_at)
+            ),
+            *(LineWish(number=line.number, cancel=True) for line in wishes.cancelled),
+        ],
+        added=wishes.added,
+        priority=document.priority,
+        reason=reason,
     )
+    applied = await apply_change(context, principal.actor, connection, row, wish)
+    records = list(applied.records)
     if document.parties:
         await new_orders.put_parties(connection, [(order.id, case.resolved.parties)])
-    if not after and document.priority in (None, row.priority):
-        return Applied(records=[], problems=wishes.problems)
-    version = await orders.touch(connection, order.id, priority=document.priority)
-    name = "OrderChanged"
-    if all(
-        line.state == LineState.CANCELLED for line in await told_lines.lines(connection, order.id)
-    ):
-        name = "OrderCancelled"
-    told = {"source": document.source, "number": document.number, "version": document.version}
-    await audit.write(
-        connection,
-        actor=principal.actor,
-        action=name,
-        site_id=order.site_id,
-        order_id=order.id,
-        reason="; ".join(document.notes) or f"{document.kind} from {document.source}",
-        before={"lines": before},
-        after={"lines": after, "document": told},
-    )
-    pegs = await orders.pegs(connection, order.id)
-    record = order_event(
-        context,
-        name,
-        site=order.site,
-        order_id=order.id,
-        version=version,
-        work_order_ids=sorted({peg.work_order_id for peg in pegs}.union(work_order_ids)),
-    )
-    return Applied(records=[record], problems=wishes.problems)
+    if retold:
+        records += await _tell(
+            context, principal, connection, case, retold, reason=reason, is_told=applied.changed
+        )
+    return Applied(records=records, problems=wishes.problems)
 
 
-async def _change(connection: Connection, wanted: Wanted) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Change a line; answers what it was and what it is."""
+async def _retell(
+    connection: Connection, wanted: Wanted
+) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Change what a line says beside quantity and date; answers what it was and is, if different.
+
+    Raises:
+        ConflictError: another item is wanted, and the line's is being made already; or the line is
+            closed.
+    """
     line, told = wanted.line, wanted.told.told
-    old = _shown(line.number, line.quantity, line.unit, line.due_at, line.price)
-    price = line.price if told.price is None else told.price
-    new = _shown(line.number, wanted.quantity, wanted.unit, wanted.due_at, price)
-    if wanted.item_id is not None:
-        old["item_id"], new["item_id"] = line.item_id, wanted.item_id
-    if old == new:
-        return old, new
-    decision = change(line.state)
-    if isinstance(decision, Refused):
-        raise ConflictError(f"line {line.number}: {decision.reason}")
+    old = _shown(line, line.unit, line.price, line.item)
+    item = (
+        line.item if wanted.told.item is None or wanted.item_id is None else wanted.told.item.code
+    )
+    new = _shown(line, wanted.unit, line.price if told.price is None else told.price, item)
+    if old != new:
+        decision = change(line.state)
+        if isinstance(decision, Refused):
+            raise ConflictError(f"line {line.number}: {decision.reason}")
     if wanted.item_id is not None:
         if line.state not in _BEFORE_RELEASE:
             raise ConflictError(
@@ -253,10 +242,6 @@ async def _change(connection: Connection, wanted: Wanted) -> tuple[dict[str, Any
                 " and add one with the other item"
             )
         await told_lines.replace_item(connection, line.id, item_id=wanted.item_id)
-    if (wanted.quantity, wanted.due_at) != (line.quantity, line.due_at):
-        await orders.change_line(
-            connection, line.id, quantity=wanted.quantity, due_at=wanted.due_at
-        )
     await told_lines.retell(
         connection,
         line.id,
@@ -267,36 +252,44 @@ async def _change(connection: Connection, wanted: Wanted) -> tuple[dict[str, Any
         price_basis=told.price_basis,
         description=some_lines(told.description or "") or None,
     )
-    return old, new
+    return None if old == new else (old, new)
 
 
-async def _cancel(
+async def _tell(
+    context: Context,
+    principal: Principal,
     connection: Connection,
-    lines: Sequence[ToldLine],
-    before: list[dict[str, Any]],
-    after: list[dict[str, Any]],
-) -> list[int]:
-    """Give lines up, with the work that is only for them; answers that work."""
-    for line in lines:
-        decision = cancel(line.state, "the customer's document")
-        if not isinstance(decision, Moved):
-            raise ConflictError(f"line {line.number}: {decision.reason}")
-        await orders.set_line_state(connection, line.id, decision.state)
-        before.append({"number": line.number, "state": line.state})
-        after.append({"number": line.number, "state": decision.state})
-    work_order_ids = await orders.work_orders_only_for(connection, [line.id for line in lines])
-    await work_orders.cancel(connection, work_order_ids)
-    return work_order_ids
+    case: Case,
+    retold: Sequence[tuple[dict[str, Any], dict[str, Any]]],
+    *,
+    reason: str,
+    is_told: bool,
+) -> list[NewRecord]:
+    """An audit entry of what changed beside quantities and dates; its event, if none is told."""
+    order = case.order
+    await audit.write(
+        connection,
+        actor=principal.actor,
+        action="OrderChanged",
+        site_id=order.site_id,
+        order_id=order.id,
+        reason=reason,
+        before={"lines": [old for old, _ in retold]},
+        after={"lines": [new for _, new in retold]},
+    )
+    if is_told:
+        return []
+    version = await orders.touch(connection, order.id)
+    return [
+        order_event(context, "OrderChanged", site=order.site, order_id=order.id, version=version)
+    ]
 
 
-def _shown(
-    number: int, quantity: Decimal, unit: str, due_at: datetime | None, price: Decimal | None
-) -> dict[str, Any]:
+def _shown(line: ToldLine, unit: str, price: Decimal | None, item: str) -> dict[str, Any]:
     return {
-        "number": number,
-        "quantity": exact_number(quantity),
+        "number": line.number,
+        "item": item,
         "unit": unit,
-        "due_at": due_at,
         "price": None if price is None else exact_number(price),
     }
 

@@ -159,9 +159,10 @@ class Work:
             waiting = self._waiting.get(result.document.source, 0)
             if waiting >= register.MOST_WAITING:
                 result.outcome = Outcome.REFUSED
-                result.reasons.append(
+                result.reasons.insert(
+                    0,
                     f"{waiting} documents of {result.document.source!r} wait for their orders"
-                    " already; send the orders first"
+                    " already; send the orders first",
                 )
                 return
             self._waiting[result.document.source] = waiting + 1

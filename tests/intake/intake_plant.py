@@ -29,6 +29,7 @@ from domain.documents import (
     PartyRole,
     Problem,
     Reading,
+    Severity,
 )
 from runtime.tokens import issue_token
 
@@ -191,7 +192,7 @@ def read_plain(content: bytes, options: ReadOptions) -> Reading:
         plain = msgspec.json.decode(content, type=_Plain)
     except msgspec.DecodeError as error:
         problem = Problem(
-            severity="error", code="not_json", place="byte 0", problem=str(error), value=None
+            severity=Severity.ERROR, code="not_json", place="byte 0", problem=str(error)
         )
         return Reading(documents=(), problems=(problem,))
     documents = tuple(map(document_storage.read, plain.documents))
