@@ -43,6 +43,7 @@ from api.orders import batch as order_batches
 from api.orders import endpoints as orders
 from api.orders import listing as order_lists
 from api.own import endpoints as own
+from api.pegging import endpoints as pegging
 from api.planning import endpoints as planning
 from api.plans import endpoints as plans
 from api.promises import endpoints as promises
@@ -91,6 +92,7 @@ _ROUTERS = (
     review.router,
     review.orders_router,  # these and the lists before the orders' own, which takes any address
     order_lists.router,
+    pegging.router,  # before the orders' own, whose numbers take everything
     orders.router,
     orders.links_router,
     work_orders.router,

@@ -2,27 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+import msgspec
+
 from api.auth.principal import Principal
 from api.context import Context
+from api.fields import required_moment
 from api.orders import views
 from api.orders.rows import locked, refusals, state_of
 from api.orders.schemas import (
     Order,
 )
 from api.work_orders.service import order_event
-from domain.orders import Moved, release
-from store import audit, catalogue, orders, work_orders
-from store.catalogue import with_preferred
+from domain.orders import LineState, Moved, release
+from domain.pegging.book import NOTHING, PeggingError
+from domain.pegging.policy import Policy, Rule
+from domain.pegging.rules import Candidate, cut, together
+from store import audit, catalogue, orders
+from store.catalogue import StepRow
 from store.database import Connection
 from store.errors import (
     ConflictError,
 )
-from store.orders import OrderRow
-from store.work_orders import NewOperation, NewWorkOrder
+from store.inventory.production import book_production
+from store.log import NewRecord
+from store.orders import LineRow, OrderRow
+from store.pegging import books, making, policies
+from store.pegging.books import epoch_ms
+from store.pegging.making import Batch, LineSite
+from store.review import reasons
+
+
+class _Way(msgspec.Struct, frozen=True):
+    """How a line is made: where, by which steps, and by which rules."""
+
+    site: LineSite
+    steps: Sequence[StepRow]
+    policy: Policy
 
 
 async def release_order(context: Context, principal: Principal, number: str) -> Order:
-    """Hand an order to the floor: a work order per line, from the item's routing at the site.
+    """Hand an order to the floor: work orders from the items' routings at the lines' sites.
 
     Raises:
         NotFoundError: there is no such order.
@@ -31,23 +53,54 @@ async def release_order(context: Context, principal: Principal, number: str) -> 
     async with context.transaction() as connection:
         row = await locked(connection, principal, number)
         work_order_ids, version = await release_lines(connection, principal, row)
-        record = order_event(
+        await book_production(
+            connection,
+            work_order_ids=work_order_ids,
+            now=required_moment(context.clock.now_ms()),
+        )
+        records = await released_events(
+            context, connection, row, version=version, work_order_ids=work_order_ids
+        )
+        order = await views.order(context, connection, number)
+        await context.log.append_in(connection, records)
+    return order
+
+
+async def released_events(
+    context: Context,
+    connection: Connection,
+    row: OrderRow,
+    *,
+    version: int,
+    work_order_ids: Sequence[int],
+    name: str = "OrderReleased",
+) -> list[NewRecord]:
+    """The event of a release for the order's site, and for every other one that makes some of it.
+
+    Each tells of all work orders; planning looks at its own site's.
+    """
+    found = await books.works(connection, work_order_ids)
+    sites = sorted({work.site for work in found.values()} - {row.site})
+    return [
+        order_event(
             context,
-            "OrderReleased",
-            site=row.site,
+            name,
+            site=site,
             order_id=row.id,
             version=version,
             work_order_ids=work_order_ids,
         )
-        order = await views.order(context, connection, number)
-        await context.log.append_in(connection, [record])
-    return order
+        for site in (row.site, *sites)
+    ]
 
 
 async def release_lines(
     connection: Connection, principal: Principal, row: OrderRow
 ) -> tuple[list[int], int]:
     """Release the lines that can be; answers the new work orders and the order's version.
+
+    A work order per line, unless a rule of the site puts lines of the same item together, or cuts
+    them into batches.
 
     Raises:
         ConflictError: no line can be released, or an item has no routing at the site.
@@ -56,51 +109,12 @@ async def release_lines(
     decisions = [(line, release(line.state)) for line in lines]
     moved = [(line, decision) for line, decision in decisions if isinstance(decision, Moved)]
     if not moved:
-        raise ConflictError(f"order {row.number!r} cannot be released: {refusals(decisions)}")
-    routings = await catalogue.routings(connection, sorted({line.item_id for line, _ in moved}))
-    work_order_ids, made = [], []
+        waits = any(line.state is LineState.UNDER_REVIEW for line in lines)
+        why = f" {await reasons(connection, row.id)}" if waits else ""
+        raise ConflictError(f"order {row.number!r} cannot be released: {refusals(decisions)}.{why}")
+    made = await make_work_orders(connection, row, [(line, line.quantity) for line, _ in moved])
     for line, decision in moved:
-        steps = [step for step in routings[line.item_id] if step.site == row.site]
-        if not steps:
-            raise ConflictError(
-                f"line {line.number}: the item {line.item!r} has no routing at {row.site!r}"
-            )
-        new = NewWorkOrder(
-            site_id=row.site_id,
-            number=None,
-            item_id=line.item_id,
-            quantity_ordered=line.quantity,
-            unit=line.unit,
-            due_at=line.due_at,
-        )
-        stored = await work_orders.insert(connection, new)
-        assert stored is not None  # noqa: S101 - its number was drawn
-        work_order_id, number = stored
-        operations = [
-            NewOperation(
-                number=step.number,
-                name=step.name,
-                machine_id=step.machine_id,
-                cycle_ms=step.cycle_ms,
-                setup_ms=step.setup_ms,
-                quantity=line.quantity,
-                alternatives=with_preferred(
-                    step.alternatives,
-                    machine=step.machine,
-                    machine_id=step.machine_id,
-                    cycle_ms=step.cycle_ms,
-                    setup_ms=step.setup_ms,
-                ),
-            )
-            for step in steps
-        ]
-        await work_orders.put_operations(connection, work_order_id, operations)
-        await orders.peg(
-            connection, line_id=line.id, work_order_id=work_order_id, quantity=line.quantity
-        )
         await orders.set_line_state(connection, line.id, decision.state)
-        work_order_ids.append(work_order_id)
-        made.append({**state_of(line, decision.state), "work_order": number})
     version = await orders.touch(connection, row.id)
     await audit.write(
         connection,
@@ -109,6 +123,114 @@ async def release_lines(
         site_id=row.site_id,
         order_id=row.id,
         before={"lines": [state_of(line, line.state) for line, _ in moved]},
-        after={"lines": made},
+        after={
+            "lines": [
+                {
+                    **state_of(line, decision.state),
+                    **_named([work.number for work in made if line.id in work.pegs]),
+                }
+                for line, decision in moved
+            ]
+        },
     )
-    return work_order_ids, version
+    return [work.id for work in made], version
+
+
+async def make_work_orders(
+    connection: Connection, row: OrderRow, wanted: Sequence[tuple[LineRow, Decimal]]
+) -> list[making.Made]:
+    """Make work orders for quantities of an order's lines, by the rules of the lines' sites.
+
+    Raises:
+        ConflictError: an item has no routing at the site, or a rule allows no batch.
+    """
+    ways = await _ways(connection, row, [line for line, _ in wanted])
+    made = []
+    for batch in _batches(wanted, ways):
+        way = ways[min(batch.pegs)]
+        made.append(await making.make(connection, batch, way.steps))
+    return made
+
+
+async def _ways(connection: Connection, row: OrderRow, lines: Sequence[LineRow]) -> dict[int, _Way]:
+    """How lines are made, by line."""
+    sites = await making.line_sites(connection, row.id)
+    routings = await catalogue.routings(connection, sorted({line.item_id for line in lines}))
+    known: dict[int, Policy] = {}
+    ways = {}
+    for line in lines:
+        site = sites[line.id]
+        steps = [step for step in routings[line.item_id] if step.site == site.site]
+        if not steps:
+            raise ConflictError(
+                f"line {line.number}: the item {line.item!r} has no routing at {site.site!r}"
+            )
+        if site.site_id not in known:
+            known[site.site_id] = await policies.policy_of(connection, site.site_id)
+        ways[line.id] = _Way(site, steps, known[site.site_id])
+    return ways
+
+
+def _batches(wanted: Sequence[tuple[LineRow, Decimal]], ways: Mapping[int, _Way]) -> list[Batch]:
+    """The work orders to be made, in the order of the lines; those of one item together."""
+    quantities = {line.id: quantity for line, quantity in wanted}
+    by_id = {line.id: line for line, _ in wanted}
+    groups: list[tuple[Rule | None, list[int]]] = []
+    ruled: dict[tuple[int, int], tuple[Rule, list[Candidate]]] = {}
+    for line, quantity in wanted:
+        way = ways[line.id]
+        rule = way.policy.rule_for(line.item, way.site.family) if way.policy.at_release else None
+        if rule is None:
+            groups.append((None, [line.id]))
+            continue
+        key = (way.site.site_id, line.item_id)
+        candidate = Candidate(
+            id=line.id,
+            quantity=quantity,
+            alike=f"{way.site.site_id}/{line.item_id}",
+            due_ms=epoch_ms(line.due_at),
+        )
+        ruled.setdefault(key, (rule, []))[1].append(candidate)
+    for rule, candidates in ruled.values():
+        groups += [(rule, [each.id for each in group]) for group in together(rule, candidates)]
+    groups.sort(key=lambda group: min(by_id[id_].number for id_ in group[1]))
+    batches = []
+    for rule, ids in groups:
+        way = ways[ids[0]]
+        total = sum((quantities[id_] for id_ in ids), NOTHING)
+        slowest = max((step.cycle_ms for step in way.steps), default=None)
+        try:
+            sizes = [total] if rule is None else cut(rule, total, slowest)
+        except PeggingError as error:
+            raise ConflictError(f"line {by_id[ids[0]].number}: {error}") from error
+        waiting = [(id_, quantities[id_]) for id_ in ids]
+        batches += [_batch(size, waiting, by_id, way) for size in sizes]
+    return batches
+
+
+def _batch(
+    size: Decimal, waiting: list[tuple[int, Decimal]], lines: Mapping[int, LineRow], way: _Way
+) -> Batch:
+    """The next work order of a group: takes its lines from the front of `waiting`."""
+    room, pegs = size, dict[int, Decimal]()
+    while room and waiting:
+        line_id, left = waiting.pop(0)
+        taken = min(room, left)
+        pegs[line_id] = taken
+        room -= taken
+        if left > taken:
+            waiting.insert(0, (line_id, left - taken))
+    first = lines[min(pegs)]
+    dates = [date for id_ in pegs if (date := lines[id_].due_at) is not None]
+    return Batch(
+        site_id=way.site.site_id,
+        item_id=first.item_id,
+        unit=first.unit,
+        quantity=size,
+        due_at=min(dates, default=None),
+        pegs=pegs,
+    )
+
+
+def _named(numbers: Sequence[str]) -> dict[str, object]:
+    return {"work_order": numbers[0]} if len(numbers) == 1 else {"work_orders": list(numbers)}

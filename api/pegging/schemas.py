@@ -183,6 +183,12 @@ class Rearrangement(BaseModel):
     undone_by: str | None
 
 
+class Undoing(Body):
+    """Why something is undone."""
+
+    reason: Reason | None = None
+
+
 class RearrangementList(Listing[Rearrangement]):
     """Rearrangements, newest first."""
 
@@ -242,6 +248,12 @@ class ShownPolicy(BaseModel):
     running: Running
 
 
+class AttributedLine(PeggedLine):
+    """With what has been made for it."""
+
+    made: Number
+
+
 class WorkOrderPegs(BaseModel):
     """Whom a work order is for, and what of it is for nobody."""
 
@@ -255,12 +267,6 @@ class WorkOrderPegs(BaseModel):
     splittable: Number = Field(description="How much can be split off.")
     alike: list[int] = Field(description="Work orders that it can be merged with.")
     lines: list[AttributedLine]
-
-
-class AttributedLine(PeggedLine):
-    """With what has been made for it."""
-
-    made: Number
 
 
 class SiteCandidate(BaseModel):
@@ -299,6 +305,3 @@ class SiteAssignment(Body):
     site: Wanted | None = None
     version: Annotated[int, Strict(), Field(ge=0, le=2**63 - 1)] | None = None
     reason: Reason | None = None
-
-
-WorkOrderPegs.model_rebuild()

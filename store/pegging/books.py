@@ -355,3 +355,12 @@ async def not_begun(
         {"site": site_id, "item": item, "family": family, "limit": limit},
     )
     return [row[0] for row in await cursor.fetchall()]
+
+
+async def to_stock(connection: Connection, work_order_id: int) -> Decimal:
+    """Good pieces of a work order that are attributed to nobody."""
+    cursor = await connection.execute(
+        "SELECT to_stock FROM work_orders WHERE id = %s", (work_order_id,)
+    )
+    row = await cursor.fetchone()
+    return row[0] if row is not None else NOTHING
