@@ -10,10 +10,10 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from api.auth.principal import Orderer, Principal, Reader, own_origin
-from api.chosen_sites import Sites
 from api.context import Context, RequestContext
 from api.fields import Paging, Wanted
 from api.orders import changing, releasing, taking, views
+from api.orders.filters import WantedOrders
 from api.orders.schemas import (
     AuditEntry,
     AuditList,
@@ -30,7 +30,6 @@ from api.orders.schemas import (
     OrderList,
     TrackingLink,
 )
-from domain.orders import LineState
 from store import access, audit, order_lists, orders, shipments
 from store.access import LinkRow
 from store.database import Connection
@@ -65,52 +64,29 @@ async def take_order_in(
 async def list_orders(
     *,
     context: RequestContext,
-    sites: Sites,
+    chosen: WantedOrders,
     page: Paging,
-    state: LineState | None = None,
-    customer: Annotated[Wanted | None, Query(description="The customer's code.")] = None,
-    search: Annotated[
-        Wanted | None,
-        Query(description="Text in number, customer, their reference, or external id."),
-    ] = None,
-    is_open: Annotated[
-        bool | None,
-        Query(alias="open", description="True: something is still to be made; false: nothing is."),
-    ] = None,
-    late: Annotated[
-        bool | None,
-        Query(
-            description="True: open, and overdue or projected to end after a due date; false: not."
-        ),
-    ] = None,
-    priority_at_least: Annotated[int | None, Query(ge=-(2**31), le=2**31 - 1)] = None,
     sort: Annotated[
         OrderSort,
         Query(
-            description="`received`: newest first; `due`: by the next due date of what is open;"
-            " `priority`: highest first; `lateness`: furthest behind first. Newest first where that"
-            " leaves it open."
+            description="`received`: newest first; `waiting`: oldest first; `due`: by the next due"
+            " date of what is open; `priority`: highest first; `lateness`: furthest behind first."
+            " Newest first where that leaves it open."
         ),
     ] = OrderSort.RECEIVED,
 ) -> OrderList:
-    """Orders in the order asked for."""
+    """Orders in the order asked for. Beyond 100,000 the total is an estimate, and says so."""
     async with context.connection() as connection:
         rows, total = await order_lists.orders(
             connection,
             page,
-            site=sites.site,
-            state=state,
-            customer=customer,
-            search=search,
-            is_open=is_open,
-            late=late,
-            priority_at_least=priority_at_least,
+            chosen.query,
             sort=sort,
             now_ms=context.clock.now_ms(),
-            limited_to=sites.limited_to,
+            limited_to=chosen.limited_to,
         )
         items = await views.summaries(context, connection, rows)
-    return OrderList(items=items, total=total)
+    return OrderList(items=items, total=total.count, total_is_estimate=total.is_estimate)
 
 
 @router.get("/{number:path}/events", operation_id="listOrderEvents")

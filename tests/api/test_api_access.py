@@ -37,16 +37,22 @@ NEEDS: Final = {
         "getAvailability", "listPurchases", "getPurchase", "listShortages", "listReplenishment",
         "getItem", "getCustomer", "exportMasterData", "listSuppliers", "getSupplier", "listBills",
         "listPriceRules", "listLeadTimeRules",
+        "exportOrders", "getOrderTimeline", "listOrderViews", "getOrderView", "putOrderView",
+        "deleteOrderView", "listOrdersUnderReview", "listReviewPolicies", "listFindings",
     },
     Permission.CONFIGURE: {
         "putSite", "putMachine", "putCustomer", "putItem", "putCalendar", "putSetups",
-        "importMasterData", "putSupplier",
+        "importMasterData", "putSupplier", "putReviewPolicy",
     },
     Permission.PLAN: {"putPolicy", "requestPlan", "publishPlan", "discardPlan"},
     Permission.ORDER: {
         "takeOrderIn", "changeOrder", "releaseOrder", "cancelOrder", "createTrackingLink",
         "listTrackingLinks", "revokeTrackingLink", "planWorkOrder", "cancelWorkOrder",
         "reserve", "releaseReservation", "hardenReservation", "promise",
+        "actOnOrders", "confirmOrders", "confirmOrder", "holdOrder", "resumeOrder",
+    },
+    Permission.REVIEW: {
+        "reviewAgain", "rejectOrder", "settleFinding", "assignItem", "assignCustomer",
     },
     Permission.STOCK: {
         "receiveGoods", "issueGoods", "adjustStock", "transferGoods", "changeStockStatus",
