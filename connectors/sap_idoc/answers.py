@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, tzinfo
+from decimal import Decimal
 from xml.etree.ElementTree import Element
 
 from connectors.sap_idoc.envelope import Control
@@ -76,9 +77,12 @@ def order_response(answer: OrderAnswer, control: Control, *, zone: tzinfo = UTC)
         DATUM=day(answer.issued),
     )
     segment(order, "E1EDK02", QUALF=SUPPLIERS_ORDER, BELNR=cut(answer.our_number, 35))
+    items: dict[str, list[AnsweredLine]] = {}
     for line in answer.lines:
-        _line(order, line, answer.number, zone)
-    segment(order, "E1EDS01", SUMID=TOTAL_ITEMS, SUMME=str(len(answer.lines)))
+        items.setdefault(base(line.position), []).append(line)
+    for position, parts in items.items():
+        _item(order, position, parts, answer.number, zone)
+    segment(order, "E1EDS01", SUMID=TOTAL_ITEMS, SUMME=str(len(items)))
     return Answer(kind="ORDRSP", media_type=MEDIA_TYPE, content=serialised(root))
 
 
@@ -102,28 +106,43 @@ def _partner(order: Element, party: Party) -> None:
     )
 
 
-def _line(order: Element, line: AnsweredLine, number: str, zone: tzinfo) -> None:
+def base(position: str) -> str:
+    """The item that a line is a schedule line of: `000010` for `000010/2`."""
+    item, slash, rank = position.rpartition("/")
+    return item if slash and item and rank.isdigit() else position
+
+
+def _status(parts: list[AnsweredLine]) -> AnswerStatus:
+    """What is said of an item by what is said of its schedule lines."""
+    said = {part.status for part in parts}
+    return said.pop() if len(said) == 1 else AnswerStatus.CHANGED
+
+
+def _item(
+    order: Element, position: str, parts: list[AnsweredLine], number: str, zone: tzinfo
+) -> None:
+    line = parts[0]
+    status = _status(parts)
     item = segment(
         order,
         "E1EDP01",
-        POSEX=cut(line.position, 6),
-        ACTION=_ACTIONS[line.status],
-        MENGE=quantity(line.quantity),
+        POSEX=cut(position, 6),
+        ACTION=_ACTIONS[status],
+        MENGE=quantity(sum((part.quantity for part in parts), Decimal(0))),
         MENEE=cut(line.unit, 3),
         VPREI=written(line.price) if line.price is not None else None,
-        ABGRT=cut(line.reason, 40) if line.status is AnswerStatus.REJECTED else None,
+        ABGRT=cut(line.reason, 40) if status is AnswerStatus.REJECTED else None,
     )
-    segment(
-        item, "E1EDP02", QUALF=CUSTOMERS_ORDER, BELNR=cut(number, 35), ZEILE=cut(line.position, 6)
-    )
-    confirmed = local(line.confirmed_due or line.due, zone)
-    segment(
-        item,
-        "E1EDP20",
-        WMENG=quantity(line.confirmed_quantity),
-        EDATU=day(confirmed),
-        EZEIT=clock(confirmed),
-    )
+    segment(item, "E1EDP02", QUALF=CUSTOMERS_ORDER, BELNR=cut(number, 35), ZEILE=cut(position, 6))
+    for part in parts:
+        confirmed = local(part.confirmed_due or part.due, zone)
+        segment(
+            item,
+            "E1EDP20",
+            WMENG=quantity(part.confirmed_quantity),
+            EDATU=day(confirmed),
+            EZEIT=clock(confirmed),
+        )
     for name in line.names:
         if name.scheme in QUALIFIERS:
             segment(
@@ -133,12 +152,12 @@ def _line(order: Element, line: AnsweredLine, number: str, zone: tzinfo) -> None
                 IDTNR=cut(name.value, 35),
                 KTEXT=cut(line.description, 70),
             )
-    if line.reason:
+    for reason in dict.fromkeys(part.reason for part in parts if part.reason):
         text = segment(item, "E1EDPT1", TDID="0001")
-        for start in range(0, min(len(line.reason), 700), 70):
+        for start in range(0, min(len(reason), 700), 70):
             segment(
                 text,
                 "E1EDPT2",
-                TDLINE=line.reason[start : start + 70],
+                TDLINE=reason[start : start + 70],
                 TDFORMAT="*" if start == 0 else "=",
             )

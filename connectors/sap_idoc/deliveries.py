@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, tzinfo
 from xml.etree.ElementTree import Element
 
-from connectors.sap_idoc.answers import PARTNERS
+from connectors.sap_idoc.answers import PARTNERS, base
 from connectors.sap_idoc.envelope import Control
 from connectors.sap_idoc.writing import (
     MEDIA_TYPE,
@@ -116,7 +116,7 @@ def _item(delivery: Element, line: ShippedLine, notice: ShipNotice, place: int) 
         "E1EDL41",
         QUALI="001",
         BSTNR=cut(notice.number, 35),
-        POSEX=cut(line.position, 6),
+        POSEX=cut(base(line.position), 6),
     )
     if len(line.lots) > 1:
         text = segment(item, "E1TXTH9", FUNCTION="009", TDOBJECT="VBBP", TDID="0001")

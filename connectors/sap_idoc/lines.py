@@ -1,8 +1,14 @@
-"""Items of an IDoc (E1EDP01 and what stands below it) as lines."""
+"""Items of an IDoc (E1EDP01 and what stands below it) as lines.
+
+An item with several schedule lines (E1EDP20) becomes as many lines: the one at position `000010`
+becomes `000010/1`, `000010/2` and so on, each with its own quantity and date. With one it stays.
+"""
 
 from __future__ import annotations
 
 from decimal import Decimal
+
+import msgspec
 
 from connectors.sap_idoc.report import Report
 from connectors.sap_idoc.segments import (
@@ -18,6 +24,15 @@ from connectors.sap_idoc.stream import Node
 from connectors.sap_idoc.values import BadValueError, decimal, due, named
 from domain.documents import DocumentKind, DocumentLine, Due, LineAction, Name, NameScheme
 
+
+class Part(msgspec.Struct, frozen=True):
+    """A part of an item with a date of its own (E1EDP20)."""
+
+    node: Node
+    quantity: Decimal | None
+    due: Due | None
+
+
 _ACTIONS = {
     ITEM_ADDED: LineAction.ADD,
     ITEM_CHANGED: LineAction.CHANGE,
@@ -27,20 +42,32 @@ _ACTIONS = {
 }
 
 
-def line_of(item: Node, kind: DocumentKind, report: Report) -> DocumentLine | None:
-    """A line; None: it cannot be one, as the report says, or the order does without it."""
+def lines_of(item: Node, kind: DocumentKind, report: Report) -> list[DocumentLine]:
+    """The lines of an item; none: it cannot be one, as the report says, or the order does without.
+
+    Args:
+        item: the segment E1EDP01.
+        kind: of the document.
+        report: takes down what is wrong.
+    """
     action = _action(item, kind, report)
     if action is None:
-        return None
+        return []
+    if action is LineAction.CHANGE and item.field("MENGE") and not item.field("MENGE").strip("0."):
+        report.warning(
+            "quantity_zero", item, "MENGE", "a quantity of zero was taken as a cancellation"
+        )
+        action = LineAction.CANCEL
     names = _names(item)
     description = next(
         (text for one in item.all("E1EDP19") if (text := one.field("KTEXT"))), item.field("ARKTX")
     )
     if action is LineAction.ADD and not names:
         _item_unnamed(item, description, report)
-    quantity, wanted = _wanted(item, action, report)
+    schedule = _schedule(item, report)
+    quantity = _quantity(item, schedule, action, report)
     price, basis = _price(item, quantity, report)
-    return DocumentLine(
+    line = DocumentLine(
         position=item.field("POSEX"),
         action=action,
         names=names,
@@ -49,9 +76,23 @@ def line_of(item: Node, kind: DocumentKind, report: Report) -> DocumentLine | No
         unit=item.field("MENEE") or None,
         price=price,
         price_basis=basis,
-        due=wanted,
+        due=next((one.due for one in schedule if one.due is not None), None)
+        or _item_date(item, report),
         place=item.place,
     )
+    parts = [one for one in schedule if one.quantity is not None and one.quantity > 0]
+    if len(parts) < 2 or action is LineAction.CANCEL:  # noqa: PLR2004 - one part is the whole
+        return [line]
+    return [
+        msgspec.structs.replace(
+            line,
+            position=f"{line.position}/{rank}",
+            quantity=part.quantity,
+            due=part.due,
+            place=part.node.place,
+        )
+        for rank, part in enumerate(parts, start=1)
+    ]
 
 
 def _action(item: Node, kind: DocumentKind, report: Report) -> LineAction | None:
@@ -106,48 +147,41 @@ def _names(item: Node) -> tuple[Name, ...]:
     return tuple(dict.fromkeys(name for _, name in sorted(told, key=lambda pair: pair[0])))
 
 
-def _wanted(item: Node, action: LineAction, report: Report) -> tuple[Decimal | None, Due | None]:
-    """How much is wanted, and when first."""
-    schedule = _schedule(item, report)
+def _quantity(
+    item: Node, schedule: list[Part], action: LineAction, report: Report
+) -> Decimal | None:
     quantity = _number(item, "MENGE", report)
-    scheduled = sum((amount for amount, _ in schedule if amount is not None), Decimal(0))
+    scheduled = sum((one.quantity for one in schedule if one.quantity is not None), Decimal(0))
     if quantity is None and not item.field("MENGE") and scheduled:
         quantity = scheduled
     elif quantity is not None and scheduled and scheduled != quantity:
-        report.warning(
-            "schedule_sum_wrong", item, "MENGE",
-            f"the schedule lines (E1EDP20) add up to {scheduled}; the item's quantity counts",
+        tell = report.error if len(schedule) > 1 else report.warning
+        tell(
+            "quantities_differ", item, "MENGE",
+            f"the schedule lines (E1EDP20) add up to {scheduled}, and the item is for {quantity}",
         )  # fmt: skip
-    if quantity is not None and quantity <= 0 and action is not LineAction.CANCEL:
-        report.error("quantity_not_positive", item, "MENGE", "expected a quantity above zero")
-    elif quantity is None and action is LineAction.ADD and not item.field("MENGE"):
-        report.error("quantity_missing", item, "MENGE", "the item has no quantity")
     if quantity is not None and quantity <= 0:
-        quantity = None
-    return quantity, _first_date(item, schedule, report)
+        if action is not LineAction.CANCEL:
+            report.error("quantity_not_positive", item, "MENGE", "expected a quantity above zero")
+        return None
+    if quantity is None and action is LineAction.ADD and not item.field("MENGE"):
+        report.error("quantity_missing", item, "MENGE", "the item has no quantity")
+    return quantity
 
 
-def _schedule(item: Node, report: Report) -> list[tuple[Decimal | None, Due | None]]:
-    return [
-        (_number(one, "WMENG", report), dated(one, "EDATU", "EZEIT", report))
+def _schedule(item: Node, report: Report) -> list[Part]:
+    parts = [
+        Part(one, _number(one, "WMENG", report), dated(one, "EDATU", "EZEIT", report))
         for one in item.all("E1EDP20")
     ]
+    for part in parts:
+        if part.quantity is not None and part.quantity < 0:
+            report.error("quantity_not_positive", part.node, "WMENG", "expected a quantity above 0")
+    return parts
 
 
-def _first_date(
-    item: Node, schedule: list[tuple[Decimal | None, Due | None]], report: Report
-) -> Due | None:
-    """The first date of the schedule: a line has one date, and that one is late for nobody."""
-    dates = [(amount, wanted) for amount, wanted in schedule if wanted is not None]
-    if len({str(wanted) for _, wanted in dates}) > 1:
-        parts = "; ".join(f"{amount} on {wanted}" for amount, wanted in dates[:20])
-        report.warning(
-            "several_dates", item, "E1EDP20",
-            f"the item is wanted in parts: {parts}. The line is due on the first of these dates",
-            value=parts,
-        )  # fmt: skip
-    if dates:
-        return min((wanted for _, wanted in dates), key=str)
+def _item_date(item: Node, report: Report) -> Due | None:
+    """The requested delivery date of the item as a whole."""
     for one in item.all("E1EDP03"):
         if one.field("IDDAT") == REQUESTED_DELIVERY:
             return dated(one, "DATUM", "UZEIT", report)

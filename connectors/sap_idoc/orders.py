@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from connectors.options import ReadOptions
 from connectors.problems import Problems
-from connectors.sap_idoc.lines import dated, line_of
+from connectors.sap_idoc.lines import dated, lines_of
 from connectors.sap_idoc.partners import parties_of
 from connectors.sap_idoc.report import Report
 from connectors.sap_idoc.segments import (
@@ -141,15 +141,13 @@ def _lines(idoc: Node, kind: DocumentKind, report: Report) -> tuple[DocumentLine
                     f"the item has no number; it is called {place} here",
                 )  # fmt: skip
                 item.fields["POSEX"] = str(place)
-        line = line_of(item, kind, report)
-        if line is None:
-            continue
-        if line.position in lines:
-            report.error(
-                "position_repeated", item, "POSEX",
-                f"the item's number stands at {lines[line.position].place} already",
-            )  # fmt: skip
-        lines[line.position] = line
+        for line in lines_of(item, kind, report):
+            if line.position in lines:
+                report.error(
+                    "position_repeated", item, "POSEX",
+                    f"the item's number stands at {lines[line.position].place} already",
+                )  # fmt: skip
+            lines[line.position] = line
     if not lines and kind is DocumentKind.ORDER and not report.has_errors:
         report.error("lines_missing", idoc, "E1EDP01", "the order has no items", value="")
     return tuple(lines.values())

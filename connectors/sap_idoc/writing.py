@@ -57,7 +57,8 @@ def idoc(
 def serialised(root: Element) -> bytes:
     """The document in UTF-8."""
     indent(root)
-    return tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
+    content: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
+    return content + b"\n"
 
 
 def cut(text: str | None, length: int) -> str | None:

@@ -13,7 +13,7 @@ from connectors.table.cells import plain
 
 MAX_DIGITS = 18
 _GROUPED = {
-    sign: re.compile(rf"[+-]?\d{{1,3}}(?:{re.escape(group)}\d{{3}})+(?:{re.escape(sign)}\d+)?")
+    sign: re.compile(rf"[+-]?[1-9]\d{{0,2}}(?:{re.escape(group)}\d{{3}})+(?:{re.escape(sign)}\d+)?")
     for sign, group in ((".", ","), (",", "."))
 }
 _SIMPLE = {

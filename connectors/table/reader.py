@@ -34,6 +34,7 @@ _BY_WORD = {word: action for action, words in _ACTIONS.items() for word in words
 _CURRENCIES = {"€": "EUR", "EURO": "EUR", "RMB": "CNY", "人民币": "CNY", "元": "CNY", "£": "GBP",
                "US$": "USD", "美元": "USD", "欧元": "EUR"}  # fmt: skip
 _VERSION_DIGITS = 18
+_TOO_LARGE = 10**15
 
 
 class RowReader:
@@ -133,7 +134,10 @@ class RowReader:
             )  # fmt: skip
             return None
         if isinstance(cell.value, Decimal):
-            return cell.value
+            if abs(cell.value) < _TOO_LARGE:
+                return cell.value
+            self.error("number_wrong", field, f"expected a number below {_TOO_LARGE}")
+            return None
         if not isinstance(cell.value, str):
             self.error("number_wrong", field, "expected a number, and this is a date or a time")
             return None

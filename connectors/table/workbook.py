@@ -95,17 +95,14 @@ def _sheets(content: bytes, only: str | None, *, has_macros: bool) -> Iterator[S
         if len(names) > _MAX_SHEETS:
             raise UnreadableError(too_many("sheets", _MAX_SHEETS, "whole file"))
         notes = ["macros of the workbook are not run"] if has_macros else []
-        for sheet in book.worksheets:
-            if only is not None and sheet.title != only:
-                continue
-            if sheet.sheet_state != "visible" and only is None:
-                notes.append(f"the hidden sheet {sheet.title!r} is not read")
-                continue
-            yield Sheet(
-                name=sheet.title if len(names) > 1 else None,
-                rows=_rows(book, sheet),
-                notes=tuple(notes),
-            )
+        wanted = [sheet for sheet in book.worksheets if only in {None, sheet.title}]
+        if only is None:
+            hidden = [sheet.title for sheet in wanted if sheet.sheet_state != "visible"]
+            wanted = [sheet for sheet in wanted if sheet.sheet_state == "visible"]
+            notes += [f"the hidden sheet {title!r} is not read" for title in hidden]
+        for sheet in wanted:
+            name = sheet.title if len(names) > 1 else None
+            yield Sheet(name=name, rows=_rows(book, sheet), notes=tuple(notes))
             notes = []
     finally:
         book.close()
@@ -161,7 +158,8 @@ def _value(book: Any, cell: dict[str, Any]) -> Value:
 
 def _number(book: Any, value: float, style: int) -> Value:
     """An exact number; one that is shown with leading zeros is a code and stays one."""
-    exact = Decimal(f"{value:.{_SIGNIFICANT}g}") if isinstance(value, float) else Decimal(value)
+    # Whole numbers are exact as they are; `g` would make an exponent of long ones.
+    exact = Decimal(int(value) if value == value // 1 else f"{value:.{_SIGNIFICANT}g}")
     if not exact.is_finite():
         return str(value)
     if exact == exact.to_integral_value():
