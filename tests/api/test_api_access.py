@@ -21,10 +21,24 @@ from runtime.tokens import issue_token
 from store import access
 from store.errors import ConflictError
 
-PUBLIC: Final = {"signIn", "healthz", "readyz", "track", "createTrackingTicket"}
-SIGNED_IN: Final = {"getSession", "signOut", "createLiveTicket"}
+PUBLIC: Final = {
+    "listSignInMethods",
+    "startOidc",
+    "finishOidc",
+    "signIn",
+    "healthz",
+    "readyz",
+    "track",
+    "createTrackingTicket",
+}
+SIGNED_IN: Final = {
+    "getSession", "signOut", "createLiveTicket", "signOutOidc", "listOwnSessions", "endOwnSession",
+    "changeOwnPassword",
+}  # fmt: skip
 NEEDS: Final = {
     Permission.READ: {
+        "listDocuments", "getDocument", "getDocumentContent", "getDocumentAnswers",
+        "listColumnMappings", "getColumnMapping", "listChannels", "getChannel",
         "listSites", "getSite", "listMachines", "getMachine", "getHistory", "listMetrics",
         "listCustomers", "listItems",
         "listOrders", "getOrder", "listOrderEvents", "listWorkOrders", "getWorkOrder",
@@ -41,11 +55,13 @@ NEEDS: Final = {
         "deleteOrderView", "listOrdersUnderReview", "listReviewPolicies", "listFindings",
     },
     Permission.CONFIGURE: {
+        "putChannel", "deleteChannel",
         "putSite", "putMachine", "putCustomer", "putItem", "putCalendar", "putSetups",
         "importMasterData", "putSupplier", "putReviewPolicy",
     },
     Permission.PLAN: {"putPolicy", "requestPlan", "publishPlan", "discardPlan"},
     Permission.ORDER: {
+        "takeDocumentsIn", "takeOrdersIn", "previewTable", "putColumnMapping",
         "takeOrderIn", "changeOrder", "releaseOrder", "cancelOrder", "createTrackingLink",
         "listTrackingLinks", "revokeTrackingLink", "planWorkOrder", "cancelWorkOrder",
         "reserve", "releaseReservation", "hardenReservation", "promise",
@@ -62,6 +78,12 @@ NEEDS: Final = {
         "createPurchase", "changePurchase", "cancelPurchase", "proposeReplenishment",
         "acceptReplenishment", "dismissReplenishment",
     },
+    Permission.AUDIT: {"listAudit", "exportAudit"},
+    Permission.ADMINISTER: {
+        "listUsers", "createUser", "getUser", "changeUser", "resetPassword", "listUserSessions",
+        "endUserSessions", "endUserSession", "listApiKeys", "createApiKey", "revokeApiKey",
+    },
+    Permission.OWN_ORDERS: {"listOwnOrders", "getOwnOrder", "listOwnShipments"},
     Permission.OPERATE: {"reportJob"},
     Permission.DEAD_LETTERS: {"replayDeadLetter"},
     Permission.METRICS: {"metrics"},
@@ -164,15 +186,22 @@ class TestPermissions:
             permission: {role.value for role in Role if allows(role, permission)}
             for permission in Permission
         }
-        staff = {role.value for role in Role} - {"gateway"}
+        staff = {role.value for role in Role} - {"gateway", "customer"}
         assert granted == {
             Permission.READ: staff,
             Permission.CONFIGURE: {"admin", "planner"},
             Permission.ORDER: {"admin", "planner", "sales", "customer_service"},
+            Permission.REVIEW: {"admin", "planner", "sales", "customer_service"},
             Permission.PLAN: {"admin", "planner"},
+            Permission.STOCK: {"admin", "planner", "purchasing", "warehouse", "quality"},
+            Permission.PURCHASE: {"admin", "planner", "purchasing"},
+            Permission.SHIP: {"admin", "warehouse", "customer_service"},
             Permission.OPERATE: {"admin", "supervisor", "operator"},
             Permission.DEAD_LETTERS: {"admin", "supervisor"},
             Permission.METRICS: {"admin", "gateway"},
+            Permission.AUDIT: {"admin", "quality", "finance"},
+            Permission.ADMINISTER: {"admin"},
+            Permission.OWN_ORDERS: {"customer"},
         }
 
 
@@ -194,7 +223,17 @@ class TestSessions:
                 "display_name": "mei",
                 "role": "planner",
                 "sites": [SITE],
-                "permissions": ["configure", "order", "plan", "read"],
+                "lines": [],
+                "customer": None,
+                "permissions": [
+                    "configure",
+                    "order",
+                    "plan",
+                    "purchase",
+                    "read",
+                    "review",
+                    "stock",
+                ],
             }
         }
         cookie = SimpleCookie(answer.headers["set-cookie"])["gemba_session"]
