@@ -180,8 +180,15 @@ async def release(stock: Stock, rows: Collection[ReservationRow]) -> None:
     """Give reservations up; those that are not open are left. The caller saves the stock."""
     held = [row for row in rows if row.state is ReservationState.OPEN]
     await stock.connection.execute(
-        "UPDATE reservations SET state = 'released', closed_at = %s WHERE id = ANY(%s)",
-        (stock.now, [row.id for row in held]),
+        """
+        UPDATE reservations r SET state = 'released', closed_at = %s, closed_version = n.version
+        FROM unnest(%s::bigint[], %s::bigint[]) AS n (id, version) WHERE r.id = n.id
+        """,
+        (
+            stock.now,
+            [row.id for row in held],
+            [stock.next_version(Key(row.item_id, row.site_id)) for row in held],
+        ),
     )
     for row in held:
         stock.reserved(Key(row.item_id, row.site_id), row.kind, -row.open_quantity)
@@ -245,10 +252,17 @@ async def consume(
                        state = CASE WHEN consumed + %(part)s = quantity THEN 'consumed'
                                     ELSE state END,
                        closed_at = CASE WHEN consumed + %(part)s = quantity
-                                        THEN %(now)s::timestamptz END
+                                        THEN %(now)s::timestamptz END,
+                       closed_version = CASE WHEN consumed + %(part)s = quantity
+                                             THEN %(version)s::bigint END
                 WHERE id = %(id)s
                 """,
-                {"part": part, "id": row.id, "now": stock.now},
+                {
+                    "part": part,
+                    "id": row.id,
+                    "now": stock.now,
+                    "version": stock.next_version(key),
+                },
             )
             stock.reserved(key, row.kind, -part)
             left -= part

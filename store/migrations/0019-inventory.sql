@@ -190,8 +190,9 @@ CREATE TABLE reservations (
     reference      text,
     digest         bytea,
     note           text,
-    -- The head's version when it was accepted.
+    -- The head's version when it was accepted, and when it was given up or used up.
     head_version   bigint NOT NULL,
+    closed_version bigint,
     created_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
     created_by     text NOT NULL,
     closed_at      timestamptz,
