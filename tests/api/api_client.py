@@ -36,12 +36,29 @@ class Api:
             transport=httpx.ASGITransport(self.app), base_url=ORIGIN, headers=headers
         )
 
-    async def as_role(self, role: Role = Role.ADMIN, *sites: str) -> httpx.AsyncClient:
-        """A program with a token of that role, limited to those sites."""
-        key = (role, sites)
+    async def as_role(
+        self, role: Role = Role.ADMIN, *sites: str, lines: tuple[str, ...] = (), customer: str = ""
+    ) -> httpx.AsyncClient:
+        """A program with a token of that role, limited to those sites and lines.
+
+        A customer's is for that customer, who is made if there is none.
+        """
+        if role is Role.CUSTOMER:
+            customer = customer or "acme"
+            await self.rows(
+                "INSERT INTO customers (code, name) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+                customer,
+                customer,
+            )
+        key = (role, sites, lines, customer)
         if key not in self.clients:
             token = issue_token(
-                self.context.signing_key, role=role, sites=sites, subject=f"a-{role}"
+                self.context.signing_key,
+                role=role,
+                sites=sites,
+                lines=lines,
+                customer=customer or None,
+                subject=f"a-{role}",
             )
             client = self.client(Authorization=f"Bearer {token}")
             self.clients[key] = await self.stack.enter_async_context(client)
