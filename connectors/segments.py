@@ -17,7 +17,10 @@ MAX_SEGMENT_CHARACTERS = 65_536
 
 MAX_ELEMENTS = 1_000
 
-_BLANK = re.compile("[\\s\ufeff\x00\x1a]*")
+_BY_LINE_WINDOW = 4_096
+"""Within so many characters a file with a segment on each line shows that it is one."""
+
+_BLANK = "\\s\ufeff\x00\x1a"
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 
@@ -62,6 +65,7 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
         offset: of its first byte in the file, from 0.
         line: from 1.
         terminated: a terminator ends it; else a line break before the next tag, or the file's end.
+        too_long: longer, or with more elements, than any segment is; it was cut.
     """
 
     elements: tuple[str, ...]
@@ -71,13 +75,14 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     encoding: str
     separators: Separators
     terminated: bool = True
+    too_long: bool = False
 
     @property
     def tag(self) -> str:
         """Which segment it is, without what follows it in its composite."""
         first = self.elements[0]
         component = self.separators.component
-        return (first.partition(component)[0] if component else first).strip()
+        return clean(first.partition(component)[0] if component else first)
 
     def get(self, number: int) -> str:
         """An element's value without blanks around it; "" when it is missing."""
@@ -110,13 +115,25 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def has_control_characters(self) -> bool:
         """Something stands in it that is neither text nor a separator."""
-        return any(_CONTROL.search(element.strip()) for element in self.elements)
+        marks = self.separators.all()
+        return any(
+            character not in marks
+            for element in self.elements
+            for found in _CONTROL.findall(element.strip())
+            for character in found
+        )
 
 
 def clean(value: str) -> str:
-    """A value without blanks around it; characters that are no text become blanks."""
+    """A value without blanks around it.
+
+    Line breaks vanish, for there are files that are broken after every 80 characters; other
+    characters that are no text become blanks.
+    """
     value = value.strip()
-    return _CONTROL.sub(" ", value).strip() if _CONTROL.search(value) else value
+    if not _CONTROL.search(value):
+        return value
+    return _CONTROL.sub(" ", value.replace("\r", "").replace("\n", "")).strip()
 
 
 def split(value: str, separator: str, release: str | None) -> list[str]:
@@ -182,21 +199,27 @@ class Scanner:
         self._ascii = text.characters.isascii()
         self._tags = "|".join(sorted(map(re.escape, tags), key=len, reverse=True))
         self._breaks: dict[str, re.Pattern[str]] = {}
+        self._blanks: dict[str, re.Pattern[str]] = {}
         self._place = 0
         self._counted = 0
         self._offset = text.first_byte
         self._line = 1
         self._number = 0
-        self._found: tuple[Separators, int] | None = None
+        self._searched: tuple[Separators | None, int] = (None, 0)
+        self._found = -1
 
     @property
     def place(self) -> int:
         """The next character's index."""
         return self._place
 
-    def at_end(self) -> bool:
-        """Pass over blanks between segments; whether nothing is left."""
-        blanks = _BLANK.match(self._text, self._place)
+    def at_end(self, terminator: str = "") -> bool:
+        """Pass over blanks and stray terminators between segments; whether nothing is left."""
+        pattern = self._blanks.get(terminator)
+        if pattern is None:
+            pattern = re.compile(f"[{_BLANK}{re.escape(terminator)}]*")
+            self._blanks[terminator] = pattern
+        blanks = pattern.match(self._text, self._place)
         if blanks is not None:
             self._place = blanks.end()
         return self._place >= len(self._text)
@@ -231,7 +254,7 @@ class Scanner:
         """
         start = self._place
         end = self._terminator(separators, start)
-        terminated = end < len(self._text)
+        terminated = self._text[end : end + 1] == separators.terminator
         broken = self._break(separators).search(self._text, start, end)
         after = end + 1
         if length is not None:
@@ -253,26 +276,41 @@ class Scanner:
             encoding=self._encoding,
             separators=separators,
             terminated=terminated,
+            too_long=end - start > MAX_SEGMENT_CHARACTERS or len(elements) > MAX_ELEMENTS,
         )
 
     def _terminator(self, separators: Separators, start: int) -> int:
-        """Where the next terminator stands; remembered, so that nothing is searched twice."""
-        if self._found is not None and self._found[0] == separators and self._found[1] >= start:
-            return self._found[1]
-        end = self._text.find(separators.terminator, start)
+        """Where the next terminator stands, or where a segment would be too long without one.
+
+        What was searched is remembered, so that no character is looked at twice.
+        """
+        if self._searched[0] != separators:
+            self._searched = (separators, start)
+            self._found = -1
+        if self._found >= start:
+            return self._found
+        limit = min(start + MAX_SEGMENT_CHARACTERS + 2, len(self._text))
+        end = self._text.find(separators.terminator, max(start, self._searched[1]), limit)
         while end > start and _is_released(self._text, end, start, separators.release):
-            end = self._text.find(separators.terminator, end + 1)
-        if end < 0:
-            end = len(self._text)
-        self._found = (separators, end)
-        return end
+            end = self._text.find(separators.terminator, end + 1, limit)
+        self._found = end
+        self._searched = (separators, limit if end < 0 else end + 1)
+        return limit if end < 0 else end
 
     def _break(self, separators: Separators) -> re.Pattern[str]:
-        """A line break with a segment's beginning behind it: there a terminator lacks."""
-        found = self._breaks.get(separators.element)
+        """A line break with a segment's beginning behind it: there a terminator lacks.
+
+        Only in files with a segment on each line: one that is broken after every 80 characters has
+        line breaks anywhere.
+        """
+        key = separators.element + separators.terminator
+        found = self._breaks.get(key)
         if found is None:
-            found = re.compile(f"[\r\n][ \t]*(?=(?:{self._tags}){re.escape(separators.element)})")
-            self._breaks[separators.element] = found
+            ended_line = re.compile(f"{re.escape(separators.terminator)}[ \t\r]?\n")
+            by_line = ended_line.search(self._text, self._place, self._place + _BY_LINE_WINDOW)
+            tags = self._tags if by_line is not None else "(?!)"
+            found = re.compile(f"[\r\n][ \t]*(?=(?:{tags}){re.escape(separators.element)})")
+            self._breaks[key] = found
         return found
 
     def _count_to(self, place: int) -> None:

@@ -115,6 +115,7 @@ class LineLoop:
         self._quantities: dict[str, Told] = {}
         self._prices: dict[str, Told] = {}
         self._deliveries: list[Delivery] = []
+        self._unreadable = False
         self._under = "LIN"
         self._takers: dict[str, Callable[[Segment], None]] = {
             "PIA": self._identify,
@@ -189,6 +190,7 @@ class LineLoop:
         text = segment.component(1, 2)
         value = number(text, decimal_marks=DECIMAL_MARKS) if text else None
         if value is None or value < 0:
+            self._unreadable = True
             self.faults.error(
                 "number_wrong" if text else "mandatory_missing",
                 f"{text!r} is no {what}: digits and at most one decimal mark, above zero"
@@ -296,7 +298,7 @@ class LineLoop:
                 component=2,
                 standard="12",
             )
-        if told is None and self.action is LineAction.ADD:
+        if told is None and self.action is LineAction.ADD and not self._unreadable:
             self.faults.error(
                 "mandatory_missing",
                 "the line has no quantity (QTY+21)",

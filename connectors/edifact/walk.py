@@ -15,8 +15,6 @@ from connectors.edifact.tags import ALL_TAGS
 from connectors.faults import Faults, Level
 from connectors.options import ReadOptions
 from connectors.segments import (
-    MAX_ELEMENTS,
-    MAX_SEGMENT_CHARACTERS,
     Scanner,
     Segment,
     Separators,
@@ -126,7 +124,7 @@ class Walk:
                 level=Level.INTERCHANGE,
                 value=passed.strip(),
             )
-        while not self._scanner.at_end():
+        while not self._scanner.at_end(self._separators.terminator):
             if self._scanner.starts_with("UNA"):
                 self._advice()
                 continue
@@ -134,6 +132,13 @@ class Walk:
             if segment is None or not self._sort(segment):
                 return
         self._close_interchange(None)
+        if not self.interchanges:
+            self.faults.error(
+                "interchange_missing",
+                "nothing follows UNA: no UNB segment is in this file",
+                None,
+                level=Level.INTERCHANGE,
+            )
 
     def _advice(self) -> None:
         """UNA: the separators of the interchange that follows."""
@@ -176,9 +181,7 @@ class Walk:
                 else "no terminator ends it; it was taken to end before the next segment"
             )
             faults.warning("terminator_missing", problem, segment, standard="18")
-        if len(segment.elements) > MAX_ELEMENTS or (
-            sum(map(len, segment.elements)) > MAX_SEGMENT_CHARACTERS
-        ):
+        if segment.too_long:
             faults.error("segment_too_long", "no segment is as long as this one", segment)
             self.faults.error("segment_too_long", "the file was not read further", segment)
             return None
@@ -216,8 +219,7 @@ class Walk:
                 self._open_interchange(segment)
             case "UNG":
                 self._close_group(None)
-                self._group = Group(segment)
-                self._current().groups.append(self._group)
+                return self._take_group(segment)
             case "UNH":
                 self._close_message(None)
                 return self._open_message(segment)
@@ -235,6 +237,17 @@ class Walk:
                     "it stands outside of a message and was passed over",
                     segment,
                 )
+        return True
+
+    def _take_group(self, segment: Segment) -> bool:
+        groups = self._current().groups
+        if len(groups) >= self._options.max_orders:
+            self.faults.error(
+                "too_many_groups", f"a file may have {self._options.max_orders} groups", segment
+            )
+            return False
+        self._group = Group(segment)
+        groups.append(self._group)
         return True
 
     def _open_interchange(self, segment: Segment | None) -> Interchange:

@@ -235,14 +235,25 @@ class LineLoop:
                 self.segment,
                 element=self.columns.quantity,
             )
-        elif self.quantity == 0 or (self.quantity is None and self.action is LineAction.ADD):
-            missing = not self.segment.get(self.columns.quantity)
+        elif self.quantity == 0:
             self.faults.error(
-                "mandatory_missing" if missing else "number_wrong",
-                "the line has no quantity" if missing else "the quantity must be above zero",
+                "number_wrong",
+                "the quantity must be above zero",
                 self.segment,
                 element=self.columns.quantity,
-                standard="1" if missing else "7",
+                standard="7",
+            )
+        elif (
+            self.quantity is None
+            and self.action is LineAction.ADD
+            and not self.segment.get(self.columns.quantity)
+        ):
+            self.faults.error(
+                "mandatory_missing",
+                "the line has no quantity",
+                self.segment,
+                element=self.columns.quantity,
+                standard="1",
             )
         if self.action is LineAction.ADD and not self.names:
             tell = self.faults.warning if self._descriptions else self.faults.error

@@ -11,8 +11,6 @@ import re
 from connectors.faults import Faults, Level
 from connectors.options import ReadOptions
 from connectors.segments import (
-    MAX_ELEMENTS,
-    MAX_SEGMENT_CHARACTERS,
     Scanner,
     Segment,
     Separators,
@@ -99,7 +97,7 @@ class Walk:
                 level=Level.INTERCHANGE,
                 value=passed.strip(),
             )
-        while not self._scanner.at_end():
+        while not self._scanner.at_end(self._separators.terminator if self._separators else ""):
             segment = self._next()
             if segment is None or not self._sort(segment):
                 return
@@ -144,9 +142,7 @@ class Walk:
                     level=Level.INTERCHANGE,
                     element=16,
                 )
-        if len(segment.elements) > MAX_ELEMENTS or (
-            sum(map(len, segment.elements)) > MAX_SEGMENT_CHARACTERS
-        ):
+        if segment.too_long:
             faults.error("segment_too_long", "no segment is as long as this one", segment)
             self.faults.error("segment_too_long", "the file was not read further", segment)
             return None
@@ -181,7 +177,7 @@ class Walk:
                 self._interchange_groups = 0
             case "GS":
                 self._close_group(None)
-                self._open_group(segment)
+                return self._take_group(segment)
             case "ST":
                 self._close_set(None)
                 return self._open_set(segment)
@@ -201,6 +197,15 @@ class Walk:
                     "it stands outside of a transaction set and was passed over",
                     segment,
                 )
+        return True
+
+    def _take_group(self, segment: Segment) -> bool:
+        if len(self.groups) >= self._options.max_orders:
+            self.faults.error(
+                "too_many_groups", f"a file may have {self._options.max_orders} groups", segment
+            )
+            return False
+        self._open_group(segment)
         return True
 
     def _open_group(self, segment: Segment | None) -> Group:
