@@ -240,7 +240,8 @@ async def _tell(
             )
         )
     told: dict[str, Any] = {"rearrangement": row.id}
-    for order_id in sorted(found) or [None]:
+    told_to: list[int | None] = [*sorted(found)]
+    for order_id in told_to or [None]:
         await audit.write(
             connection,
             actor=principal.actor,

@@ -205,7 +205,8 @@ def move(
             f"{demand.kind} {demand.id} has {max(open_, NOTHING)} open from {place}, not {quantity}"
         )
     if target is not None:
-        if (free := book.surplus(target) if book.supply(target) else NOTHING) < quantity:
+        book.supply(target)
+        if (free := book.surplus(target)) < quantity:
             raise PeggingError(
                 f"{target.kind} {target.id} has {max(free, NOTHING)} to spare, not {quantity}"
             )

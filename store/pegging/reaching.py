@@ -125,8 +125,8 @@ async def cancel(
     book = _given_back(loaded.book, cancelled, shared, running)
     written = await writing.write(connection, loaded, book, trimmed=True)
     by_running: dict[Running, list[int]] = {}
-    for id_ in alone:
-        by_running.setdefault(running[id_], []).append(id_)
+    for work_order in alone:
+        by_running.setdefault(running[work_order], []).append(work_order)
     ended = list(written.cancelled)
     for mode, ids in by_running.items():
         ended += await making.give_up(connection, ids, started=begun, running=mode, reason=reason)

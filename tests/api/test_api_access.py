@@ -53,11 +53,12 @@ NEEDS: Final = {
         "listPriceRules", "listLeadTimeRules",
         "exportOrders", "getOrderTimeline", "listOrderViews", "getOrderView", "putOrderView",
         "deleteOrderView", "listOrdersUnderReview", "listReviewPolicies", "listFindings",
+        "listRearrangements", "getWorkOrderPegs", "getWorkOrderPolicy", "listLineSites",
     },
     Permission.CONFIGURE: {
         "putChannel", "deleteChannel",
         "putSite", "putMachine", "putCustomer", "putItem", "putCalendar", "putSetups",
-        "importMasterData", "putSupplier", "putReviewPolicy",
+        "importMasterData", "putSupplier", "putReviewPolicy", "putWorkOrderPolicy",
     },
     Permission.PLAN: {"putPolicy", "requestPlan", "publishPlan", "discardPlan"},
     Permission.ORDER: {
@@ -65,6 +66,7 @@ NEEDS: Final = {
         "takeOrderIn", "changeOrder", "releaseOrder", "cancelOrder", "createTrackingLink",
         "listTrackingLinks", "revokeTrackingLink", "planWorkOrder", "cancelWorkOrder",
         "reserve", "releaseReservation", "hardenReservation", "promise",
+        "previewRearrangement", "applyRearrangement", "undoRearrangement", "assignLineSite",
         "actOnOrders", "confirmOrders", "confirmOrder", "holdOrder", "resumeOrder",
     },
     Permission.REVIEW: {
