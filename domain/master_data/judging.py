@@ -383,10 +383,12 @@ def _one_at_a_time(wanted: Wanted, faults: Faults) -> None:
 
 
 def _overlapping(spans: Iterable[tuple[date, date, Key]]) -> Iterator[tuple[Key, Key]]:
-    ordered = sorted(spans, key=lambda span: span[:2])
-    for (_, end, one), (start, _, other) in pairwise(ordered):
-        if start <= end:
-            yield one, other
+    longest: tuple[date, Key] | None = None
+    for start, end, key in sorted(spans, key=lambda span: span[:2]):
+        if longest is not None and start <= longest[0]:
+            yield longest[1], key
+        if longest is None or end > longest[0]:
+            longest = end, key
 
 
 def _say_overlap(wanted: Wanted, faults: Faults, kind: Kind[Record], one: Key, other: Key) -> None:

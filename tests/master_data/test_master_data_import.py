@@ -17,7 +17,7 @@ from domain.master_data.kinds import KINDS
 
 
 def is_a_no_op(outcome: dict[str, Any]) -> bool:
-    return outcome["total_changes"] == 0 and outcome["faults"] == []
+    return (outcome["total_changes"], outcome["faults"]) == (0, [])
 
 
 class TestImport:
