@@ -31,8 +31,9 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     controls: tuple[Control, ...]
 
     def control_of(self, message: str | None) -> Control | None:
-        """The control record of a document; None: there was none."""
-        return next((one for one in self.controls if one.message == (message or "")), None)
+        """The control record of a document; None: there was none, or it names no sender."""
+        named = (one for one in self.controls if one.sender or one.sender_port)
+        return next((one for one in named if one.message == (message or "")), None)
 
 
 def control_of(record: Node | None) -> Control:

@@ -19,9 +19,11 @@ from connectors.sap_idoc.segments import (
     TOTAL_ITEMS,
     TOTAL_NET,
     TOTAL_QUANTITY,
+    WORDS,
 )
 from connectors.sap_idoc.stream import Node
 from connectors.sap_idoc.values import BadValueError, decimal, version
+from connectors.texts import MAX_CODE_CHARACTERS, MAX_TEXT_CHARACTERS
 from domain.documents import DocumentKind, DocumentLine, Due, OrderDocument
 
 _MAX_NOTES = 50
@@ -64,6 +66,7 @@ def document_of(
             value=str(len(items)),
         )  # fmt: skip
         return None
+    _check_lengths(idoc, report)
     lines = _lines(idoc, kind, report)
     _check_totals(idoc, items, report)
     reference = _reference(idoc)
@@ -123,6 +126,16 @@ def _kind(
     if header is not None and header.field("ACTION") == REVERSED:
         return DocumentKind.CANCEL
     return DocumentKind.CHANGE if message == "ORDCHG" else DocumentKind.ORDER
+
+
+def _check_lengths(node: Node, report: Report) -> None:
+    """No field is longer than the longest of the standard: what follows is no value."""
+    for field, value in node.fields.items():
+        limit = MAX_TEXT_CHARACTERS if field in WORDS else MAX_CODE_CHARACTERS
+        if len(value) > limit:
+            report.error("text_too_long", node, field, f"expected {limit} characters at most")
+    for child in node.children:
+        _check_lengths(child, report)
 
 
 def _lines(idoc: Node, kind: DocumentKind, report: Report) -> tuple[DocumentLine, ...]:

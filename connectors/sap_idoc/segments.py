@@ -70,6 +70,12 @@ FIELDS: Final = frozenset(
     }
 )  # fmt: skip
 
+WORDS: Final = frozenset(
+    {"NAME1", "NAME2", "NAME3", "NAME4", "STRAS", "STRS2", "ORT01", "ORT02", "KTEXT", "ARKTX",
+     "TDLINE"}
+)  # fmt: skip
+"""Fields for people; all others are codes, numbers and dates."""
+
 REVERSED: Final = "001"
 """E1EDK01-ACTION: reverse the entire document."""
 

@@ -17,6 +17,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser, ParseError
 
 from connectors.sap_idoc.segments import FIELDS, SEGMENTS
+from connectors.texts import clean
 
 MAX_TEXT_CHARACTERS: Final = 65_536
 """The longest field of these segments has 70 characters (TDLINE); 255 in extensions."""
@@ -149,7 +150,7 @@ class Idocs:
         parent = self._open[-1] if self._open else None
         if node is None:
             if parent is not None and self._field == name:
-                parent.fields.setdefault(name, "".join(self._text).strip())
+                parent.fields.setdefault(name, clean("".join(self._text)).strip())
         elif parent is None:
             self.ready.append(node)
         else:

@@ -7,10 +7,13 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 
 from connectors.problems import Problems
+from connectors.texts import MAX_TEXT_CHARACTERS, clean
 from connectors.values import number
 from domain.documents import Problem, Severity
 
 Object: TypeAlias = dict[str, Any]
+_MAX_BITS = 256
+"""Of a whole number. Python refuses to write very long ones."""
 
 
 class Report:
@@ -50,12 +53,17 @@ class Report:
         self.tell(Severity.NOTE, code, place, problem, value)
 
 
-def text_of(holder: Object, key: str) -> str | None:
-    """A text without blanks around it; numbers as they are written; None: empty, or neither."""
+def text_of(holder: Object, key: str, *, limit: int = MAX_TEXT_CHARACTERS) -> str | None:
+    """A text without blanks around it; numbers as they are written; None: empty, or neither.
+
+    What is longer than `limit` is cut: Shopify's own limit for such texts is 255.
+    """
     value = holder.get(key)
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
         return None
-    return str(value).strip() or None
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+        return None
+    return clean(str(value))[:limit].strip() or None
 
 
 def object_of(holder: Object, key: str) -> Object | None:

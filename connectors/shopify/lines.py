@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from connectors.options import ReadOptions
 from connectors.shopify.fields import Object, Report, decimal_of, objects_of, text_of
+from connectors.texts import MAX_CODE_CHARACTERS
 from domain.documents import DocumentLine, Name, NameScheme
 
 
@@ -57,6 +58,12 @@ def _line(item: Object, where: str, index: int, report: Report) -> DocumentLine 
         report.warning(
             "item_unnamed", f"{where}.sku", "the line item has no SKU: the shop's variant needs one"
         )
+    for key in ("id", "sku"):
+        if len(text_of(item, key) or "") > MAX_CODE_CHARACTERS:
+            report.error(
+                "text_too_long", f"{where}.{key}",
+                f"expected {MAX_CODE_CHARACTERS} characters at most", item[key],
+            )  # fmt: skip
     quantity = _quantity(item, where, report)
     if quantity == 0:
         report.note(

@@ -20,10 +20,12 @@ from connectors.shopify.fields import Object, Report, moment_of, objects_of, tex
 from connectors.shopify.lines import lines_of
 from connectors.shopify.people import parties_of
 from connectors.shopify.wishes import due_of, notes_of, priority_of
+from connectors.texts import MAX_CODE_CHARACTERS
 from domain.documents import DocumentKind, OrderDocument, Problem, Reading, Severity
 
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _CURRENCY_LETTERS = 3
+_TOO_LONG = f"expected {MAX_CODE_CHARACTERS} characters at most"
 
 
 def read(content: bytes, options: ReadOptions) -> Reading:
@@ -126,6 +128,8 @@ def _document(
     report = Report(problems, number or identity or place)
     if number is None:
         report.error("number_missing", f"{place}.name", "the order has no name like #1001")
+    elif len(number) > MAX_CODE_CHARACTERS:
+        report.error("text_too_long", f"{place}.name", _TOO_LONG, number)
     lines = lines_of(order, place, options, report)
     updated = _updated(order, place, report)
     is_cancelled = order.get("cancelled_at") is not None

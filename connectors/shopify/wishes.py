@@ -61,7 +61,7 @@ def due_of(order: Object, place: str, report: Report) -> date | None:
 
 def notes_of(order: Object) -> tuple[str, ...]:
     """The customer's note and the additional details."""
-    note = text_of(order, "note")
+    note = text_of(order, "note", limit=_MAX_NOTE_CHARACTERS)
     told = [note] if note else []
     told += [f"{name}: {value}" for _, name, value in _attributes(order)]
     return tuple(text[:_MAX_NOTE_CHARACTERS] for text in told[:_MAX_NOTES])

@@ -9,6 +9,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from connectors.texts import clean
+
 Value: TypeAlias = str | Decimal | bool | datetime | date | time | timedelta | None
 
 _LETTERS = 26
@@ -78,7 +80,7 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
 
 def cleaned(text: str) -> str | None:
     """A text without blanks and invisible marks around it; None: nothing is left."""
-    return text.strip("\ufeff\u200b\u200e\u200f\u00a0\u3000 \t\r\n\v\f") or None
+    return clean(text).strip("\ufeff\u200b\u200e\u200f\u00a0\u3000 \t\r\n\v\f") or None
 
 
 def plain(text: str) -> str:

@@ -12,6 +12,7 @@ from connectors.table.cells import BLANK, Cell, Row, cleaned, plain
 from connectors.table.dates import NotADateError, serial, when
 from connectors.table.layout import Layout
 from connectors.table.numbers import NotANumberError, number, without_money, without_unit
+from connectors.texts import MAX_CODE_CHARACTERS, MAX_TEXT_CHARACTERS
 from domain.documents import Due, LineAction, Problem, Severity
 
 _SHORTENED = re.compile(r"\d(?:[.,]\d+)?[eE]\+?\d{2,}")
@@ -34,6 +35,14 @@ _BY_WORD = {word: action for action, words in _ACTIONS.items() for word in words
 _CURRENCIES = {"€": "EUR", "EURO": "EUR", "RMB": "CNY", "人民币": "CNY", "元": "CNY", "£": "GBP",
                "US$": "USD", "美元": "USD", "欧元": "EUR"}  # fmt: skip
 _VERSION_DIGITS = 18
+_LIMITS = {
+    **dict.fromkeys(
+        (Field.CUSTOMER_NAME, Field.SHIP_TO_NAME, Field.SHIP_TO_STREET, Field.SHIP_TO_CITY,
+         Field.DESCRIPTION),
+        MAX_TEXT_CHARACTERS,
+    ),
+    Field.NOTE: 4_000,
+}  # fmt: skip
 _TOO_LARGE = 10**15
 
 
@@ -120,6 +129,10 @@ class RowReader:
                 "the spreadsheet has shortened this number and lost digits; format the column as"
                 " text and enter it again",
             )  # fmt: skip
+        limit = _LIMITS.get(field, MAX_CODE_CHARACTERS)
+        if len(cell.text) > limit:
+            self.error("text_too_long", field, f"expected {limit} characters at most")
+            return None
         return cell.text
 
     def number(self, field: Field) -> Decimal | None:

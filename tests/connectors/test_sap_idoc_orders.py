@@ -219,6 +219,12 @@ class TestProblems:
             ("<MENGE>1200.000", "<MENGE>1200.000-", "quantity_not_positive", "E1EDP01[1]/MENGE"),
             ("<MENGE>1200.000", "<MENGE>1E3", "number_wrong", "E1EDP01[1]/MENGE"),
             ("<POSEX>000020", "<POSEX>000010", "position_repeated", "E1EDP01[2]/POSEX"),
+            (
+                "<IDTNR>HOUSING-40",
+                f"<IDTNR>{'H' * 81}",
+                "text_too_long",
+                "E1EDP01[1]/E1EDP19[2]/IDTNR",
+            ),
             ("<VPREI>184.50", "<VPREI>free", "number_wrong", "E1EDP01[1]/VPREI"),
         ],
     )

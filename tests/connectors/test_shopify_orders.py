@@ -170,6 +170,17 @@ class TestOrder:
         assert problem(reading, "edit_passed_over").severity is Severity.NOTE
 
 
+class TestTexts:
+    def test_what_nobody_sees_is_not_kept(self) -> None:
+        order = only(reading_of(order_with(name="#1\x00", note="a\x00b\x9fc")))
+        assert (order.number, order.notes[0]) == ("#1", "a b c")
+
+    def test_halves_of_characters_and_endless_numbers_are_no_json(self) -> None:
+        for bad in (b'"\\ud800"', b"9" * 5000):
+            reading = read(BODY.replace(b"820982911946154500", bad), OPTIONS)
+            assert problem(reading, "not_json").document is None
+
+
 class TestOutOfOrder:
     def test_the_same_webhook_twice_says_the_same(self) -> None:
         first, second = only(read(BODY, OPTIONS)), only(read(BODY, OPTIONS))
@@ -200,6 +211,9 @@ class TestProblems:
              "$.line_items[0].quantity"),
             ({"line_items": [{"id": 1, "sku": "A", "quantity": 1.5, "price": "x"}]}, "price_wrong",
              "$.line_items[0].price"),
+            ({"name": "#" * 81}, "text_too_long", "$.name"),
+            ({"line_items": [{"id": 1, "sku": "S" * 81, "quantity": 1}]}, "text_too_long",
+             "$.line_items[0].sku"),
             ({"line_items": [{"id": 1, "quantity": 1}]}, "item_missing", "$.line_items[0].sku"),
         ],
     )  # fmt: skip
@@ -208,7 +222,7 @@ class TestProblems:
         assert reading.documents == ()
         found = problem(reading, code)
         assert (found.severity, found.place) == (Severity.ERROR, place)
-        assert found.document == "#1042"
+        assert found.document == change.get("name", "#1042")
 
     @pytest.mark.parametrize(
         ("change", "code"),

@@ -222,6 +222,8 @@ class TestRows:
             ("1,C,A,5,pcs,tomorrow", "date_wrong", "Due"),
             ("1.5E+11,C,A,5,pcs,2026-12-01", "code_shortened", "Order"),
             ("1,C,A,5,pcs,2026-12-01,extra", "row_too_long", "Order"),
+            ("9" * 81 + ",C,A,5,pcs,2026-12-01", "text_too_long", "Order"),
+            ("1,C," + "A" * 81 + ",5,pcs,2026-12-01", "text_too_long", "Item"),
         ],
     )
     def test_a_bad_cell_is_named(self, row: str, code: str, column: str) -> None:
@@ -231,6 +233,12 @@ class TestRows:
         assert found.severity is Severity.ERROR
         assert found.place == f'row 3, column "{column}"'
         assert len(found.problem) > 10
+
+    def test_what_nobody_sees_is_not_kept(self) -> None:
+        text = HEADER + "1\x01,C,A\x7fB,5,pcs,2026-12-01\n2,C,A\x00B,5,pcs,2026-12-01\n"
+        first, second = read_csv(b"\xff\xfe" + text.encode("utf-16le"), ReadOptions()).documents
+        assert (first.number, first.lines[0].names[0].value) == ("1", "A B")
+        assert second.lines[0].names[0].value == "A B"
 
     def test_a_shortened_item_code_is_looked_at(self) -> None:
         reading = reading_of(HEADER + "1,C,4.01235E+12,5,pcs,2026-12-01")
