@@ -14,6 +14,8 @@ import typer
 from launch import (
     cli_deploy,
     cli_device,
+    cli_master_data,
+    cli_orders,
     cli_replay,
     cli_restored,
     cli_simulate,
@@ -41,6 +43,8 @@ app = typer.Typer(
 )
 contracts_app = typer.Typer(help="The contracts that cross process boundaries.")
 app.add_typer(cli_device.app, name="device", no_args_is_help=True)
+app.add_typer(cli_orders.app, name="orders", no_args_is_help=True)
+app.add_typer(cli_master_data.app, name="master-data", no_args_is_help=True)
 app.add_typer(cli_replay.app, name="replay", no_args_is_help=True)
 app.add_typer(cli_simulate.app, name="simulate")
 app.add_typer(cli_user.app, name="user", no_args_is_help=True)

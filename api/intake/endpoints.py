@@ -69,6 +69,10 @@ _ENDINGS: Final = {
     Format.CSV: "csv",
     Format.XLSX: "xlsx",
 }
+Columns = Annotated[
+    str | None,
+    Query(max_length=8_000, description="A mapping of columns, as JSON; goes before `mapping`."),
+]
 _UNSAFE_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 DocumentId = Annotated[int, Path(ge=1, le=2**63 - 1)]
@@ -224,11 +228,14 @@ async def preview_table(
     _principal: Orderer,
     spoken: Annotated[TableFormat, Path(alias="format")],
     mapping: Annotated[Code | None, Query(description="A remembered mapping.")] = None,
+    columns: Columns = None,
     rows: Annotated[int, Query(ge=1, le=200, description="How many rows to show.")] = 20,
 ) -> Preview:
     """What a table would become: its headings, what they are taken to mean, its first rows."""
     async with context.connection() as connection:
         known = await tables.known_mapping(connection, Format(spoken), mapping, None)
+    if columns is not None:
+        known = tables.told_mapping(columns)
     content = await request.body()
     options = ReadOptions(mapping=known)
     made = await asyncio.to_thread(table.preview, content, options, limit=rows)
@@ -261,6 +268,7 @@ async def take_documents_in(
         Code | None, Query(description="Who numbered the orders, where the document does not say.")
     ] = None,
     mapping: Annotated[Code | None, Query(description="Of a table's columns.")] = None,
+    columns: Columns = None,
     file_name: Annotated[Code | None, Query(description="What the file is called.")] = None,
 ) -> Intake:
     """Take documents in: orders, changes and cancellations. Each has its own outcome.
@@ -279,6 +287,7 @@ async def take_documents_in(
         channel=channel,
         source=source,
         mapping=mapping,
+        columns=columns,
         file_name=file_name,
     )
     return await service.take_in(context, principal, sending)

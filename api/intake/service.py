@@ -49,6 +49,8 @@ class Sending(msgspec.Struct, frozen=True, kw_only=True):
     channel: str | None = None
     source: str | None = None
     mapping: str | None = None
+    columns: str | None = None
+    """A mapping as JSON, in place of a remembered one."""
     file_name: str | None = None
 
 
@@ -64,6 +66,8 @@ async def take_in(context: Context, principal: Principal, sending: Sending) -> I
     async with context.connection() as connection:
         channel = await known_channel(connection, principal, sending)
         mapping = await tables.known_mapping(connection, sending.format, sending.mapping, channel)
+    if sending.columns is not None:
+        mapping = tables.told_mapping(sending.columns)
     reading = await _read(sending, channel, mapping)
     refused = _refused(reading)
     if not reading.documents and not refused:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import msgspec
+from http import HTTPStatus
 
+import msgspec
+from pydantic import ValidationError
+
+from api.errors import FieldProblem, ProblemError
+from api.intake.schemas import ColumnMapping
 from connectors.mapping import Mapping
 from connectors.registry import TABLES
 from domain.documents import Format
@@ -11,6 +16,27 @@ from store.database import Connection
 from store.errors import ConflictError, NotFoundError
 from store.intake import mappings
 from store.intake.channels import ChannelRow
+
+
+def told_mapping(columns: str) -> Mapping:
+    """A mapping that a request holds itself.
+
+    Raises:
+        ProblemError: it is none (422).
+    """
+    try:
+        wanted = ColumnMapping.model_validate_json(columns)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(("columns", *map(str, first["loc"])))
+        problem = FieldProblem(field=place, value=None, problem=str(first["msg"]))
+        raise ProblemError(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "invalid",
+            f"{place}: {problem.problem}",
+            errors=[problem],
+        ) from error
+    return msgspec.convert(wanted.model_dump(mode="json"), Mapping)
 
 
 async def known_mapping(
