@@ -7,7 +7,7 @@ from typing import TypedDict, Unpack
 
 import msgspec
 
-from connectors.segments import Segment
+from connectors.segments import Segment, clean
 from domain.documents import Problem, Severity
 
 MAX_VALUE_CHARACTERS = 200
@@ -70,7 +70,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
             severity=self.severity,
             code=self.code,
             place=self.place(header),
-            value=value[:MAX_VALUE_CHARACTERS] if value is not None else None,
+            value=clean(value[:MAX_VALUE_CHARACTERS]) if value is not None else None,
             problem=self.problem,
             document=document,
         )

@@ -144,7 +144,8 @@ class Walk:
         """UNA: the separators of the interchange that follows."""
         marks = self._scanner.window(_ADVICE_CHARACTERS)
         length = _ADVICE_CHARACTERS
-        if len(marks) < _ADVICE_CHARACTERS or len(set(marks[3:5] + marks[8])) < 3:  # noqa: PLR2004 - three separators
+        distinct = len({marks[3:4], marks[4:5], marks[8:9]}) == len("+:'")
+        if len(marks) < _ADVICE_CHARACTERS or not distinct or "\x00" in marks:
             self.faults.warning(
                 "separators_unreadable",
                 "UNA is cut off or names one character twice; the usual separators were tried",

@@ -16,6 +16,7 @@ _ELEMENTS = len(WIDTHS)
 _WINDOW = 600
 _REPETITION_SINCE = "00402"
 _BLANKS = " \r\n"
+_NO_MARK = "\x00 \r\n"
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,13 +46,14 @@ def header_at(scanner: Scanner) -> Header | None:
         return None
     values = [window[start + 1 : end] for start, end in itertools.pairwise(places)]
     component, terminator, length, terminated = _tail(window, places[-1] + 1, element)
-    if terminator is None:
+    if terminator is None or "\x00" in {element, component, terminator}:
         return None
     widths = [len(value) for value in values]
     wrong = [at + 1 for at, width in enumerate(widths) if width != WIDTHS[at]]
     version = values[11].strip()
     mark = values[10].strip()
-    repeats = version >= _REPETITION_SINCE and len(mark) == 1 and not mark.isalnum()
+    repeats = version >= _REPETITION_SINCE and len(mark) == 1 and mark not in _NO_MARK
+    repeats = repeats and not mark.isalnum()
     return Header(
         separators=Separators(
             element=element,
