@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+from connectors.texts import clean
 from domain.documents import Problem, Severity
 
 MAX_VALUE_CHARACTERS = 200
+MAX_PROBLEM_CHARACTERS = 1_000
 MAX_PROBLEMS = 5_000
 """Told of one file. Who has more wrong cells than that has mapped the wrong columns."""
 
@@ -23,10 +25,7 @@ class Problems:
         if len(self._kept) >= MAX_PROBLEMS:
             self._left_out += 1
             return
-        value = problem.value
-        if value is not None and len(value) > MAX_VALUE_CHARACTERS:
-            problem = msgspec.structs.replace(problem, value=value[:MAX_VALUE_CHARACTERS])
-        self._kept.append(problem)
+        self._kept.append(_presentable(problem))
 
     def told(self) -> tuple[Problem, ...]:
         """All of them, in the order in which they were found."""
@@ -41,16 +40,23 @@ class Problems:
         return (*self._kept, more)
 
 
+def _presentable(problem: Problem) -> Problem:
+    """A problem that can be kept and shown, whatever the document has put into it."""
+    value = problem.value
+    return msgspec.structs.replace(
+        problem,
+        value=clean(value[:MAX_VALUE_CHARACTERS]) if value is not None else None,
+        problem=clean(problem.problem[:MAX_PROBLEM_CHARACTERS]),
+        place=clean(problem.place[:MAX_PROBLEM_CHARACTERS]),
+    )
+
+
 def whole_file(
     code: str, problem: str, *, place: str = "whole file", value: str | None = None
 ) -> Problem:
     """An error because of which nothing of the bytes is taken in."""
-    return Problem(
-        severity=Severity.ERROR,
-        code=code,
-        place=place,
-        problem=problem,
-        value=value[:MAX_VALUE_CHARACTERS] if value is not None else None,
+    return _presentable(
+        Problem(severity=Severity.ERROR, code=code, place=place, problem=problem, value=value)
     )
 
 

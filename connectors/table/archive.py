@@ -21,7 +21,7 @@ _FREE_OF_RATIO = 1_048_576
 """A small member may be as empty as it likes."""
 _MAX_PART_BYTES = 4_194_304
 """Of a part that is read as a tree: styles, relations, the list of sheets."""
-_MAX_ELEMENTS = 3_000_000
+_MAX_ELEMENTS = 1_000_000
 _CHUNK = 262_144
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"

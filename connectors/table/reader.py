@@ -35,6 +35,8 @@ _BY_WORD = {word: action for action, words in _ACTIONS.items() for word in words
 _CURRENCIES = {"€": "EUR", "EURO": "EUR", "RMB": "CNY", "人民币": "CNY", "元": "CNY", "£": "GBP",
                "US$": "USD", "美元": "USD", "欧元": "EUR"}  # fmt: skip
 _VERSION_DIGITS = 18
+_LONGEST = 100
+"""Characters of a number or a date; a longer text is neither."""
 _LIMITS = {
     **dict.fromkeys(
         (Field.CUSTOMER_NAME, Field.SHIP_TO_NAME, Field.SHIP_TO_STREET, Field.SHIP_TO_CITY,
@@ -120,8 +122,12 @@ class RowReader:
         if cell is None:
             return None
         value = cell.value
-        if isinstance(value, (time, timedelta, bool)):
-            self.warning("text_expected", field, "expected a text")
+        if isinstance(value, (date, time, timedelta, bool)):
+            self.warning(
+                "text_expected", field,
+                "expected a text; the spreadsheet may have made a date of it: format the column as"
+                " text and enter it again",
+            )  # fmt: skip
         if isinstance(value, str) and _SHORTENED.fullmatch(plain(value)):
             self.tell(
                 Severity.ERROR if field is Field.ORDER_NUMBER else Severity.WARNING,
@@ -157,6 +163,9 @@ class RowReader:
         return self._number(field, cell.value)
 
     def _number(self, field: Field, text: str) -> Decimal | None:
+        if len(text) > _LONGEST:
+            self.error("number_wrong", field, "expected a number, and this is a long text")
+            return None
         told = without_money(text) if field is Field.PRICE else text
         sign = self.layout.mapping.decimal
         try:
@@ -176,7 +185,7 @@ class RowReader:
         cell = self.cell(Field.QUANTITY)
         if not isinstance(cell.value, str) or cell.is_merged or cell.is_fault:
             return self.number(Field.QUANTITY), None
-        told, unit = without_unit(cell.value)
+        told, unit = without_unit(cell.value) if len(cell.value) <= _LONGEST else (cell.value, None)
         return self._number(Field.QUANTITY, told), unit
 
     def when(self, field: Field) -> Due | None:
@@ -190,7 +199,7 @@ class RowReader:
         try:
             if isinstance(value, Decimal):
                 found = serial(value)
-            elif isinstance(value, str):
+            elif isinstance(value, str) and len(value) <= _LONGEST:
                 found = when(value, self.layout.mapping.date_order)
             else:
                 self.error("date_wrong", field, "expected a date like 2026-12-01")

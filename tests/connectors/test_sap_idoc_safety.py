@@ -78,6 +78,10 @@ class TestRefused:
     def test_too_many_bytes(self) -> None:
         assert refusal(ORDER, ReadOptions(max_bytes=1000)) == "too_large"
 
+    def test_what_nobody_sees_is_not_told(self) -> None:
+        (problem,) = read(b"\x00\x01abc", ReadOptions()).problems
+        assert problem.value == "  abc"
+
     def test_a_message_says_what_to_do(self) -> None:
         (problem,) = read(b"EDI_DC40  100", ReadOptions()).problems
         assert "XML" in problem.problem

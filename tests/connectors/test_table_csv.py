@@ -220,6 +220,8 @@ class TestRows:
             ("1,C,A,1E+05,pcs,2026-12-01", "number_wrong", "Quantity"),
             ("1,C,,5,pcs,2026-12-01", "item_missing", "Item"),
             ("1,C,A,5,pcs,tomorrow", "date_wrong", "Due"),
+            ("1,C,A,5" + " " * 200 + "7,pcs,2026-12-01", "number_wrong", "Quantity"),
+            ("1,C,A,5,pcs,2026-12-01" + " " * 200 + "x", "date_wrong", "Due"),
             ("1.5E+11,C,A,5,pcs,2026-12-01", "code_shortened", "Order"),
             ("1,C,A,5,pcs,2026-12-01,extra", "row_too_long", "Order"),
             ("9" * 81 + ",C,A,5,pcs,2026-12-01", "text_too_long", "Order"),

@@ -105,6 +105,11 @@ class TestCells:
         assert found.place == f'row 3, column "{column}"'
         assert found.document == "SO-2"
 
+    def test_a_code_that_became_a_date_is_looked_at(self) -> None:
+        reading = read_xlsx(workbook(("SO-1", "C", DUE, 5, "pcs", DUE)), ReadOptions())
+        found = problem(reading, "text_expected")
+        assert (found.severity, found.place) == (Severity.WARNING, 'row 2, column "Item"')
+
     def test_empty_rows_do_not_move_the_numbers(self) -> None:
         content = workbook(ROW, (), (), ("SO-2", "C", "A", "x", "pcs", DUE))
         found = problem(read_xlsx(content, ReadOptions()), "number_wrong")
