@@ -42,6 +42,7 @@ from api.operations import endpoints as operations
 from api.orders import batch as order_batches
 from api.orders import endpoints as orders
 from api.orders import listing as order_lists
+from api.orders import status as order_status
 from api.own import endpoints as own
 from api.pegging import endpoints as pegging
 from api.planning import endpoints as planning
@@ -93,6 +94,7 @@ _ROUTERS = (
     review.orders_router,  # these and the lists before the orders' own, which takes any address
     order_lists.router,
     pegging.router,  # before the orders' own, whose numbers take everything
+    order_status.router,
     orders.router,
     orders.links_router,
     work_orders.router,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
+from psycopg import sql
 from psycopg.rows import class_row
 
 from contracts.live import DeliveryView
@@ -83,18 +84,28 @@ async def deliveries(
     Quantities are of the lines that have the unit of the shipment's first line.
     """
     cursor = await connection.execute(
-        """
-        SELECT s.order_id, s.number, s.state, s.picking_ms, s.packed_ms, s.shipped_ms,
-               s.delivered_ms, l.picked, l.packed, l.shipped, o.unit
-        FROM shipments s
-        JOIN shipment_lines l USING (order_id, number)
-        JOIN order_lines o ON o.id = l.order_line_id
-        WHERE s.order_id = ANY(%s) ORDER BY s.order_id, s.number, o.number
-        """,
-        (list(order_ids),),
+        DELIVERY_ROWS.format(orders=sql.SQL("%(orders)s")), {"orders": list(order_ids)}
     )
+    return delivery_views(await cursor.fetchall())
+
+
+DELIVERY_ROWS: Final = sql.SQL(
+    """
+    SELECT s.order_id, s.number, s.state, s.picking_ms, s.packed_ms, s.shipped_ms,
+           s.delivered_ms, l.picked, l.packed, l.shipped, o.unit
+    FROM shipments s
+    JOIN shipment_lines l USING (order_id, number)
+    JOIN order_lines o ON o.id = l.order_line_id
+    WHERE s.order_id = ANY({orders}) ORDER BY s.order_id, s.number, o.number
+    """
+)
+"""A row per line of a shipment; `delivery_views` makes shipments of them."""
+
+
+def delivery_views(told: Iterable[Sequence[Any]]) -> dict[int, list[DeliveryView]]:
+    """Shipments by order from DELIVERY_ROWS."""
     rows: dict[tuple[int, int], list[Any]] = defaultdict(list)
-    async for row in cursor:
+    for row in told:
         rows[row[0], row[1]].append(row[2:])
     found: dict[int, list[DeliveryView]] = defaultdict(list)
     for (order_id, number), some in rows.items():

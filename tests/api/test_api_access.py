@@ -41,6 +41,7 @@ NEEDS: Final = {
         "listColumnMappings", "getColumnMapping", "listChannels", "getChannel",
         "listSites", "getSite", "listMachines", "getMachine", "getHistory", "listMetrics",
         "listCustomers", "listItems",
+        "getOrderStatus",
         "listOrders", "getOrder", "listOrderEvents", "listWorkOrders", "getWorkOrder",
         "listOperations", "listDeadLetters", "getDeadLetter", "getIngest", "getOpenApi",
         "listUnmatchedMoves",
