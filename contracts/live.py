@@ -125,6 +125,10 @@ class CurrentOperation(msgspec.Struct, frozen=True, kw_only=True):
     """The standard time of one piece: with `started` it tells where the operation should be now."""
     work_projected_end: str | None = None
     """When the last operation of its work order is projected to end: what its due date means."""
+    asked: str | None = None
+    """What is asked of the floor, because the work is wanted no more: `stop` it, or finish it
+    `to_stock`; until it is ended here."""
+    asked_because: str | None = None
 
 
 class MachineTile(msgspec.Struct, frozen=True, kw_only=True):

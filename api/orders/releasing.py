@@ -15,6 +15,7 @@ from api.orders.rows import locked, refusals, state_of
 from api.orders.schemas import (
     Order,
 )
+from api.pegging import service as pegging
 from api.work_orders.service import order_event
 from domain.orders import LineState, Moved, release
 from domain.pegging.book import NOTHING, PeggingError
@@ -61,9 +62,29 @@ async def release_order(context: Context, principal: Principal, number: str) -> 
         records = await released_events(
             context, connection, row, version=version, work_order_ids=work_order_ids
         )
+        joining = await _joining(connection, work_order_ids)
         order = await views.order(context, connection, number)
         await context.log.append_in(connection, records)
+    for site, item in joining:
+        await pegging.arrange(context, principal, site=site, item=item)
+    if joining:
+        async with context.connection() as connection:
+            order = await views.order(context, connection, number)
     return order
+
+
+async def _joining(connection: Connection, work_order_ids: Sequence[int]) -> list[tuple[str, str]]:
+    """Sites and items of new work orders that are to join those of earlier releases.
+
+    That is done in a transaction of its own: it locks other orders too.
+    """
+    found = await books.works(connection, work_order_ids)
+    joining = set()
+    for row in found.values():
+        policy = await policies.policy_of(connection, row.site_id)
+        if policy.at_release and policy.join_open and row.item is not None:
+            joining.add((row.site, row.item))
+    return sorted(joining)
 
 
 async def released_events(

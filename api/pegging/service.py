@@ -87,6 +87,21 @@ async def apply(context: Context, principal: Principal, wanted: ApplyRequest) ->
     return shown(row)
 
 
+async def arrange(context: Context, principal: Principal, *, site: str, item: str) -> None:
+    """Put a site's rules to work on the work orders of an item that have not begun."""
+    wish = Arrange(action="arrange", site=site, item=item)
+    async with context.transaction() as connection:
+        ids = await concerned(connection, principal, wish)
+        await books.lock(connection, ids)
+        decided = await decide(connection, principal, wish, ids)
+        if decided.nothing:
+            return
+        _, records = await carry_out(
+            context, connection, principal, decided, wish, reason="by the site's rules at release"
+        )
+        await context.log.append_in(connection, records)
+
+
 async def carry_out(
     context: Context,
     connection: Connection,
@@ -241,13 +256,13 @@ async def _tell(
         )
     told: dict[str, Any] = {"rearrangement": row.id}
     told_to: list[int | None] = [*sorted(found)]
-    for order_id in told_to or [None]:
+    for subject in told_to or [None]:
         await audit.write(
             connection,
             actor=principal.actor,
             action=action,
             site_id=row.site_id,
-            order_id=order_id,
+            order_id=subject,
             work_order_id=work_order_ids[0] if len(work_order_ids) == 1 else None,
             reason=reason or row.reason,
             before={**told, "work_orders": before},

@@ -11,6 +11,8 @@ from api_client import MACHINE, SITE, Api
 
 from contracts.streams import ORDERS, OrderEvent, decode_events
 from domain.access import Role
+from store.live_operations import terminal_view
+from store.planning.problem import load_problem
 from store.roll_up import roll_up
 
 DUE = "2026-12-0{}T08:00:00Z"
@@ -340,6 +342,21 @@ class TestRules:
         nothing = await previewed(plant, action="arrange", site=SITE)
         assert nothing["nothing"] is True
 
+    async def test_released_lines_join_earlier_work(
+        self, plant: httpx.AsyncClient, api: Api
+    ) -> None:
+        rule = {"merge": True, "window_hours": 48}
+        policy = {"rules": [rule], "at_release": True, "join_open": True}
+        await plant.put(f"/v1/sites/{SITE}/work-order-policy", json=policy)
+        await released(plant, 100)
+        order = await released(plant, 40, release=False)
+        answer = await plant.post(f"/v1/orders/{order['number']}/release")
+        assert answer.status_code == 200, answer.text
+        assert [(peg["work_order"], peg["quantity"]) for peg in answer.json()["pegs"]] == [
+            ("WO-000001", 40)
+        ]
+        assert [row[1:3] for row in await works(api)] == [(140, False), (40, True)]
+
 
 class TestReachingTheFloor:
     async def test_less_trims_what_has_not_begun_and_more_makes_more(
@@ -383,6 +400,14 @@ class TestReachingTheFloor:
         ) == [("stop", "too late", "make", True), ("to_stock", "too late", "stock", False)]
         async with api.context.transaction() as connection:
             await roll_up(connection, order_ids=[], work_order_ids=[one, other], now_ms=0)
+            rows = await connection.execute("SELECT id FROM machines WHERE path = %s", (MACHINE,))
+            machine = (await rows.fetchone() or (0,))[0]
+            queue = await terminal_view(connection, machine, now_ms=0)
+            asked = {each.work_order: each.asked for each in queue.operations}
+            assert asked == {"WO-000001": "stop", "WO-000002": "to_stock"}
+            assert {each.asked_because for each in queue.operations} == {"too late"}
+            problem = (await load_problem(connection, SITE, now_ms=0)).problem
+            assert {operation.job for operation in problem.operations} == {other}
         shown = (await plant.get(f"/v1/work-orders/{other}/pegs")).json()
         assert (shown["closing"], shown["to_stock"], shown["kind"]) == ("to_stock", 40, "stock")
         told = [
