@@ -114,13 +114,22 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def has_control_characters(self) -> bool:
-        """Something stands in it that is neither text nor a separator."""
-        marks = self.separators.all()
+        """Something stands in it that is neither text, nor a separator, nor a line break."""
+        marks = self.separators.all() | {"\r", "\n"}
         return any(
             character not in marks
             for element in self.elements
             for found in _CONTROL.findall(element.strip())
             for character in found
+        )
+
+    @property
+    def has_line_breaks(self) -> bool:
+        """A line breaks within it, and not only at its end."""
+        marks = self.separators.all()
+        return any(
+            mark not in marks and any(mark in element.strip() for element in self.elements)
+            for mark in "\r\n"
         )
 
 
@@ -188,6 +197,9 @@ def decode(content: bytes, declared: str | None = None) -> Text:
 class Scanner:
     """Walks a text segment by segment.
 
+    Attributes:
+        is_wrapped: line breaks stand anywhere, not behind terminators.
+
     Args:
         text: what to walk.
         tags: those that begin a segment even where only a line break stands before them.
@@ -205,6 +217,7 @@ class Scanner:
         self._offset = text.first_byte
         self._line = 1
         self._number = 0
+        self.is_wrapped = False
         self._searched: tuple[Separators | None, int] = (None, 0)
         self._found = -1
 
@@ -308,6 +321,7 @@ class Scanner:
         if found is None:
             ended_line = re.compile(f"{re.escape(separators.terminator)}[ \t\r]?\n")
             by_line = ended_line.search(self._text, self._place, self._place + _BY_LINE_WINDOW)
+            self.is_wrapped = by_line is None
             tags = self._tags if by_line is not None else "(?!)"
             found = re.compile(f"[\r\n][ \t]*(?=(?:{tags}){re.escape(separators.element)})")
             self._breaks[key] = found

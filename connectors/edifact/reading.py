@@ -89,7 +89,7 @@ def _read_message(
         return OrderReader(current, interchange, group, options).read()
     if current.kind in _REPORTS:
         current.faults.note(
-            "no_order", f"a {current.kind} is no order; it was passed over", current.header
+            "no_order", f"{current.kind} is no order; it was passed over", current.header
         )
         return None
     current.faults.error(

@@ -97,6 +97,7 @@ class Walk:
         self.interchanges: list[Interchange] = []
         self.faults = Faults()
         self._options = options
+        self._wrapped_told = False
         self._scanner = Scanner(text, ALL_TAGS)
         self._separators = DEFAULT_SEPARATORS
         self._advised = False
@@ -186,6 +187,8 @@ class Walk:
             faults.error("segment_too_long", "no segment is as long as this one", segment)
             self.faults.error("segment_too_long", "the file was not read further", segment)
             return None
+        if segment.has_line_breaks:
+            self._line_breaks(segment, faults)
         if segment.has_control_characters:
             faults.warning(
                 "control_character",
@@ -206,6 +209,22 @@ class Walk:
         elif marks.repetition is None and not self._advised:
             self._separators = msgspec.structs.replace(marks, repetition="*")
         self._advised = False
+
+    def _line_breaks(self, segment: Segment, faults: Faults) -> None:
+        """Lines break within a segment: usual in a file that is wrapped, suspicious in others."""
+        if not self._scanner.is_wrapped:
+            faults.warning(
+                "line_break",
+                "a line breaks within this segment, as if a terminator were missing; its parts"
+                " were joined",
+                segment,
+                standard="21",
+            )
+        elif not self._wrapped_told:
+            self._wrapped_told = True
+            self.faults.note(
+                "wrapped", "the file's lines break anywhere; they were joined", segment
+            )
 
     def _sort(self, segment: Segment) -> bool:
         """Put a segment where it belongs; False: enough has been read."""

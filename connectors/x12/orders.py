@@ -143,7 +143,7 @@ class OrderReader:
     def _unknown(self, segment: Segment) -> None:
         self._faults.warning(
             "segment_unknown",
-            f"{segment.tag!r} is no segment of a {self._set.kind}; it was passed over",
+            f"{segment.tag!r} is no segment of {self._set.kind}; it was passed over",
             segment,
             standard="2" if segment.tag in ALL_TAGS else "1",
         )
@@ -368,7 +368,7 @@ def check_functional_group(current: TransactionSet, group: Group) -> None:
     if group.header is not None and group.functional != wanted:
         current.faults.warning(
             "group_wrong",
-            f"a {current.kind} stands in a group {wanted}, not {group.functional!r}",
+            f"{current.kind} stands in a group {wanted}, not {group.functional!r}",
             current.header,
             level=Level.MESSAGE,
             element=1,

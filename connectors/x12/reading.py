@@ -78,13 +78,13 @@ def _read_set(current: TransactionSet, group: Group, options: ReadOptions) -> Or
         return OrderReader(current, group, options).read()
     if current.kind in _ACKNOWLEDGEMENTS:
         current.faults.note(
-            "no_order", f"a {current.kind} is no order; it was passed over", current.header
+            "no_order", f"{current.kind} is no order; it was passed over", current.header
         )
         return None
     current.faults.error(
         "set_unsupported",
-        f"a {current.kind or 'transaction set without a number'} is no order: 850 and 860 are"
-        " taken here",
+        f"{current.kind or 'a transaction set without a number'} is no order: 850 and 860 are taken"
+        " here",
         current.header,
         level=Level.MESSAGE,
         element=1,

@@ -70,6 +70,7 @@ class Walk:
         self.groups: list[Group] = []
         self.faults = Faults()
         self._options = options
+        self._wrapped_told = False
         self._scanner = Scanner(text, ALL_TAGS)
         self._separators: Separators | None = None
         self._interchange: Segment | None = None
@@ -146,6 +147,8 @@ class Walk:
             faults.error("segment_too_long", "no segment is as long as this one", segment)
             self.faults.error("segment_too_long", "the file was not read further", segment)
             return None
+        if segment.has_line_breaks:
+            self._line_breaks(segment, faults)
         if segment.has_control_characters:
             faults.warning(
                 "control_character",
@@ -162,6 +165,22 @@ class Walk:
         else:
             problem = "no segment terminator ends it; it was taken to end before the next segment"
         faults.warning("terminator_missing", problem, segment, standard="8")
+
+    def _line_breaks(self, segment: Segment, faults: Faults) -> None:
+        """Lines break within a segment: usual in a file that is wrapped, suspicious in others."""
+        if not self._scanner.is_wrapped:
+            faults.warning(
+                "line_break",
+                "a line breaks within this segment, as if a terminator were missing; its parts"
+                " were joined",
+                segment,
+                standard="8",
+            )
+        elif not self._wrapped_told:
+            self._wrapped_told = True
+            self.faults.note(
+                "wrapped", "the file's lines break anywhere; they were joined", segment
+            )
 
     def _sort(self, segment: Segment) -> bool:
         """Put a segment where it belongs; False: enough has been read."""

@@ -119,6 +119,33 @@ def assert_tells_truncation(content: bytes, read: Read) -> None:
             assert without_places(found) == without_places(order), length
 
 
+class TestMissingTerminator:
+    """A terminator that is missing anywhere is told, and the order is right or refused."""
+
+    @pytest.mark.parametrize("gap", [b"", b"\n", b" "])
+    @pytest.mark.parametrize("name", SAMPLES)
+    def test_samples(self, name: str, gap: bytes) -> None:
+        content, read = sample(name).rstrip(), SAMPLES[name]
+        whole = read(content, OPTIONS)
+        terminator = b"~\n" if read is x12.read else b"'\n"
+        at = content.find(terminator, 10)
+        while at >= 0:
+            reading = read(content[:at] + gap + content[at + 2 :], OPTIONS)
+            assert len(reading.problems) > len(whole.problems), at
+            for found in reading.documents:
+                assert without_places(found) == without_places(whole.documents[0]), at
+            at = content.find(terminator, at + 1)
+
+    @pytest.mark.parametrize("width", [60, 72, 80])
+    @pytest.mark.parametrize("name", SAMPLES)
+    def test_lines_that_break_anywhere(self, name: str, width: int) -> None:
+        content, read = sample(name).replace(b"\n", b""), SAMPLES[name]
+        parts = [content[at : at + width] for at in range(0, len(content), width)]
+        (plain,) = read(content, OPTIONS).documents
+        (wrapped,) = read(b"\r\n".join(parts), OPTIONS).documents
+        assert without_places(wrapped) == without_places(plain)
+
+
 class TestRoundTrips:
     """What is written is read again."""
 
