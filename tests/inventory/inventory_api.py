@@ -78,7 +78,13 @@ class Stockroom:
         return await self.post("/v1/stock/receipts", {"site": SITE, "lines": lines})
 
     async def reserve(
-        self, item: str, quantity: float, *, status: int = 201, kind: str = "hard", **more: Any
+        self,
+        item: str,
+        quantity: float | str,
+        *,
+        status: int = 201,
+        kind: str = "hard",
+        **more: Any,
     ) -> Any:
         body = {"site": SITE, "item": item, "quantity": quantity, "kind": kind, **more}
         return await self.post("/v1/reservations", body, status)

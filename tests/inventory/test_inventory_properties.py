@@ -164,7 +164,7 @@ def test_replenishment_rules() -> None:
     found = propose(rules, project(Decimal(50), [promise(3, Decimal(40))], NOW))
     assert found is not None
     assert (found.quantity, found.need_at, found.order_by) == (
-        100,
+        Decimal(100),
         NOW + timedelta(days=3),
         NOW - timedelta(days=2),
     )
