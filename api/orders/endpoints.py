@@ -12,6 +12,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from api.auth.principal import Orderer, Principal, Reader, own_origin
 from api.context import Context, RequestContext
 from api.fields import Paging, Wanted
+from api.idempotency import IdempotentRoute
 from api.orders import changing, releasing, taking, views
 from api.orders.filters import WantedOrders
 from api.orders.schemas import (
@@ -33,11 +34,11 @@ from api.orders.schemas import (
 from store import access, audit, order_lists, orders, shipments
 from store.access import LinkRow
 from store.database import Connection
-from store.errors import NotFoundError
+from store.errors import NotFoundError, UnknownReferenceError
 from store.order_lists import OrderSort
 from store.orders import OrderRow
 
-router = APIRouter(prefix="/v1/orders", tags=["orders"])
+router = APIRouter(prefix="/v1/orders", tags=["orders"], route_class=IdempotentRoute)
 links_router = APIRouter(prefix="/v1/tracking-links", tags=["orders"])
 
 
@@ -136,12 +137,19 @@ async def create_tracking_link(
     number: Wanted,
     wanted: NewLink | None = None,
 ) -> CreatedLink:
-    """Make a link by which the customer sees this order without signing in."""
-    lasting = timedelta(days=(wanted or NewLink()).days)
+    """Make a link by which the customer sees this order, or a part of it, without signing in."""
+    wanted = wanted or NewLink()
+    lasting = timedelta(days=wanted.days)
     async with context.transaction() as connection:
         row = await _seen(connection, principal, number)
+        await _check_part(connection, row, wanted)
         link, token = await access.create_link(
-            connection, row.id, created_by=principal.actor.name, lasting=lasting
+            connection,
+            row.id,
+            created_by=principal.actor.name,
+            lasting=lasting,
+            line=wanted.line,
+            shipment=wanted.shipment,
         )
         await audit.write(
             connection,
@@ -149,7 +157,12 @@ async def create_tracking_link(
             action="TrackingLinkCreated",
             site_id=row.site_id,
             order_id=row.id,
-            after={"link": link.id, "expires_at": link.expires_at},
+            after={
+                "link": link.id,
+                "expires_at": link.expires_at,
+                "line": link.line,
+                "shipment": link.shipment,
+            },
         )
     url = f"{_public_url(request, context)}/t/{token}"
     return CreatedLink(id=link.id, url=url, token=token, expires_at=link.expires_at)
@@ -228,4 +241,22 @@ def _link(row: LinkRow) -> TrackingLink:
         created_by=row.created_by,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
+        line=row.line,
+        shipment=row.shipment,
     )
+
+
+async def _check_part(connection: Connection, row: OrderRow, wanted: NewLink) -> None:
+    """That the order has what a link shall show.
+
+    Raises:
+        UnknownReferenceError: it has no such line or shipment, or both are named.
+    """
+    field = "line" if wanted.line is not None else "shipment"
+    if wanted.line is not None and wanted.shipment is not None:
+        raise UnknownReferenceError(
+            "shipment", str(wanted.shipment), "a link shows one or the other"
+        )
+    if not await access.has_part(connection, row.id, line=wanted.line, shipment=wanted.shipment):
+        part = wanted.line if wanted.line is not None else wanted.shipment
+        raise UnknownReferenceError(field, str(part), f"the order has no such {field}")

@@ -297,9 +297,11 @@ class AuditList(Listing[AuditEntry]):
 
 
 class NewLink(Body):
-    """How long a tracking link leads somewhere."""
+    """How long a tracking link leads somewhere, and what it shows."""
 
     days: Annotated[int, Strict(), Field(ge=1, le=366)] = 90
+    line: Small | None = Field(default=None, description="Show this line of the order only.")
+    shipment: Small | None = Field(default=None, description="Show this shipment only.")
 
 
 class TrackingLink(BaseModel):
@@ -310,6 +312,8 @@ class TrackingLink(BaseModel):
     created_by: str
     expires_at: datetime
     revoked_at: datetime | None
+    line: int | None = Field(description="The only line that it shows.")
+    shipment: int | None = Field(description="The only shipment that it shows.")
 
 
 class CreatedLink(BaseModel):
