@@ -136,8 +136,14 @@ async def insert_lines(
     )
 
 
-async def put_parties(connection: Connection, new: Sequence[tuple[int, Sequence[Party]]]) -> None:
-    """Store who the partners of orders are (by the orders' ids), instead of what was there."""
+async def put_parties(connection: Connection, order_id: int, parties: Sequence[Party]) -> None:
+    """Store who the partners of an order are, instead of what was there."""
+    await connection.execute("DELETE FROM order_parties WHERE order_id = %s", (order_id,))
+    await add_parties(connection, [(order_id, parties)])
+
+
+async def add_parties(connection: Connection, new: Sequence[tuple[int, Sequence[Party]]]) -> None:
+    """Store who the partners of new orders are (by the orders' ids)."""
     given = [
         {**msgspec.structs.asdict(party), "order_id": order_id, "place": place}
         for order_id, named in new
@@ -145,10 +151,6 @@ async def put_parties(connection: Connection, new: Sequence[tuple[int, Sequence[
     ]
     if not given:
         return
-    await connection.execute(
-        "DELETE FROM order_parties WHERE order_id = ANY(%s)",
-        ([order_id for order_id, named in new if named],),
-    )
     await connection.execute(
         """
         INSERT INTO order_parties

@@ -16,7 +16,9 @@ from psycopg.rows import class_row
 from api.context import Context
 from api.fields import required_moment
 from api.intake.schemas import AnswerDocument, TakenDocument
+from api.intake.work import Result
 from connectors import edifact, sap_idoc, x12
+from connectors.segments import decode
 from domain import document_storage
 from domain.document_order import Outcome
 from domain.documents import (
@@ -54,7 +56,7 @@ async def answers(
     connection: Connection,
     reading: Reading,
     taken: Sequence[TakenDocument],
-    order_ids: Sequence[int],
+    work: Sequence[Result],
 ) -> list[AnswerDocument]:
     """What goes back at once: the acknowledgement of the file, then our word on what is confirmed.
 
@@ -63,10 +65,14 @@ async def answers(
         connection: the transaction in which the documents are taken in.
         reading: what was read.
         taken: what became of it.
-        order_ids: the orders that came or changed.
+        work: the same, with the ids of the orders.
     """
     found = await _acknowledged(context, connection, reading, taken)
-    for order_id in order_ids:
+    waits = {one.number for one in taken if one.state in _BEFORE}
+    for result in work:
+        order_id = result.order_id
+        if order_id is None or result.outcome not in _APPLIED or result.document.number in waits:
+            continue
         if (answer := await answer_of_order(context, connection, order_id)) is not None:
             found.append(answer)
     return found
@@ -219,6 +225,6 @@ def _shown(answer: Answer, document: str | None) -> AnswerDocument:
     return AnswerDocument(
         kind=answer.kind,
         media_type=answer.media_type,
-        content=answer.content.decode("utf-8", "replace"),
+        content=decode(answer.content).characters,
         document=document,
     )

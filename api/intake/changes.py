@@ -208,7 +208,7 @@ async def _carry_out(
     applied = await apply_change(context, principal.actor, connection, row, wish)
     records = list(applied.records)
     if document.parties:
-        await new_orders.put_parties(connection, [(order.id, case.resolved.parties)])
+        await new_orders.put_parties(connection, order.id, case.resolved.parties)
     if retold:
         records += await _tell(
             context, principal, connection, case, retold, reason=reason, is_told=applied.changed

@@ -149,8 +149,10 @@ async def _customers(
         names={name for buyer in told for name in buyer.names},
         codes={name.value for buyer in told for name in buyer.names if name.scheme in CODES}
         | {provisional_customer(document).code for document in documents},
-        texts={one_line(buyer.name) for buyer in told if buyer.name},
     )
+    strangers = [buyer for buyer in told if find_customer(known, buyer) is None]
+    if texts := {one_line(buyer.name) for buyer in strangers if buyer.name}:
+        known.by_text = await names.customers_called(connection, texts)
     found: list[NamedCustomer | None] = []
     unknown: dict[int, NewCustomer] = {}
     for place, (document, buyer) in enumerate(zip(documents, buyers, strict=True)):

@@ -36,7 +36,6 @@ _MOST_TOLD: Final = 1_000
 """Problems in a problem document; the rest is counted."""
 _IN_THREAD_BYTES: Final = 64 * 1024
 """Larger ones are read beside the event loop."""
-_ANSWERED: Final = frozenset({Outcome.CREATED, Outcome.CHANGED, Outcome.CANCELLED})
 
 
 class Sending(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,9 +62,13 @@ async def take_in(context: Context, principal: Principal, sending: Sending) -> I
         ConflictError: the channel is disabled, or for another format.
         ProblemError: nothing could be read (422).
     """
-    async with context.connection() as connection:
-        channel = await known_channel(connection, principal, sending)
-        mapping = await tables.known_mapping(connection, sending.format, sending.mapping, channel)
+    channel, mapping = None, None
+    if sending.channel is not None or sending.mapping is not None:
+        async with context.connection() as connection:
+            channel = await known_channel(connection, principal, sending)
+            mapping = await tables.known_mapping(
+                connection, sending.format, sending.mapping, channel
+            )
     if sending.columns is not None:
         mapping = tables.told_mapping(sending.columns)
     reading = await _read(sending, channel, mapping)
@@ -75,12 +78,7 @@ async def take_in(context: Context, principal: Principal, sending: Sending) -> I
     async with context.transaction(rehearsal=sending.dry_run) as connection:
         receipt = _Receipt(context, principal, connection, sending, channel, reading)
         work, taken = await receipt.apply()
-        touched = [
-            result.order_id
-            for result in work.results
-            if result.order_id is not None and result.outcome in _ANSWERED
-        ]
-        answers = await answering.answers(context, connection, reading, taken, touched)
+        answers = await answering.answers(context, connection, reading, taken, work.results)
         if work.records and not sending.dry_run:
             await context.log.append_in(connection, work.records)
     if not reading.documents:

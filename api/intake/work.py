@@ -74,9 +74,12 @@ class Work:
         self._now = required_moment(context.clock.now_ms())
         self._orders: dict[Head, OrderOfDocuments] = {}
         self._registered: dict[register.Identity, Registered] = {}
+        self._early: dict[Head, list[Waiting]] = {}
         self._waiting: dict[str, int] = {}
         self._here: set[register.Identity] = set()
         self._pending: dict[Head, Result] = {}
+        self._created: set[Head] = set()
+        """Made by this work, and not in `_orders`: seldom is another document of theirs here."""
         self._touched: set[int] = set()
         self._repeats: list[int] = []
 
@@ -92,13 +95,14 @@ class Work:
         if usable:
             heads = {result.head for result in usable}
             await register.lock_heads(connection, heads)
-            self._registered = await register.registered(connection, [*map(_identity, usable)])
+            self._registered, self._early = await register.known_documents(
+                connection, heads, self._now
+            )
             self._orders = await register.orders_of(connection, heads)
             if any(result.document.kind is not DocumentKind.ORDER for result in usable):
                 sources = {source for source, _ in heads}
                 self._waiting = await register.count_waiting(connection, sources)
-        # An order before what changes it, an older version before a newer one.
-        for result in sorted(usable, key=_age):
+        for result in _by_age(usable):
             await self._one(result)
         await self._create()
         await self._register(results)
@@ -118,6 +122,8 @@ class Work:
             return
         if result.head in self._pending:
             await self._create()
+        if result.head in self._created:
+            await self._look_up({result.head})
         order = self._orders.get(result.head)
         if order is not None and not self._principal.sees(order.site):
             result.reasons.append("the order is handled where you may not change it")
@@ -179,9 +185,17 @@ class Work:
         if not created:
             return
         heads = {result.head for result in created}
+        self._created |= heads
+        if known := heads & self._early.keys():
+            await self._look_up(known)
+        for head in sorted(heads):
+            for waiting in self._early.pop(head, ()):
+                await self._apply_waiting(waiting)
+
+    async def _look_up(self, heads: set[Head]) -> None:
+        """Read orders that were made for documents of the same file."""
+        self._created -= heads
         self._orders.update(await register.orders_of(self._connection, heads))
-        for waiting in await register.waiting_for(self._connection, heads, self._now):
-            await self._apply_waiting(waiting)
 
     async def _tried(self, results: Sequence[Result]) -> bool:
         """Store new orders within a savepoint; False if one of several cannot be stored."""
@@ -232,7 +246,7 @@ class Work:
             for one, order in stored
         ]
         await new_orders.insert_lines(connection, rows, LineState.RECEIVED)
-        await new_orders.put_parties(connection, [(order.id, one.parties) for one, order in stored])
+        await new_orders.add_parties(connection, [(order.id, one.parties) for one, order in stored])
         entries = [
             OrderEntry(
                 order_id=order.id,
@@ -398,8 +412,20 @@ def _known(order: OrderOfDocuments | None) -> KnownOrder | None:
     return KnownOrder(version=order.source_version, unversioned_change=order.unversioned_change)
 
 
-def _age(result: Result) -> tuple[bool, int]:
-    return result.document.kind is not DocumentKind.ORDER, result.document.version
+def _by_age(results: Sequence[Result]) -> list[Result]:
+    """What makes an order before all that changes it, then older versions before newer ones."""
+    first: dict[Head, int] = {}
+    for result in results:
+        if result.document.kind is DocumentKind.ORDER:
+            version = result.document.version
+            first[result.head] = min(first.get(result.head, version), version)
+
+    def age(result: Result) -> tuple[bool, int, bool]:
+        changes = result.document.kind is not DocumentKind.ORDER
+        version = result.document.version
+        return changes or version > first[result.head], version, changes
+
+    return sorted(results, key=age)
 
 
 def _identity(result: Result) -> register.Identity:

@@ -133,7 +133,7 @@ async def _take(
 
 async def _look_up(connection: Connection, wanted: Sequence[NewOrder]) -> _Named:
     customers = await names.customers(
-        connection, names=(), codes={order.customer for order in wanted}, texts=()
+        connection, names=(), codes={order.customer for order in wanted}
     )
     items = await names.items(
         connection, names=(), codes={line.item for order in wanted for line in order.lines}

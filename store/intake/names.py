@@ -84,10 +84,22 @@ async def customers(
     *,
     names: Collection[Name],
     codes: Collection[str],
-    texts: Collection[str],
 ) -> Customers:
-    """The customers that these names, codes and texts mean."""
+    """The customers that these names and codes mean."""
     found = Customers(by_name={}, by_code={}, by_text={})
+    if names:
+        found.by_name = await _customers_named(connection, names)
+    cursor = await connection.execute(
+        "SELECT id, code, name, provisional FROM customers WHERE code = ANY(%s)",
+        (sorted(codes),),
+    )
+    found.by_code = {row[1]: _customer(row) for row in await cursor.fetchall()}
+    return found
+
+
+async def _customers_named(
+    connection: Connection, names: Collection[Name]
+) -> dict[Name, NamedCustomer]:
     wanted = sorted(names, key=lambda name: (name.scheme, name.value))
     cursor = await connection.execute(
         """
@@ -97,23 +109,24 @@ async def customers(
         """,
         ([name.scheme.value for name in wanted], [name.value for name in wanted]),
     )
-    for scheme, value, *row in await cursor.fetchall():
-        found.by_name[Name(NameScheme(scheme), value)] = _customer(row)
+    return {
+        Name(NameScheme(scheme), value): _customer(row)
+        for scheme, value, *row in await cursor.fetchall()
+    }
+
+
+async def customers_called(
+    connection: Connection, texts: Collection[str]
+) -> dict[str, NamedCustomer]:
+    """Customers by how people call them, in small letters; only where that means one of them."""
     cursor = await connection.execute(
-        "SELECT id, code, name, provisional FROM customers WHERE code = ANY(%s)",
-        (sorted(codes),),
+        """
+        SELECT min(id), min(code), lower(name), bool_or(provisional) FROM customers
+        WHERE lower(name) = ANY(%s) GROUP BY lower(name) HAVING count(*) = 1
+        """,
+        (sorted({text.lower() for text in texts}),),
     )
-    found.by_code = {row[1]: _customer(row) for row in await cursor.fetchall()}
-    if texts:
-        cursor = await connection.execute(
-            """
-            SELECT min(id), min(code), lower(name), bool_or(provisional) FROM customers
-            WHERE lower(name) = ANY(%s) GROUP BY lower(name) HAVING count(*) = 1
-            """,
-            (sorted({text.lower() for text in texts}),),
-        )
-        found.by_text = {row[2]: _customer(row) for row in await cursor.fetchall()}
-    return found
+    return {row[2]: _customer(row) for row in await cursor.fetchall()}
 
 
 async def items(

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 import msgspec
-from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from domain.document_order import Outcome
@@ -56,8 +55,6 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     """A change or cancellation that waited for its order."""
 
     id: int
-    source: str
-    number: str
     document: dict[str, Any]
     problems: list[dict[str, Any]]
     format: str
@@ -117,54 +114,64 @@ async def put_file(
     envelope: object,
 ) -> int:
     """Keep the bytes that came in, once; answers the row's id."""
-    cursor = await connection.execute("SELECT id FROM intake_files WHERE sha256 = %s", (sha256,))
+    cursor = await connection.execute(
+        """
+        INSERT INTO intake_files (sha256, format, name, size, content, envelope)
+        VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (sha256) DO NOTHING RETURNING id
+        """,
+        (
+            sha256,
+            document_format,
+            name,
+            len(content),
+            zlib.compress(content, level=1),
+            None if envelope is None else jsonb(envelope),
+        ),
+    )
     row = await cursor.fetchone()
     if row is None:
         cursor = await connection.execute(
-            """
-            INSERT INTO intake_files (sha256, format, name, size, content, envelope)
-            VALUES (%s, %s, %s, %s, %s, %s)
-            ON CONFLICT (sha256) DO UPDATE SET size = excluded.size RETURNING id
-            """,
-            (
-                sha256,
-                document_format,
-                name,
-                len(content),
-                zlib.compress(content, level=1),
-                None if envelope is None else jsonb(envelope),
-            ),
+            "SELECT id FROM intake_files WHERE sha256 = %s", (sha256,)
         )
         row = await cursor.fetchone()
-    assert row is not None  # noqa: S101 - RETURNING of an upsert gives a row
+    assert row is not None  # noqa: S101 - just written, or there before
     file_id: int = row[0]
     return file_id
 
 
-async def registered(
-    connection: Connection, identities: Sequence[Identity]
-) -> dict[Identity, Registered]:
-    """Those of some documents that have been here before."""
+async def known_documents(
+    connection: Connection, heads: Collection[Head], now: datetime
+) -> tuple[dict[Identity, Registered], dict[Head, list[Waiting]]]:
+    """What the register holds of some orders, and which of their changes wait.
+
+    Those of an order are in the order of their versions. Those that have waited too long are left
+    out, whether `expire` has been there or not.
+    """
+    ordered = sorted(set(heads))
     cursor = await connection.execute(
         """
-        SELECT d.source, d.number, d.version, d.sha256, d.id, d.outcome, d.order_id, d.reason
-        FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bytea[])
-            AS g (source, number, version, sha256)
-        JOIN intake_documents d USING (source, number, version, sha256)
+        SELECT d.source, d.number, d.version, d.sha256, d.id, d.outcome, d.order_id, d.reason,
+               d.format,
+               CASE WHEN d.outcome = 'waiting' AND d.expires_at > %s THEN d.document END,
+               CASE WHEN d.outcome = 'waiting' THEN d.problems END
+        FROM unnest(%s::text[], %s::text[]) AS g (source, number)
+        JOIN intake_documents d USING (source, number)
+        ORDER BY d.source, d.number, d.version, d.id
         """,
-        (
-            [identity[0] for identity in identities],
-            [identity[1] for identity in identities],
-            [identity[2] for identity in identities],
-            [identity[3] for identity in identities],
-        ),
+        (now, [source for source, _ in ordered], [number for _, number in ordered]),
     )
-    return {
-        (row[0], row[1], row[2], bytes(row[3])): Registered(
+    known: dict[Identity, Registered] = {}
+    waiting: dict[Head, list[Waiting]] = {}
+    for row in await cursor.fetchall():
+        identity = (row[0], row[1], row[2], bytes(row[3]))
+        known[identity] = Registered(
             id=row[4], outcome=Outcome(row[5]), order_id=row[6], reason=row[7]
         )
-        for row in await cursor.fetchall()
-    }
+        if row[9] is not None:
+            waiting.setdefault((row[0], row[1]), []).append(
+                Waiting(id=row[4], format=row[8], document=row[9], problems=row[10])
+            )
+    return known, waiting
 
 
 async def orders_of(
@@ -199,28 +206,6 @@ async def orders_of(
         )
         for row in await cursor.fetchall()
     }
-
-
-async def waiting_for(
-    connection: Connection, heads: Collection[Head], now: datetime
-) -> list[Waiting]:
-    """Documents that wait for some orders, those of an order in the order of their versions.
-
-    Those that have waited too long are left out, whether `expire` has been there or not.
-    """
-    ordered = sorted(set(heads))
-    cursor = connection.cursor(row_factory=class_row(Waiting))
-    await cursor.execute(
-        """
-        SELECT d.id, d.source, d.number, d.document, d.problems, d.format
-        FROM unnest(%s::text[], %s::text[]) AS g (source, number)
-        JOIN intake_documents d USING (source, number)
-        WHERE d.outcome = 'waiting' AND d.expires_at > %s
-        ORDER BY d.source, d.number, d.version, d.id
-        """,
-        ([source for source, _ in ordered], [number for _, number in ordered], now),
-    )
-    return await cursor.fetchall()
 
 
 async def count_waiting(connection: Connection, sources: Collection[str]) -> dict[str, int]:

@@ -315,6 +315,16 @@ class TestWaiting:
         told = await plant.send(bytes_of(later, document("1", version=1)))
         assert outcomes(told) == ["changed", "created"]
 
+    async def test_several_orders_and_their_changes_in_one_file(self, plant: Plant) -> None:
+        documents = [
+            *(document(str(number), version=1) for number in range(3)),
+            *(change(str(number), changed("1", "6"), version=2) for number in range(3)),
+            *(document(str(number), line(quantity="7"), version=3) for number in range(3)),
+        ]
+        told = await plant.send(bytes_of(*documents))
+        assert outcomes(told) == ["created"] * 3 + ["changed"] * 6
+        assert await plant.rows("SELECT quantity FROM order_lines") == [(7,), (7,), (7,)]
+
     async def test_at_the_same_moment_neither_overlooks_the_other(self, plant: Plant) -> None:
         for place in range(12):
             order = document(f"R-{place}", version=1)

@@ -8,7 +8,6 @@ import openpyxl
 import pytest
 from intake_plant import SITE, Plant, outcomes
 
-
 X12 = (
     "ISA*00*          *00*          *01*000123456      *ZZ*GEMBA          *261120*1030*U*00401"
     "*000000101*0*P*>~"
