@@ -17,8 +17,8 @@ from store.orders import ORDER_COLUMNS, OrderRow
 
 COUNTED: Final = 100_000
 """So many orders are counted one by one; beyond it the planner's estimate is told."""
-_LATE_MS: Final = 60_000
-"""Told to the minute, as `store.live_views` does."""
+_FEW: Final = 2_000
+"""So many orders of a search are remembered instead of looked for again."""
 
 
 class OrderSort(enum.StrEnum):
@@ -86,35 +86,50 @@ class Total(msgspec.Struct, frozen=True):
     is_estimate: bool = False
 
 
-# How late lines will be by the projection: that is little beside all orders.
+# How late orders will be by the projection: that is little beside all orders. It is read once, and
+# handed to the queries of a list.
+_READ_PROJECTED: Final = """
+WITH ends AS MATERIALIZED (
+    SELECT w.work_order_id, max(p.end_ms) AS end_ms
+    FROM operation_projections p JOIN operations w ON w.id = p.operation_id
+    GROUP BY w.work_order_id)
+SELECT l.order_id,
+       max(e.end_ms - e.end_ms % 60000 - (extract(epoch FROM l.due_at) * 1000)::bigint)
+FROM ends e
+JOIN pegs g ON g.work_order_id = e.work_order_id
+JOIN order_lines l ON l.id = g.order_line_id
+WHERE l.due_at IS NOT NULL AND l.state NOT IN ('produced', 'cancelled')
+GROUP BY l.order_id
+"""
 _PROJECTED: Final = sql.SQL(
     """
     projected AS MATERIALIZED (
-        SELECT l.order_id,
-               max(p.end_ms - p.end_ms %% 60000 - extract(epoch FROM l.due_at) * 1000) AS late_ms
-        FROM operation_projections p
-        JOIN operations w ON w.id = p.operation_id
-        JOIN pegs g ON g.work_order_id = w.work_order_id
-        JOIN order_lines l ON l.id = g.order_line_id
-        WHERE l.due_at IS NOT NULL AND l.state NOT IN ('produced', 'cancelled')
-        GROUP BY l.order_id)
+        SELECT * FROM unnest(%(projected)s::bigint[], %(late_ms)s::bigint[])
+            AS p (order_id, late_ms))
     """
 )
+# Overdue (the first due date says by how much), or projected to be late.
 _LATE: Final = """
-    coalesce(o.next_due_at <= to_timestamp((%(now_ms)s - 60000) / 1000.0)
-             OR o.id IN (SELECT order_id FROM projected WHERE late_ms >= 60000), false)
+    o.id = ANY(ARRAY(
+        SELECT d.id FROM orders d
+        WHERE d.next_due_at <= to_timestamp((%(now_ms)s - 60000) / 1000.0)
+        UNION SELECT order_id FROM projected WHERE late_ms >= 60000))
 """
-# Of which something is known: what is overdue (its first due date says by how much), or projected.
 _KNOWN_LATENESS: Final = """
-    (o.next_due_at <= to_timestamp(%(now_ms)s / 1000.0)
-     OR o.id IN (SELECT order_id FROM projected))
+    o.id = ANY(ARRAY(
+        SELECT d.id FROM orders d WHERE d.next_due_at <= to_timestamp(%(now_ms)s / 1000.0)
+        UNION SELECT order_id FROM projected))
 """
 _LATENESS: Final = sql.SQL(
     """
     greatest(CASE WHEN o.next_due_at <= to_timestamp(%(now_ms)s / 1000.0)
                   THEN %(now_ms)s - extract(epoch FROM o.next_due_at) * 1000 END,
-             (SELECT late_ms FROM projected p WHERE p.order_id = o.id)) DESC NULLS LAST, o.id DESC
+             late_ms) DESC NULLS LAST, o.id DESC
     """
+)
+_ORDERS: Final = sql.SQL("* FROM orders o")
+_WITH_LATENESS: Final = sql.SQL(
+    "o.*, p.late_ms FROM orders o LEFT JOIN projected p ON p.order_id = o.id"
 )
 _NEWEST: Final = sql.SQL("o.id DESC")
 _BY: Final = {
@@ -129,9 +144,20 @@ _BY: Final = {
 class _Selection:
     """The clauses of a query, from fixed texts and bound parameters."""
 
-    def __init__(self, query: OrderQuery, *, now_ms: int, limited_to: Collection[str]) -> None:
+    def __init__(
+        self,
+        query: OrderQuery,
+        *,
+        now_ms: int,
+        limited_to: Collection[str],
+        projected: Mapping[int, int],
+    ) -> None:
         self._query = query
-        self._now_ms = now_ms
+        self._lateness = {
+            "now_ms": now_ms,
+            "projected": list(projected),
+            "late_ms": list(projected.values()),
+        }
         self._limited_to = list(limited_to)
         self.filters = self._made()
 
@@ -139,7 +165,7 @@ class _Selection:
         """The same with one more condition, one of this module's."""
         filters = self._made()
         conditions: Mapping[str, Any] = {"known": _KNOWN_LATENESS, "unknown": _UNKNOWN_LATENESS}
-        filters.add(conditions[condition], now_ms=self._now_ms)
+        filters.add(conditions[condition], **self._lateness)
         return filters
 
     def _made(self) -> Filters:
@@ -193,7 +219,7 @@ class _Selection:
             open_ = "o.state NOT IN ('produced', 'cancelled')"
             filters.add(open_ if query.is_open else "o.state IN ('produced', 'cancelled')")
         if query.late is not None:
-            filters.add(_LATE if query.late else _NOT_LATE, now_ms=self._now_ms)
+            filters.add(_LATE if query.late else _NOT_LATE, **self._lateness)
         return filters
 
 
@@ -226,19 +252,58 @@ async def orders(
         sort: in which order.
         limited_to: of these sites, if any are given.
     """
-    selection = _Selection(query, now_ms=now_ms, limited_to=limited_to)
+    selection = await _select(
+        connection, query, now_ms=now_ms, limited_to=limited_to, lateness=sort is OrderSort.LATENESS
+    )
     if sort is OrderSort.LATENESS:
         rows = await _by_lateness(connection, selection, page)
-    else:
-        rows = await _rows(connection, selection.filters, _BY[sort], page)
-    return rows, await total(connection, query, now_ms=now_ms, limited_to=limited_to)
+        return rows, await _total(connection, selection.filters)
+    if query.search is not None:
+        found = await _found(connection, selection.filters)
+        if len(found) <= _FEW:
+            filters = Filters()
+            filters.add("o.id = ANY(%(found)s)", found=found)
+            return await _rows(connection, filters, _BY[sort], page), Total(len(found))
+    rows = await _rows(connection, selection.filters, _BY[sort], page)
+    return rows, await _total(connection, selection.filters)
+
+
+async def _found(connection: Connection, filters: Filters) -> list[int]:
+    """What a search finds, up to a bound: looking through all texts is done once."""
+    cursor = await connection.execute(
+        sql.SQL("{}SELECT o.id FROM orders o {} LIMIT %(at_most)s").format(
+            _with(filters), filters.where
+        ),
+        {**filters.parameters, "at_most": _FEW + 1},
+    )
+    return [row[0] for row in await cursor.fetchall()]
 
 
 async def total(
     connection: Connection, query: OrderQuery, *, now_ms: int, limited_to: Collection[str] = ()
 ) -> Total:
     """How many orders are wanted: counted up to `COUNTED`, else as the planner estimates."""
-    filters = _Selection(query, now_ms=now_ms, limited_to=limited_to).filters
+    selection = await _select(connection, query, now_ms=now_ms, limited_to=limited_to)
+    return await _total(connection, selection.filters)
+
+
+async def _select(
+    connection: Connection,
+    query: OrderQuery,
+    *,
+    now_ms: int,
+    limited_to: Collection[str],
+    lateness: bool = False,
+) -> _Selection:
+    """The clauses for a query; what is projected is read where it matters."""
+    projected: Mapping[int, int] = {}
+    if lateness or query.late is not None:
+        cursor = await connection.execute(_READ_PROJECTED)
+        projected = dict(await cursor.fetchall())
+    return _Selection(query, now_ms=now_ms, limited_to=limited_to, projected=projected)
+
+
+async def _total(connection: Connection, filters: Filters) -> Total:
     count = await _count(connection, filters, at_most=COUNTED + 1)
     if count <= COUNTED:
         return Total(count)
@@ -262,7 +327,8 @@ async def matching(
     limited_to: Collection[str] = (),
 ) -> list[str]:
     """The numbers of the orders that are wanted, oldest first: for what is done to all of them."""
-    filters = _Selection(query, now_ms=now_ms, limited_to=limited_to).filters
+    selection = await _select(connection, query, now_ms=now_ms, limited_to=limited_to)
+    filters = selection.filters
     cursor = await connection.execute(
         sql.SQL("{}SELECT o.number FROM orders o {} ORDER BY o.id LIMIT %(at_most)s").format(
             _with(filters), filters.where
@@ -284,7 +350,8 @@ async def exported(
 
     The connection stays within one transaction until the last row is taken.
     """
-    filters = _Selection(query, now_ms=now_ms, limited_to=limited_to).filters
+    selection = await _select(connection, query, now_ms=now_ms, limited_to=limited_to)
+    filters = selection.filters
     async with (
         connection.transaction(),
         connection.cursor(name="exported_orders", row_factory=dict_row) as cursor,
@@ -345,12 +412,17 @@ async def _rows(
         sql.SQL(
             """
             {with_}{columns}
-            FROM (SELECT * FROM orders o {where} ORDER BY {order}
-                  LIMIT %(limit)s OFFSET %(offset)s) o
+            FROM (SELECT {found} {where} ORDER BY {order} LIMIT %(limit)s OFFSET %(offset)s) o
             JOIN sites s ON s.id = o.site_id JOIN customers c ON c.id = o.customer_id
             ORDER BY {order}
             """
-        ).format(with_=_with(filters), columns=ORDER_COLUMNS, where=filters.where, order=order),
+        ).format(
+            with_=_with(filters),
+            columns=ORDER_COLUMNS,
+            found=_WITH_LATENESS if order is _LATENESS else _ORDERS,
+            where=filters.where,
+            order=order,
+        ),
         {**filters.parameters, **page.parameters},
     )
     return await cursor.fetchall()
