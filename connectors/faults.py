@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from operator import itemgetter
 from typing import TypedDict, Unpack
 
 import msgspec
@@ -145,17 +146,28 @@ class Faults:
             )
         )
 
-    def told(self, document: str | None) -> list[Problem]:
-        """All of them as people read them."""
-        problems = [fault.told(document, self.header) for fault in self.kept]
-        if self.left_out:
-            problems.append(
-                Problem(
-                    severity=Severity.WARNING,
-                    code="more_problems",
-                    place=problems[-1].place,
-                    problem=f"{self.left_out} further problems are not listed",
-                    document=document,
-                )
+    def told(self, document: str | None) -> list[tuple[int, Problem]]:
+        """All of them as people read them, each with the byte that it is about."""
+        problems = [
+            (
+                fault.segment.offset if fault.segment is not None else 0,
+                fault.told(document, self.header),
             )
+            for fault in self.kept
+        ]
+        if self.left_out:
+            offset, last = problems[-1]
+            further = Problem(
+                severity=Severity.WARNING,
+                code="more_problems",
+                place=last.place,
+                problem=f"{self.left_out} further problems are not listed",
+                document=document,
+            )
+            problems.append((offset, further))
         return problems
+
+
+def in_order(problems: list[tuple[int, Problem]]) -> tuple[Problem, ...]:
+    """Problems in the order of the bytes."""
+    return tuple(problem for _, problem in sorted(problems, key=itemgetter(0)))

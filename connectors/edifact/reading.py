@@ -15,7 +15,7 @@ from connectors.edifact.partner import (
     SegmentNote,
 )
 from connectors.edifact.walk import Group, Interchange, Message, Walk
-from connectors.faults import Level
+from connectors.faults import Level, in_order
 from connectors.options import ReadOptions
 from connectors.segments import Text, decode
 from domain.documents import OrderDocument, Problem, Reading, Severity
@@ -67,7 +67,7 @@ def read(content: bytes, options: ReadOptions) -> Reading:
         )
     return Reading(
         documents=tuple(documents),
-        problems=tuple(problems),
+        problems=in_order(problems),
         envelope=Envelope(interchanges=tuple(interchanges)),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.faults import Fault, Level
+from connectors.faults import Fault, Level, in_order
 from connectors.options import ReadOptions
 from connectors.segments import Text, decode
 from connectors.x12.codes import REFERENCES
@@ -57,7 +57,7 @@ def read(content: bytes, options: ReadOptions) -> Reading:
         )
     return Reading(
         documents=tuple(documents),
-        problems=tuple(problems),
+        problems=in_order(problems),
         envelope=Envelope(groups=tuple(groups)),
     )
 

@@ -58,6 +58,12 @@ class TestCounts:
         assert problem.value == "20"
         assert problem.place.endswith("21 in ST 0001")
 
+    def test_problems_stand_in_the_order_of_the_bytes(self) -> None:
+        content = sample("order-850.x12").replace(b"SE*21*", b"SE*20*")
+        content = content.replace(b"IEA*1", b"IEA*2").replace(b"GS*PO*", b"ZQ*1~\nGS*PO*")
+        places = [one.place.split(",")[0] for one in problems(content)]
+        assert places == ["segment 2 (ZQ)", "segment 24 (SE)", "segment 26 (IEA)"]
+
     def test_same_control_number_twice(self) -> None:
         one = order_850(LINE)
         body = one[one.index(b"ST*850") : one.index(b"GE*1")]
@@ -79,7 +85,7 @@ class TestCutOff:
     def test_group_and_interchange_without_trailers_are_taken(self) -> None:
         content = order_850(LINE).replace(b"GE*1*101~\n", b"").replace(b"IEA*1*000000101~\n", b"")
         assert len(read(content, OPTIONS).documents) == 1
-        assert [one.problem[:3] for one in problems(content)] == ["GE ", "IEA"]
+        assert {one.problem[:3] for one in problems(content)} == {"GE ", "IEA"}
 
     def test_last_terminator_missing(self) -> None:
         content = order_850(LINE).removesuffix(b"~\n")
@@ -270,7 +276,9 @@ class TestNoX12:
         assert refused_with(content, ReadOptions(max_orders=0)) == "too_many_groups"
 
     def test_segment_of_unheard_length(self) -> None:
-        assert refused(order_850("MSG*" + "x" * 70_000)).code == "segment_too_long"
+        found = problems(order_850(LINE, "MSG*" + "x" * 70_000))
+        assert "segment_too_long" in [one.code for one in found]
+        assert refused(order_850(LINE, "MSG*" + "x" * 70_000)).severity is Severity.ERROR
 
     def test_text_before_the_interchange(self) -> None:
         content = b"MIME-Version: 1.0\n\n" + order_850(LINE)
