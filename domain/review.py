@@ -89,6 +89,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         quantity_deviations: likewise for a quantity.
         price_percent: by how much a price may differ from a price rule that does not say so.
         duplicate_days: two orders of the same content within so many days are suspected.
+        promise_days: what a document wants within so many days is asked for a promise over
+            material and capacity; 0: never.
         priority_at_most: a higher priority has to be granted by somebody.
         severities: what findings ask for, where it is not the default; `off`: the rule is off.
     """
@@ -99,6 +101,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     quantity_deviations: float = 4.0
     price_percent: float = 2.0
     duplicate_days: int = 3
+    promise_days: int = 7
     priority_at_most: int = 10
     severities: dict[Code, Severity] = {}
 

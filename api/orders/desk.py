@@ -20,6 +20,7 @@ from domain.orders import Decision, LineState, Moved, Refused, hold, reject, res
 from store import audit, order_desk, orders, work_orders
 from store.database import Connection
 from store.errors import ConflictError
+from store.inventory.reservations import release_for_lines
 from store.log import NewRecord
 from store.order_desk import DeskLine
 from store.orders import OrderRow
@@ -145,6 +146,7 @@ async def _write(connection: Connection, moved: Mapping[DeskLine, Moved], move: 
             )
         case _:
             await order_desk.reject(connection, ids, move.reason or "")
+            await release_for_lines(connection, ids)
             work_order_ids = await orders.work_orders_only_for(connection, ids)
             await work_orders.cancel(connection, work_order_ids)
             return work_order_ids

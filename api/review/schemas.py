@@ -138,6 +138,10 @@ class PolicyFields(Body):
     duplicate_days: Annotated[int, Strict(), Field(ge=0, le=366)] | None = Field(
         default=None, description="Equal orders within so many days are suspected (3)."
     )
+    promise_days: Annotated[int, Strict(), Field(ge=0, le=366)] | None = Field(
+        default=None,
+        description="What documents want within so many days is asked for a promise (7; 0: never).",
+    )
     priority_at_most: Annotated[int, Strict(), Field(ge=0, le=2**31 - 1)] | None = Field(
         default=None, description="A higher priority has to be granted (10)."
     )

@@ -16,10 +16,16 @@ from domain.documents import Severity as ProblemSeverity
 from domain.orders import LineState
 from domain.review import History, LineFacts, OrderFacts, Policy, Told, Twin
 from store.database import Connection
+from store.inventory.promise import earliest
 from store.review.policies import policies
 
+_PROMISES: Final = 10
+"""So many lines are asked for a promise by one reading: it looks at material and the plan."""
 _HISTORY: Final = 200
 """So many of the newest lines of an item are its history."""
+_DAY_MS: Final = 86_400_000
+_FAR_DAYS: Final = 36_500.0
+_TO_PROMISE: Final = (LineState.RECEIVED, LineState.UNDER_REVIEW, LineState.CONFIRMED)
 _OWN_RULES: Final = frozenset(
     {"unknown_item", "unknown_customer", "unit_unknown", "unit_not_convertible"}
 )
@@ -104,6 +110,7 @@ async def read_facts(
     judged = [line for each in lines.values() for line in each]
     items = sorted({line.item_id for line in judged if line.item_known})
     ways = await _ways(connection, items, now)
+    promised = await _promised(connection, judged, orders, of, now)
     histories = await _histories(connection, items, ids)
     twins = await _twins(connection, ids, of)
     told = await _told(connection, ids)
@@ -118,7 +125,7 @@ async def read_facts(
                 priority=order.priority,
                 currency=order.currency,
                 lines=[
-                    _line_facts(line, order, ways, histories, now)
+                    _line_facts(line, order, histories, ways, _earliest(line, ways, promised, now))
                     for line in lines[order.id]
                     if line.state is not LineState.CANCELLED
                 ],
@@ -131,23 +138,89 @@ async def read_facts(
     }
 
 
+class _Ways(msgspec.Struct, frozen=True, kw_only=True):
+    """Where items can be had, by (item, site): from stock or a supplier, and made.
+
+    `made` says how many milliseconds a lot and a unit of it take at least, all steps together.
+    """
+
+    at_hand: set[tuple[int, int]]
+    made: dict[tuple[int, int], tuple[int, int]]
+
+
+class _Earliest(msgspec.Struct, frozen=True):
+    """When a line can be there at the earliest, and what says so."""
+
+    at: datetime
+    by: str
+
+
+def _earliest(
+    line: LineRow, ways: _Ways, promised: Mapping[int, datetime], now: datetime
+) -> _Earliest | None:
+    """What is known of it, the most exact first; the lead time rule is the company's own word."""
+    key = (line.item_id, line.site_id)
+    if line.lead_days is not None:
+        return _Earliest(_after(now, float(line.lead_days)), "lead_time")
+    if line.id in promised:
+        return _Earliest(promised[line.id], "promise")
+    if line.bought or key in ways.at_hand or key not in ways.made or line.unit != line.item_unit:
+        return None
+    lot_ms, unit_ms = ways.made[key]
+    return _Earliest(_after(now, (lot_ms + float(line.quantity) * unit_ms) / _DAY_MS), "routing")
+
+
+def _after(now: datetime, days: float) -> datetime:
+    """So many days later, or as late as anybody would say."""
+    return now + timedelta(days=min(days, _FAR_DAYS))
+
+
+async def _promised(
+    connection: Connection,
+    lines: Sequence[LineRow],
+    orders: Mapping[int, OrderRow],
+    of: Mapping[int, Policy],
+    now: datetime,
+) -> dict[int, datetime]:
+    """When lines that are wanted soon can be promised, by line id; the most urgent few.
+
+    Whoever enters an order asks for the promise at the time of entry.
+    """
+    urgent = [
+        line
+        for line in lines
+        if line.due_at is not None
+        and now < line.due_at <= now + timedelta(days=of[line.order_id].promise_days)
+        and line.state in _TO_PROMISE
+        and line.item_known
+        and line.unit == line.item_unit
+        and line.lead_days is None
+        and not orders[line.order_id].entered
+    ]
+    urgent.sort(key=lambda line: (line.due_at or now, line.id))
+    found = {}
+    for line in urgent[:_PROMISES]:
+        promise = await earliest(connection, line.item_id, line.site_id, line.quantity, now=now)
+        if promise.at is not None:
+            found[line.id] = promise.at
+    return found
+
+
 def _line_facts(
     line: LineRow,
     order: OrderRow,
-    ways: Collection[tuple[int, int]],
     histories: Mapping[int, Sequence[_Past]],
-    now: datetime,
+    ways: _Ways,
+    earliest_: _Earliest | None,
 ) -> LineFacts:
-    earliest_at = None
-    if line.lead_days is not None:
-        earliest_at = now + timedelta(days=float(line.lead_days))
+    key = (line.item_id, line.site_id)
     past = histories.get(line.item_id, ())
     return LineFacts(
         number=line.number,
         item=line.item,
         item_known=line.item_known,
         site=line.site,
-        deliverable=line.bought or (line.item_id, line.site_id) in ways,
+        deliverable=line.bought or key in ways.at_hand or key in ways.made,
         unit=line.unit,
         item_unit=line.item_unit,
         quantity=line.quantity,
@@ -157,8 +230,8 @@ def _line_facts(
         history=_history(past, order),
         rule_price=line.rule_price,
         rule_percent=None if line.rule_percent is None else float(line.rule_percent),
-        earliest_at=earliest_at,
-        earliest_by="lead_time" if earliest_at else None,
+        earliest_at=earliest_.at if earliest_ else None,
+        earliest_by=earliest_.by if earliest_ else None,
     )
 
 
@@ -189,14 +262,16 @@ def _history(past: Iterable[_Past], order: OrderRow) -> History:
     return History(quantities=quantities, prices=prices)
 
 
-async def _ways(
-    connection: Connection, items: Sequence[int], now: datetime
-) -> set[tuple[int, int]]:
-    """Where items can be had: made, bought, or lying there; (item, site)."""
-    if not items:
-        return set()
-    cursor = await connection.execute(_WAYS, {"items": list(items), "now": now})
-    return {(item_id, site_id) for item_id, site_id in await cursor.fetchall()}
+async def _ways(connection: Connection, items: Sequence[int], now: datetime) -> _Ways:
+    ways = _Ways(at_hand=set(), made={})
+    if items:
+        cursor = await connection.execute(_WAYS, {"items": list(items), "now": now})
+        for item_id, site_id, lot_ms, unit_ms in await cursor.fetchall():
+            if lot_ms is None:
+                ways.at_hand.add((item_id, site_id))
+            else:
+                ways.made[item_id, site_id] = (lot_ms, unit_ms)
+    return ways
 
 
 async def _histories(
@@ -293,11 +368,16 @@ WHERE l.order_id = ANY(%(orders)s) ORDER BY l.order_id, l.number
 """
 
 _WAYS: Final = """
-SELECT item_id, site_id FROM routing_ways(%(now)s, %(items)s)
-UNION
-SELECT item_id, site_id FROM item_sites WHERE item_id = ANY(%(items)s) AND source = 'buy'
-UNION
-SELECT item_id, site_id FROM stock_lots WHERE item_id = ANY(%(items)s) AND quantity > 0
+SELECT item_id, site_id, sum(lot_ms)::bigint AS lot_ms, sum(unit_ms)::bigint AS unit_ms
+FROM (SELECT item_id, site_id, number, min(setup_ms) AS lot_ms, min(cycle_ms) AS unit_ms
+      FROM routing_ways(%(now)s, %(items)s) GROUP BY item_id, site_id, number) AS steps
+GROUP BY item_id, site_id
+UNION ALL
+SELECT item_id, site_id, NULL, NULL FROM item_sites
+WHERE item_id = ANY(%(items)s) AND source = 'buy'
+UNION ALL
+SELECT item_id, site_id, NULL, NULL FROM stock_lots
+WHERE item_id = ANY(%(items)s) AND quantity > 0
 """
 
 # The newest lines are cut out first: what is under review is no history yet, and a heap of it must

@@ -176,6 +176,26 @@ class TestWaiting:
         assert finding["code"] == "quantity_off_history"
         assert (finding["detail"]["whose"], finding["detail"]["history"]) == ("customer", 8)
 
+    async def test_a_date_that_the_work_alone_does_not_allow(
+        self, plant: httpx.AsyncClient, api: Api
+    ) -> None:
+        await told(api, "D-1", quantity=10_000_000)
+        await told(api, "D-2", quantity=200_000)
+        await api.rows(
+            "UPDATE order_lines SET due_at = now() + interval '6 days' WHERE order_id = 2"
+        )
+        await rejudged(plant)
+        (work,) = (await got(plant, "/v1/orders/D-1/findings"))["items"]
+        assert (work["code"], work["detail"]["by"]) == ("due_not_reachable", "routing")
+        (promise,) = (await got(plant, "/v1/orders/D-2/findings"))["items"]
+        assert (promise["code"], promise["detail"]["by"]) == ("due_not_reachable", "promise")
+        await api.rows(
+            "INSERT INTO lead_time_rules (item_id, days) SELECT id, 2 FROM items"
+            " WHERE code = 'bracket'"
+        )
+        await rejudged(plant)
+        assert await codes(plant, "D-1") == []
+
     async def test_a_document_that_warned_or_contradicts(
         self, plant: httpx.AsyncClient, api: Api
     ) -> None:
