@@ -56,16 +56,46 @@ async def reserve(
         ConflictError: its reference belongs to another one.
         ProblemError: there is not that much (`not-available`).
     """
-    try:
-        async with context.transaction() as connection:
-            return await _reserve(context, principal, connection, wanted)
-    except NotAvailableError as error:
-        raise not_available(error) from error
+    digest = digest_of(wanted)
+    for attempt in (1, 2):
+        if wanted.reference is not None:
+            known = await _known(context, principal, wanted, digest)
+            if known is not None:
+                return known, False
+        try:
+            async with context.transaction() as connection:
+                reservation_id = await _reserve(context, principal, connection, wanted, digest)
+            break
+        except NotAvailableError as error:
+            raise not_available(error) from error
+        except ConflictError:
+            # Somebody has stored this reference just now: it is there when we look again.
+            if wanted.reference is None or attempt > 1:
+                raise
+    # Read when nobody waits for the item any more.
+    async with context.connection() as connection:
+        (row,) = await reservations.by_ids(connection, [reservation_id])
+    return shown(row), True
+
+
+async def _known(
+    context: Context, principal: Principal, wanted: NewReservation, digest: bytes
+) -> Reservation | None:
+    """The reservation that the reference stands for already."""
+    async with context.connection() as connection:
+        site = await site_of(connection, principal, wanted.site)
+        row = await reservations.by_reference(connection, site.id, wanted.reference or "", digest)
+    return None if row is None else shown(row)
 
 
 async def _reserve(
-    context: Context, principal: Principal, connection: Connection, wanted: NewReservation
-) -> tuple[Reservation, bool]:
+    context: Context,
+    principal: Principal,
+    connection: Connection,
+    wanted: NewReservation,
+    digest: bytes,
+) -> int:
+    """Reserve; everything is looked up before the item is locked, so that it is not held long."""
     site = await site_of(connection, principal, wanted.site)
     item = await item_of(connection, wanted.item, field="", unit=wanted.unit)
     line_id = None
@@ -82,13 +112,8 @@ async def _reserve(
     customer_id = None
     if wanted.customer is not None:
         customer_id = (await catalogue.known_customer(connection, wanted.customer)).id
-    digest = digest_of(wanted)
     key = Key(item.id, site.id)
     stock = await Stock.lock(connection, [key], now=now_of(context), lots=False)
-    if wanted.reference is not None:
-        known = await reservations.by_reference(connection, site.id, wanted.reference, digest)
-        if known is not None:
-            return shown(known), False
     want = Want(
         key=key,
         quantity=wanted.quantity,
@@ -103,9 +128,19 @@ async def _reserve(
         note=wanted.note,
     )
     (reservation_id,) = await reservations.reserve(stock, [want])
-    (row,) = await reservations.by_ids(connection, [reservation_id])
-    await tell(context, connection, principal, row, "StockReserved")
-    return shown(row), True
+    await _tell(
+        context,
+        connection,
+        principal,
+        "StockReserved",
+        site_id=site.id,
+        line_id=line_id,
+        after={
+            "reservation": reservation_id,
+            **wanted.model_dump(mode="json", exclude_none=True),
+        },
+    )
+    return reservation_id
 
 
 async def release(context: Context, principal: Principal, reservation_id: int) -> None:
@@ -169,20 +204,13 @@ async def tell(
     action: str,
 ) -> None:
     """Write the audit entry, and the event where an order is concerned; last in a transaction."""
-    order = None
-    if row.order_line_id is not None:
-        cursor = await connection.execute(
-            "SELECT o.id, o.version, s.code FROM order_lines l JOIN orders o ON o.id = l.order_id"
-            " JOIN sites s ON s.id = o.site_id WHERE l.id = %s",
-            (row.order_line_id,),
-        )
-        order = await cursor.fetchone()
-    await audit.write(
+    await _tell(
+        context,
         connection,
-        actor=principal.actor,
-        action=action,
+        principal,
+        action,
         site_id=row.site_id,
-        order_id=order[0] if order else None,
+        line_id=row.order_line_id,
         after={
             "reservation": row.id,
             "item": row.item,
@@ -193,6 +221,34 @@ async def tell(
             "expires_at": row.expires_at,
             "reference": row.reference,
         },
+    )
+
+
+async def _tell(
+    context: Context,
+    connection: Connection,
+    principal: Principal,
+    action: str,
+    *,
+    site_id: int,
+    line_id: int | None,
+    after: dict[str, object],
+) -> None:
+    order = None
+    if line_id is not None:
+        cursor = await connection.execute(
+            "SELECT o.id, o.version, s.code FROM order_lines l JOIN orders o ON o.id = l.order_id"
+            " JOIN sites s ON s.id = o.site_id WHERE l.id = %s",
+            (line_id,),
+        )
+        order = await cursor.fetchone()
+    await audit.write(
+        connection,
+        actor=principal.actor,
+        action=action,
+        site_id=site_id,
+        order_id=order[0] if order else None,
+        after=after,
     )
     if order is not None:
         record = order_event(context, action, site=order[2], order_id=order[0], version=order[1])

@@ -25,6 +25,7 @@ from service_stack import ServiceStack
 SITE = "plant-1"
 HOT, DATED = "hot", "dated"
 DAYS = 6
+SUPPLIERS = 16
 _ZERO = Decimal(0)
 
 
@@ -63,7 +64,8 @@ class Contest:
 
     async def run(self) -> None:
         """Compete until the time is up; then everybody has an answer."""
-        limits = httpx.Limits(max_connections=self.clients, max_keepalive_connections=self.clients)
+        most = self.clients + SUPPLIERS
+        limits = httpx.Limits(max_connections=most, max_keepalive_connections=most)
         async with httpx.AsyncClient(
             base_url=self.stack.url,
             headers={"Authorization": f"Bearer {self.stack.token()}"},
@@ -73,7 +75,8 @@ class Contest:
             await self._prepare(http)
             self.ends = time.monotonic() + self.seconds
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._supply(http))
+                for number in range(SUPPLIERS):
+                    group.create_task(self._supply(http, number))
                 for number in range(self.clients):
                     group.create_task(self._compete(http, number))
 
@@ -117,22 +120,24 @@ class Contest:
             version = int(answer.headers["gemba-stock-version"])
             self.answers.append(Ask(item, reference, quantity, kind, day, status, version))
 
-    async def _supply(self, http: httpx.AsyncClient) -> None:
+    async def _supply(self, http: httpx.AsyncClient, supplier: int) -> None:
         """Receipts of both items, and purchases of one that will come some day."""
-        rng = random.Random(f"{self.seed}/supply")
+        rng = random.Random(f"{self.seed}/supply/{supplier}")
+        count = 0
         while time.monotonic() < self.ends:
+            count += 1
             self.receipts += 1
-            number = self.receipts
             item = rng.choice((HOT, DATED))
-            quantity = str(Decimal(rng.randrange(50, 400)) / 10)
+            quantity = str(Decimal(rng.randrange(20, 160)) / 10)
             line: dict[str, Any] = {"item": item, "quantity": quantity}
-            path, body = "/v1/stock/receipts", {"site": SITE, "reference": f"r{number}"}
+            name = f"{supplier}-{count}"
+            path, body = "/v1/stock/receipts", {"site": SITE, "reference": name}
             if item == DATED and rng.random() < 0.6:
                 line["due_at"] = self.day(rng.randrange(1, DAYS + 1)).isoformat()
-                path, body = "/v1/purchases", {"site": SITE, "number": f"p{number}"}
+                path, body = "/v1/purchases", {"site": SITE, "number": name}
             answer = await self._ask(http, "POST", path, {**body, "lines": [line]})
             assert answer.status_code in (HTTPStatus.CREATED, HTTPStatus.OK), answer.text
-            await asyncio.sleep(0.03)
+            await asyncio.sleep(0.05)
 
     async def _ask(
         self, http: httpx.AsyncClient, method: str, path: str, body: dict[str, Any] | None
@@ -258,7 +263,7 @@ def _events(
         if closed is not None:
             events[closed].append(("release", kind, day, quantity, reference))
     ((last,),) = rows("SELECT version FROM stock_heads WHERE item_id = ITEM")
-    # Purchases are made one after the other, and each makes a version of its own.
+    # Each makes a version of its own, and gets its id under the item's lock: in the same order.
     purchases = list(
         rows("SELECT due_at, quantity FROM purchase_lines WHERE item_id = ITEM ORDER BY id")
     )
