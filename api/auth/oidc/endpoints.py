@@ -19,7 +19,7 @@ from starlette.responses import RedirectResponse
 
 from api.auth.cookies import drop_session_cookie, is_https, set_session_cookie
 from api.auth.oidc import people
-from api.auth.oidc.id_token import IdTokenError
+from api.auth.oidc.id_token import Claims, IdTokenError
 from api.auth.oidc.people import NotAdmittedError
 from api.auth.oidc.provider import OpenIdProvider, ProviderError
 from api.auth.principal import COOKIE, SignedIn, address_of, own_origin
@@ -237,9 +237,7 @@ async def _check_sender(provider: OpenIdProvider, error: str, iss: str | None) -
         raise _RefusedError("denied", f"the provider answers {told}")
 
 
-async def _sign_in(
-    request: Request, context: Context, claims: people.Claims, next_: str
-) -> Response:
+async def _sign_in(request: Request, context: Context, claims: Claims, next_: str) -> Response:
     lasting = timedelta(hours=context.settings.session_hours)
     origin = f"oidc {address_of(request)}"
     async with context.transaction() as connection:

@@ -206,7 +206,9 @@ class OpenIdProvider:
         request = httpx.Request(
             "POST", metadata.token_endpoint, data=form, headers={"Accept": "application/json"}
         )
-        return _decoded(await self._send(request, auth=auth), _Tokens, metadata.token_endpoint)
+        content = await self._send(request, auth=auth)
+        tokens: _Tokens = _decoded(content, _Tokens, metadata.token_endpoint)
+        return tokens
 
     async def _completed(
         self, metadata: Metadata, claims: Claims, access_token: str | None
