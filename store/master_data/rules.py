@@ -89,8 +89,8 @@ async def price_for(
 async def prices_for(connection: Connection, asks: Sequence[PriceAsk]) -> list[Price | None]:
     """The prices that were asked for, in the same order, in one query.
 
-    A customer's own rule counts before those for everybody, an item's before its family's, then the
-    highest quantity that is reached.
+    An item's own rule counts before its family's, a customer's before those for everybody, then the
+    highest quantity that is reached (as review judges prices, `store.review.facts`).
     """
     if not asks:
         return []
@@ -108,7 +108,8 @@ async def prices_for(connection: Connection, asks: Sequence[PriceAsk]) -> list[P
                 AND (a.currency IS NULL OR p.currency = a.currency)
                 AND p.from_quantity <= a.quantity
                 AND daterange(p.valid_from, p.valid_to, '[]') @> a.day
-            ORDER BY p.customer_id IS NULL, p.item_id IS NULL, p.from_quantity DESC, p.currency
+            ORDER BY p.item_id IS NULL, p.customer_id IS NULL, p.from_quantity DESC,
+                p.valid_from DESC NULLS LAST, p.currency
             LIMIT 1
         ) AS r ON true
         ORDER BY a.place

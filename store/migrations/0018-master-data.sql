@@ -258,8 +258,8 @@ FROM routing_ways(now(), NULL) WHERE preference > 1;
 
 -- Rules ------------------------------------------------------------------------------------------
 
--- What something costs from a quantity on. A customer's own rule counts before those for everybody,
--- and among these an item's before its family's; of these the one with the highest quantity reached.
+-- What something costs from a quantity on. An item's own rule counts before its family's, among these
+-- a customer's before those for everybody, then the one with the highest quantity reached.
 CREATE TABLE price_rules (
     id                 bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     item_id            integer REFERENCES items ON DELETE CASCADE,

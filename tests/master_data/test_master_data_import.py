@@ -375,6 +375,25 @@ class TestConsequences:
         assert outcome["definite"] == ["item Q-1"]
         assert not (await plant.get("/v1/items/Q-1")).json()["provisional"]
 
+    async def test_orders_that_wait_for_what_is_known_now_are_judged_again(
+        self, plant: httpx.AsyncClient, api: Api
+    ) -> None:
+        answer = await plant.post(
+            "/v1/orders",
+            json={
+                "site": "plant-1",
+                "customer": "acme",
+                "lines": [{"item": "bracket", "quantity": 10}],
+            },
+        )
+        assert answer.status_code == 201, answer.text
+        await api.rows("UPDATE order_lines SET state = 'under_review'")
+        await api.rows("UPDATE items SET provisional = true WHERE code = 'bracket'")
+        outcome = await taken(plant, "items:\n- {code: bracket, name: Bracket A}\n")
+        assert (outcome["definite"], outcome["judged_orders"]) == (["item bracket"], 1)
+        outcome = await taken(plant, "items:\n- {code: screw, name: Screw M6}\n")
+        assert outcome["judged_orders"] == 0
+
     async def test_machines_are_shown_as_they_are_now(
         self, plant: httpx.AsyncClient, api: Api
     ) -> None:

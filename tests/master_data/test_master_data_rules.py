@@ -200,9 +200,9 @@ class TestRules:
             )
             each = [None if price is None else price.each for price in prices]
             assert each == [
-                Decimal(12), Decimal("11.5"), Decimal(10), None, Decimal(10), Decimal(13), None,
+                Decimal(12), Decimal("11.5"), Decimal("11.5"), None, Decimal(10), Decimal(13), None,
             ]  # fmt: skip
-            acme = prices[2]
+            acme = prices[4]
             assert acme is not None
             assert acme.accepts(Decimal("10.5"))
             assert acme.accepts(Decimal(950), Decimal(100))
