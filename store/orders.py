@@ -162,41 +162,6 @@ async def set_line_state(connection: Connection, line_id: int, state: LineState)
     )
 
 
-async def change_line(
-    connection: Connection, line_id: int, *, quantity: Decimal, due_at: datetime | None
-) -> None:
-    """Give a line another quantity and due date, and the work order that makes it alone."""
-    await connection.execute(
-        "UPDATE order_lines SET quantity = %s, due_at = %s WHERE id = %s",
-        (quantity, due_at, line_id),
-    )
-    cursor = await connection.execute(
-        """
-        SELECT p.work_order_id FROM pegs p WHERE p.order_line_id = %(line)s
-        AND (SELECT count(*) FROM pegs q WHERE q.order_line_id = %(line)s) = 1
-        AND (SELECT count(*) FROM pegs q WHERE q.work_order_id = p.work_order_id) = 1
-        """,
-        {"line": line_id},
-    )
-    sole = await cursor.fetchone()
-    if sole is None:
-        return
-    await connection.execute(
-        """
-        UPDATE work_orders SET quantity_ordered = %s, due_at = %s, version = version + 1
-        WHERE id = %s
-        """,
-        (quantity, due_at, sole[0]),
-    )
-    await connection.execute(
-        "UPDATE operations SET quantity = %s WHERE planned AND work_order_id = %s",
-        (quantity, sole[0]),
-    )
-    await connection.execute(
-        "UPDATE pegs SET quantity = %s WHERE order_line_id = %s", (quantity, line_id)
-    )
-
-
 async def peg(
     connection: Connection, *, line_id: int, work_order_id: int, quantity: Decimal
 ) -> None:

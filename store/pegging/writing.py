@@ -153,15 +153,21 @@ async def _resize(
     await connection.execute(
         """
         UPDATE work_orders
-        SET quantity_ordered = %s, due_at = %s, version = version + 1, trimmed = trimmed + %s
-        WHERE id = %s
+        SET quantity_ordered = %(quantity)s, due_at = %(due_at)s, version = version + 1,
+            trimmed = trimmed + %(trimmed)s,
+            -- Where more is wanted again, nobody is to stop.
+            closing = CASE WHEN %(more)s THEN NULL ELSE closing END,
+            closing_at = CASE WHEN %(more)s THEN NULL ELSE closing_at END,
+            closing_reason = CASE WHEN %(more)s THEN NULL ELSE closing_reason END
+        WHERE id = %(id)s
         """,
-        (
-            after.quantity,
-            row.due_at if after.due_ms == before.due_ms else moment(after.due_ms),
-            max(less, NOTHING) if trimmed else NOTHING,
-            row.id,
-        ),
+        {
+            "quantity": after.quantity,
+            "due_at": row.due_at if after.due_ms == before.due_ms else moment(after.due_ms),
+            "trimmed": max(less, NOTHING) if trimmed else NOTHING,
+            "more": less < 0,
+            "id": row.id,
+        },
     )
     # An operation that makes another quantity than its work order goes along with it.
     await connection.execute(
