@@ -358,6 +358,34 @@ class TestRules:
         assert [row[1:3] for row in await works(api)] == [(140, False), (40, True)]
 
 
+class TestComponents:
+    async def test_what_is_missing_is_known_at_release_and_less_work_needs_less(
+        self, plant: httpx.AsyncClient, api: Api
+    ) -> None:
+        await api.rows(
+            "INSERT INTO bills (item_id, version) SELECT id, '1' FROM items WHERE code = 'bracket'"
+        )
+        await api.rows(
+            "INSERT INTO bill_lines (bill_id, number, component_item_id, quantity_per)"
+            " SELECT b.id, 1, i.id, 0.5 FROM bills b, items i WHERE i.code = 'wire'"
+        )
+        order = await released(plant, 480, release=False)
+        path = f"/v1/orders/{order['number']}"
+        assert (await plant.post(f"{path}/release")).status_code == 200
+
+        async def missing() -> list[tuple[str, float]]:
+            answer = await plant.get("/v1/shortages")
+            assert answer.status_code == 200, answer.text
+            return [(each["item"], each["missing"]) for each in answer.json()["items"]]
+
+        assert await missing() == [("wire", 240)]
+        lines = [{"number": 1, "quantity": 100}]
+        await plant.patch(path, json={"version": 2, "lines": lines})
+        assert await missing() == [("wire", 50)]
+        await plant.post(f"{path}/cancel", json={"reason": "no need"})
+        assert await missing() == []
+
+
 class TestReachingTheFloor:
     async def test_less_trims_what_has_not_begun_and_more_makes_more(
         self, plant: httpx.AsyncClient, api: Api
