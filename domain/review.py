@@ -12,6 +12,7 @@ Hampel 1974), where a history that hardly varies still allows `PRICE_SPREAD` or 
 from __future__ import annotations
 
 import enum
+import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -228,15 +229,24 @@ def deviation(value: float, history: Sequence[float], *, least_spread: float) ->
         history: earlier values; those not above zero are left out.
         least_spread: the standard deviation of logarithms that is assumed at least.
     """
-    logarithms = [math.log(one) for one in history if one > 0]
-    if not logarithms:
+    found = _middle(tuple(history))
+    if found is None:
         return None
-    middle = median(logarithms)
-    spread = _MAD_TO_DEVIATION * median(abs(one - middle) for one in logarithms)
+    middle, spread = found
     if value <= 0:
         return Deviation(math.exp(middle), -math.inf)
     away = (math.log(value) - middle) / max(spread, least_spread)
     return Deviation(math.exp(middle), away)
+
+
+@functools.lru_cache(maxsize=4_096)
+def _middle(history: tuple[float, ...]) -> tuple[float, float] | None:
+    """Median and robust standard deviation of logarithms: many lines share one history."""
+    logarithms = [math.log(one) for one in history if one > 0]
+    if not logarithms:
+        return None
+    middle = median(logarithms)
+    return middle, _MAD_TO_DEVIATION * median(abs(one - middle) for one in logarithms)
 
 
 def _of_order(facts: OrderFacts, policy: Policy) -> Iterable[Finding]:

@@ -21,7 +21,7 @@ from store.review.policies import policies
 
 _PROMISES: Final = 10
 """So many lines are asked for a promise by one reading: it looks at material and the plan."""
-_HISTORY: Final = 200
+_HISTORY: Final = 100
 """So many of the newest lines of an item are its history."""
 _DAY_MS: Final = 86_400_000
 _FAR_DAYS: Final = 36_500.0
@@ -259,7 +259,7 @@ def _history(past: Iterable[_Past], order: OrderRow) -> History:
         quantities += one.quantities
         if one.currency == order.currency:
             prices += [price for price in one.prices if price is not None]
-    return History(quantities=quantities, prices=prices)
+    return History(quantities=tuple(quantities), prices=tuple(prices))
 
 
 async def _ways(connection: Connection, items: Sequence[int], now: datetime) -> _Ways:
