@@ -26,6 +26,10 @@ export interface components {
             cycle_ms?: number | null;
             /** @default null */
             work_projected_end?: string | null;
+            /** @default null */
+            asked?: string | null;
+            /** @default null */
+            asked_because?: string | null;
         };
         /**
          * DeliveryView
@@ -339,7 +343,7 @@ export interface components {
         };
         /**
          * TrackingView
-         * @description Key `order` of `tracking:<link>`: only what the customer may see.
+         * @description Key `order` of `tracking:<link>` and `own:<number>`: only what the customer may see.
          */
         TrackingView: {
             number: string;
