@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -174,3 +176,27 @@ class TestReferenceDocuments:
             answer = await (await plant.as_role()).post(f"/v1/intake/{spoken}", content=content)
             assert answer.status_code == 422, (spoken, content, answer.text)
             assert answer.json()["errors"], content
+
+
+class TestTheGuide:
+    @pytest.mark.parametrize("name", ["take-orders-in.md", "take-orders-in.zh-CN.md"])
+    async def test_its_sample_is_taken_in(self, plant: Plant, name: str) -> None:
+        guide = Path(__file__).parents[2] / "docs" / "howto" / name
+        found = re.search(
+            r"<!-- sample -->\n```csv\n(.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL
+        )
+        assert found is not None
+        told = await plant.send(found.group(1), "csv", source="acme-sheet")
+        assert outcomes(told) == ["created", "created"]
+        assert told["problems"] == []
+        lines = told["documents"][0]["lines"]
+        assert [(one["item"], one["quantity"], one["unit"]) for one in lines] == [
+            ("bracket", 12, "pcs"),
+            ("wire", 2.5, "m"),
+        ]
+        channel = {
+            "format": "csv", "site": "plant-1", "customer": "acme", "source": "acme-sheet",
+        }  # fmt: skip
+        await plant.put("/v1/channels/acme", channel)
+        again = await plant.send(found.group(1), "csv", channel="acme")
+        assert outcomes(again) == ["repeated", "repeated"]
