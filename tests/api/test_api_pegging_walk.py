@@ -86,7 +86,7 @@ class Walk:
     async def split(self) -> bool:
         work = await self.one("SELECT id FROM work_orders WHERE cancelled_at IS NULL")
         size = self.random.choice([1, 20, "33.25", 120])
-        how = self.random.choice(
+        how: dict[str, Any] = self.random.choice(
             [
                 {"by": "quantities", "quantities": [size]},
                 {"by": "order"},
