@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from domain.inventory.available import Change, available_at, first_date, project
 from domain.inventory.backflush import Component, needed
-from domain.inventory.books import Books, Head, Key, Lot, Place, Tags, pick
+from domain.inventory.books import Books, Head, Key, Lot, Place, pick
 from domain.inventory.capacity import Busy, Machine, Shop, Step, Way
 from domain.inventory.replenishment import Rules, order_quantity, propose
 from domain.inventory.shortages import Demand, Supply, shortages
@@ -294,7 +294,3 @@ def test_nothing_overlaps_and_what_is_taken_is_taken(
         taken += [(one.start_ms, one.end_ms) for one in found]
     taken.sort()
     assert all(a[1] <= b[0] for a, b in pairwise(taken))
-
-
-def test_tags_name_nobody_by_default() -> None:
-    assert Tags() == Tags(order_line_id=None, work_order_id=None, purchase_line_id=None)
