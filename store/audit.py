@@ -69,6 +69,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """Text in who, what, why or the object's name."""
     limited_to: Collection[str] = ()
     """Entries of these sites only, and none that are of no site; empty: all."""
+    lines: Collection[str] = ()
+    """Of machines' entries only those of these lines (`site/area/line`); empty: all."""
 
 
 def _jsonb(value: Mapping[str, object] | None) -> Jsonb | None:
@@ -231,6 +233,13 @@ def _filters(wanted: Wanted) -> Filters:
         filters.add(
             "a.site_id IN (SELECT id FROM sites WHERE code = ANY(%(limited_to)s))",
             limited_to=list(wanted.limited_to),
+        )
+    if wanted.lines:
+        filters.add(
+            """(a.object_kind IS DISTINCT FROM 'machine' OR
+                array_to_string((string_to_array(a.object_key, '/'))[1:3], '/')
+                    = ANY(%(lines)s))""",
+            lines=list(wanted.lines),
         )
     return filters
 

@@ -71,6 +71,7 @@ def _wanted(
         until=until,
         search=search,
         limited_to=sorted(principal.sites),
+        lines=sorted(principal.lines),
     )
 
 
