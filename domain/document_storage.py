@@ -14,12 +14,13 @@ from domain.documents import DocumentLine, Due, OrderDocument
 
 
 class _StoredLine(DocumentLine, frozen=True, kw_only=True):
-    due: str | None = None  # type: ignore[assignment] - read by `_due`
+    # Read by `_due`: msgspec reads no union of days and moments.
+    due: str | None = None  # type: ignore[assignment]
 
 
 class _Stored(OrderDocument, frozen=True, kw_only=True):
-    issued: str | None = None  # type: ignore[assignment] - read by `_due`
-    due: str | None = None  # type: ignore[assignment] - likewise
+    issued: str | None = None  # type: ignore[assignment]  # likewise
+    due: str | None = None  # type: ignore[assignment]  # likewise
     lines: tuple[_StoredLine, ...] = ()
 
 

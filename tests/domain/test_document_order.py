@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -27,7 +28,7 @@ from domain.documents import (
 )
 
 
-def document(kind: DocumentKind = DocumentKind.ORDER, **more: object) -> OrderDocument:
+def document(kind: DocumentKind = DocumentKind.ORDER, **more: Any) -> OrderDocument:
     line = DocumentLine(position="1", quantity=Decimal(5), place="segment 7")
     plain = OrderDocument(kind=kind, source="s", number="n", lines=(line,))
     return msgspec.structs.replace(plain, **more)
@@ -141,7 +142,7 @@ class TestFaults:
             ({"priority": 2**31}, "priority_unusable"),
         ],
     )
-    def test_what_no_row_holds_is_told(self, change: dict[str, object], code: str) -> None:
+    def test_what_no_row_holds_is_told(self, change: dict[str, Any], code: str) -> None:
         assert [fault.code for fault in faults(document(**change))] == [code]
 
     @pytest.mark.parametrize("text", ["0", "-1", "NaN", "Infinity", "1E+9", "0.0000001", "1E+999"])
