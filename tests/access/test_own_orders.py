@@ -151,7 +151,7 @@ class TestRowLevelSecurity:
                     with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.Error)):
                         async with as_customer(connection, wanted):
                             await connection.execute(
-                                sql.SQL(statement).format(sql.Identifier(name))  # type: ignore[arg-type]  # fixed texts
+                                sql.SQL(statement).format(sql.Identifier(name))
                             )
 
     @pytest.mark.parametrize(

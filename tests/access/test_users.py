@@ -214,7 +214,7 @@ class TestApiKeys:
     @pytest.mark.parametrize("text", ["gk_", "gk_x", "gk_" + "a" * 43, "gk_" + "é" * 5, "GK_a"])
     async def test_a_made_up_key_opens_nothing(self, api: Api, text: str) -> None:
         client = api.client()
-        headers = {"Authorization": f"Bearer {text}".encode()}
+        headers = {b"Authorization": f"Bearer {text}".encode()}
         answer = await client.get("/v1/sites", headers=headers)
         assert answer.status_code == 401
 
@@ -306,7 +306,7 @@ class TestCommands:
                     role=Role.VIEWER,
                     password=PASSWORD,
                     sites=(),
-                    **wrong,  # type: ignore[arg-type]  # both are fields of it
+                    **wrong,
                 )
         origins = await api.rows("SELECT DISTINCT origin FROM audit_log WHERE actor = 'gemba'")
         assert origins == [("command line",)]
