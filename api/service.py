@@ -52,6 +52,7 @@ from api.purchases import endpoints as purchases
 from api.replenishment import endpoints as replenishment
 from api.reservations import endpoints as reservations
 from api.review import endpoints as review
+from api.shipping import endpoints as shipping
 from api.sites import endpoints as sites
 from api.stock import counts
 from api.stock import endpoints as stock
@@ -95,6 +96,7 @@ _ROUTERS = (
     order_lists.router,
     pegging.router,  # before the orders' own, whose numbers take everything
     order_status.router,
+    shipping.router,
     orders.router,
     orders.links_router,
     work_orders.router,

@@ -242,6 +242,14 @@ class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
     packed_at: str | None
     shipped_at: str | None
     delivered_at: str | None
+    carrier: str | None = None
+    tracking_number: str | None = None
+    carrier_status: str | None = None
+    """The carrier's newest word (`domain.dispatch.CarrierStatus`), and when it said so."""
+    carrier_at: str | None = None
+    expected_at: str | None = None
+    """When it is to arrive."""
+    returned: float = 0.0
 
 
 class TrackingView(msgspec.Struct, frozen=True, kw_only=True):

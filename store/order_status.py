@@ -54,6 +54,12 @@ class _DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
     packed_ms: int | None
     shipped_ms: int | None
     delivered_ms: int | None
+    carrier: str | None
+    tracking_number: str | None
+    carrier_status: str | None
+    carrier_ms: int | None
+    expected_ms: int | None
+    returned: Any
     picked: Any
     packed: Any
     shipped: Any

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
@@ -168,6 +169,12 @@ class Delivery(BaseModel):
     packed_at: datetime | None
     shipped_at: datetime | None
     delivered_at: datetime | None
+    carrier: str | None = None
+    tracking_number: str | None = None
+    carrier_status: str | None = Field(default=None, description="The carrier's newest word.")
+    carrier_at: datetime | None = None
+    expected_at: datetime | None = Field(default=None, description="When it is to arrive.")
+    returned: Number = Decimal(0)
 
 
 class DeliveryList(Listing[Delivery]):

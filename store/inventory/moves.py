@@ -18,8 +18,10 @@ from psycopg.rows import class_row
 
 from contracts.streams import GoodsMoved
 from contracts.telemetry import MoveEvent
+from domain.dispatch import still_to_issue
 from domain.inventory.books import Key, Place, Tags, pick
 from domain.inventory.words import Account, PostingKind, StockStatus
+from store import dispatches
 from store.audit import Actor
 from store.database import Connection
 from store.filters import Filters, Page
@@ -106,6 +108,7 @@ async def book_moves(
     stock = await Stock.lock(connection, {move.key for move in ready}, now=now)
     booked: list[tuple[_Move, int]] = []
     places = await _places(connection, ready)
+    told: dict[tuple[int, int], Decimal] = {}
     for move in sorted(ready, key=lambda one: (one.t_ms, one.publisher_id, one.seq)):
         number = stock.post(
             Posting(
@@ -116,7 +119,7 @@ async def book_moves(
                 reason=f"{move.event} by {move.device}",
             )
         )
-        await _book(stock, number, move, places)
+        await _book(stock, number, await _not_told_by_hand(connection, move, told), places)
         booked.append((move, number))
     saved = await stock.save()
     await connection.execute(
@@ -132,6 +135,37 @@ async def book_moves(
         ),
     )
     return len(booked), unmatched
+
+
+async def _not_told_by_hand(
+    connection: Connection, move: _Move, told: dict[tuple[int, int], Decimal]
+) -> _Move:
+    """A move without what people have shipped by hand already: both tell of the same goods.
+
+    Args:
+        connection: the transaction; the order is locked, as its shipments were looked at before.
+        move: as the device told it.
+        told: by order and item, what moves of this batch have shipped before; it is kept up.
+    """
+    if move.event != MoveEvent.SHIPPED:
+        return move
+    cursor = await connection.execute(
+        "SELECT order_id FROM goods_moves"
+        " WHERE publisher_id = %s AND seq = %s AND order_id IS NOT NULL AND unmatched IS NULL",
+        (move.publisher_id, move.seq),
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        return move
+    order_id: int = row[0]
+    by_hand = await dispatches.told_by_hand(connection, order_id, move.item_id)
+    if not by_hand:
+        return move
+    where = (order_id, move.item_id)
+    before = await dispatches.told_by_devices(connection, *where) + told.get(where, _ZERO)
+    told[where] = told.get(where, _ZERO) + move.quantity
+    left = still_to_issue(before, by_hand, move.quantity)
+    return msgspec.structs.replace(move, quantity=left)
 
 
 async def _store(connection: Connection, moves: Sequence[GoodsMoved]) -> list[tuple[int, int]]:

@@ -36,7 +36,12 @@ SIGNED_IN: Final = {
     "changeOwnPassword",
 }  # fmt: skip
 NEEDS: Final = {
+    Permission.SHIP: {
+        "planShipment", "pickShipment", "packShipment", "shipShipment", "deliverShipment",
+        "addCarrierEvent", "returnShipment",
+    },
     Permission.READ: {
+        "getDelivery", "getShipment",
         "listDocuments", "getDocument", "getDocumentContent", "getDocumentAnswers",
         "listColumnMappings", "getColumnMapping", "listChannels", "getChannel",
         "listSites", "getSite", "listMachines", "getMachine", "getHistory", "listMetrics",
