@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from connectors.json_fields import Object, Report, decimal_of, objects_of, text_of
 from connectors.options import ReadOptions
-from connectors.shopify.fields import Object, Report, decimal_of, objects_of, text_of
 from connectors.texts import MAX_CODE_CHARACTERS
 from domain.documents import DocumentLine, Name, NameScheme
 

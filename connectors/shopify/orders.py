@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from connectors.json_fields import Object, Report, moment_of, objects_of, text_of
 from connectors.options import ReadOptions
 from connectors.problems import Problems, too_large, whole_file
-from connectors.shopify.fields import Object, Report, moment_of, objects_of, text_of
 from connectors.shopify.lines import lines_of
 from connectors.shopify.people import parties_of
 from connectors.shopify.wishes import due_of, notes_of, priority_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.shopify.fields import Object, Report, object_of, text_of
+from connectors.json_fields import Object, Report, object_of, text_of
 from domain.documents import Name, NameScheme, Party, PartyRole
 
 

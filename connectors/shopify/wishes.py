@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from connectors.shopify.fields import Object, Report, objects_of, text_of
+from connectors.json_fields import Object, Report, objects_of, text_of
 
 RUSH_TAGS = frozenset({"rush", "urgent", "express", "eilt", "urgente", "加急", "紧急"})
 RUSH_PRIORITY = 100

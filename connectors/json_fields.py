@@ -56,7 +56,7 @@ class Report:
 def text_of(holder: Object, key: str, *, limit: int = MAX_TEXT_CHARACTERS) -> str | None:
     """A text without blanks around it; numbers as they are written; None: empty, or neither.
 
-    What is longer than `limit` is cut: Shopify's own limit for such texts is 255.
+    What is longer than `limit` is cut: the systems' own limits for such texts are lower.
     """
     value = holder.get(key)
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
