@@ -24,6 +24,7 @@ from api.customers import endpoints as customers
 from api.dead_letters import endpoints as dead_letters
 from api.description import endpoints as description
 from api.disruptions import endpoints as disruptions
+from api.events import endpoints as events
 from api.goods_moves import endpoints as goods_moves
 from api.health import endpoints as health
 from api.health.service import keep_reporting, prepare_topics
@@ -59,6 +60,7 @@ from api.stock import endpoints as stock
 from api.tracking import endpoints as tracking
 from api.ui import endpoints as ui
 from api.users import endpoints as users
+from api.webhooks import endpoints as webhooks
 from api.work_orders import endpoints as work_orders
 from runtime import tasks
 from runtime.clock import Clock, SystemClock
@@ -97,6 +99,8 @@ _ROUTERS = (
     pegging.router,  # before the orders' own, whose numbers take everything
     order_status.router,
     shipping.router,
+    webhooks.router,
+    events.router,
     orders.router,
     orders.links_router,
     work_orders.router,

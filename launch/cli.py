@@ -81,6 +81,8 @@ class Service(StrEnum):
     EDGE = "edge"
     STREAMS = "streams"
     SCHEDULER = "scheduler"
+    NOTIFY = "notify"
+    """Tells the outside: webhooks."""
     API = "api"
     RELAY = "relay"
     """Needed on Kafka only: what was written to the outbox goes on to it."""

@@ -131,6 +131,19 @@ class SchedulerSettings(Installation):
     )
 
 
+class NotifySettings(Installation):
+    """What tells the outside."""
+
+    webhook_timeout_s: float = Field(
+        default=15.0, gt=0, le=120, description="How long a webhook's receiver has to answer."
+    )
+    webhooks_to_private_addresses: bool = Field(
+        default=False,
+        description="Whether webhooks may go to addresses of this machine and network, and by"
+        " http.",
+    )
+
+
 class ApiSettings(Installation):
     """The API and the live hub."""
 

