@@ -361,6 +361,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Events
+         * @description What happened after a place in the order of commits. Whoever keeps `next` misses nothing.
+         */
+        get: operations["listEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/goods-moves/unmatched": {
         parameters: {
             query?: never;
@@ -1097,6 +1117,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/orders/{number}/delivery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Delivery
+         * @description Where the order's goods are: of each line, and of the order, derived from its lines.
+         */
+        get: operations["getDelivery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/orders/{number}/events": {
         parameters: {
             query?: never;
@@ -1294,7 +1334,151 @@ export interface paths {
          */
         get: operations["listShipments"];
         put?: never;
+        /**
+         * Plan Shipment
+         * @description Plan a shipment: some lines, or all that is still to be shipped.
+         */
+        post: operations["planShipment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/{number}/shipments/{shipment}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Shipment
+         * @description One shipment with its lines and its carrier's words.
+         */
+        get: operations["getShipment"];
+        put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/{number}/shipments/{shipment}/carrier-events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add Carrier Event
+         * @description What the carrier says. The newest by its own time is shown; a repeat changes nothing.
+         */
+        post: operations["addCarrierEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/{number}/shipments/{shipment}/deliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deliver Shipment
+         * @description The customer has it.
+         */
+        post: operations["deliverShipment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/{number}/shipments/{shipment}/pack": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pack Shipment
+         * @description Goods were packed.
+         */
+        post: operations["packShipment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/{number}/shipments/{shipment}/pick": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pick Shipment
+         * @description Goods were picked.
+         */
+        post: operations["pickShipment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/{number}/shipments/{shipment}/return": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Return Shipment
+         * @description Goods came back: stock has them, waiting for an inspection.
+         */
+        post: operations["returnShipment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/{number}/shipments/{shipment}/ship": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ship Shipment
+         * @description Goods have left: stock falls, once, also where a device tells of the same goods.
+         */
+        post: operations["shipShipment"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2834,6 +3018,118 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Webhooks
+         * @description Webhooks by name; for whoever is limited to sites: theirs.
+         */
+        get: operations["listWebhooks"];
+        put?: never;
+        /**
+         * Create Webhook
+         * @description Make a webhook. Its secret is shown here and never again.
+         */
+        post: operations["createWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{webhook}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Webhook
+         * @description One webhook, how it does, and why it is disabled.
+         */
+        get: operations["getWebhook"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Webhook
+         * @description Forget a webhook and its deliveries.
+         */
+        delete: operations["deleteWebhook"];
+        options?: never;
+        head?: never;
+        /**
+         * Change Webhook
+         * @description Change a webhook, disable it, or enable it again: what waited goes out then.
+         */
+        patch: operations["changeWebhook"];
+        trace?: never;
+    };
+    "/v1/webhooks/{webhook}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Deliveries
+         * @description A webhook's messages, newest first, with what became of them.
+         */
+        get: operations["listWebhookDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{webhook}/deliveries/{delivery}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replay Delivery
+         * @description Send a message again, under the same `webhook-id`.
+         */
+        post: operations["replayWebhookDelivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{webhook}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Test Webhook
+         * @description Send a message of the type `webhook.test`; its delivery says what became of it.
+         */
+        post: operations["testWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/work-orders": {
         parameters: {
             query?: never;
@@ -2993,7 +3289,7 @@ export interface components {
              */
             problem?: string | null;
             /** @description Where it is now, if it is known. */
-            state?: components["schemas"]["LineState"] | null;
+            state?: components["schemas"]["domain__orders__LineState"] | null;
         };
         /**
          * AdjustedGoods
@@ -3624,6 +3920,57 @@ export interface components {
             work_order: components["schemas"]["WorkOrder"];
         };
         /**
+         * CarrierEntry
+         * @description A carrier's word.
+         */
+        CarrierEntry: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Detail */
+            detail: string | null;
+            /** Expected At */
+            expected_at: string | null;
+            /** Place */
+            place: string | null;
+            /** Reference */
+            reference: string | null;
+            status: components["schemas"]["CarrierStatus"];
+            /** Told By */
+            told_by: string;
+        };
+        /**
+         * CarrierStatus
+         * @description A carrier's words.
+         * @enum {string}
+         */
+        CarrierStatus: "label_printed" | "picked_up" | "in_transit" | "out_for_delivery" | "delivered" | "delayed" | "attempted" | "failed";
+        /**
+         * CarrierWord
+         * @description What a carrier says.
+         */
+        CarrierWord: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Detail */
+            detail?: string | null;
+            /** Expected At */
+            expected_at?: string | null;
+            /** Place */
+            place?: string | null;
+            /**
+             * Reference
+             * @description The carrier's id of the event; a repeat changes nothing.
+             */
+            reference?: string | null;
+            status: components["schemas"]["CarrierStatus"];
+        };
+        /**
          * Change
          * @description Something that changed, as a code with its particulars.
          */
@@ -3686,6 +4033,58 @@ export interface components {
              * @description How many there are in all.
              */
             total: number;
+        };
+        /**
+         * CloudEvent
+         * @description An event as CloudEvents 1.0 has it (JSON event format).
+         */
+        CloudEvent: {
+            /** Data */
+            data: {
+                [key: string]: unknown;
+            };
+            /**
+             * Datacontenttype
+             * @default application/json
+             * @constant
+             */
+            datacontenttype?: "application/json";
+            /**
+             * Id
+             * @description The same event has the same id, whenever it is asked for.
+             */
+            id: string;
+            /**
+             * Sequence
+             * @description Rises without holes over all events.
+             */
+            sequence: string;
+            /**
+             * Source
+             * @description `/gemba`, or the site: `/gemba/plant-1`.
+             */
+            source: string;
+            /**
+             * Specversion
+             * @default 1.0
+             * @constant
+             */
+            specversion?: "1.0";
+            /**
+             * Subject
+             * @description The order's number.
+             */
+            subject: string | null;
+            /**
+             * Time
+             * Format: date-time
+             */
+            time: string;
+            /**
+             * Type
+             * @description `order.confirmed`, `shipment.shipped`, …
+             */
+            type: string;
         };
         /**
          * Code
@@ -3905,6 +4304,49 @@ export interface components {
             /** @description Shown here and never again; null when they have none. */
             one_time_password: components["schemas"]["OneTimePassword"] | null;
             user: components["schemas"]["UserAccount"];
+        };
+        /**
+         * CreatedWebhook
+         * @description A new webhook, and its secret, here and never again.
+         */
+        CreatedWebhook: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /** Disabled At */
+            disabled_at: string | null;
+            /** Disabled Reason */
+            disabled_reason: string | null;
+            /** Event Types */
+            event_types: string[];
+            /** Failing Since */
+            failing_since: string | null;
+            /**
+             * Failures
+             * @description Attempts that failed since the last success.
+             */
+            failures: number;
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Secret */
+            secret: string;
+            /** Site */
+            site: string | null;
+            /**
+             * State
+             * @description `active` or `disabled`: by hand, or after repeated failure.
+             */
+            state: string;
+            /** Url */
+            url: string;
+            /** Version */
+            version: number;
         };
         /**
          * Customer
@@ -4146,47 +4588,13 @@ export interface components {
             version?: number | null;
         };
         /**
-         * Delivery
-         * @description A shipment of an order: `contracts.live`'s DeliveryView, as on `/v1/live`.
+         * DeliveryState
+         * @description Where an order's goods are: derived from the lines, these from the shipments.
          */
-        Delivery: {
-            /** Delivered At */
-            delivered_at: string | null;
-            /**
-             * Number
-             * @description Rises within the order.
-             */
-            number: number;
-            /** Packed */
-            packed: number;
-            /** Packed At */
-            packed_at: string | null;
-            /** Picked */
-            picked: number;
-            /**
-             * Picking
-             * @description Since when it is picked.
-             */
-            picking: string | null;
-            /** Shipped */
-            shipped: number;
-            /** Shipped At */
-            shipped_at: string | null;
-            /**
-             * State
-             * @description `picking`, `packed`, `shipped`, `delivered`, …
-             */
-            state: string;
-            /** Unit */
-            unit: string;
-        };
-        /**
-         * DeliveryList
-         * @description An order's shipments by number.
-         */
-        DeliveryList: {
+        DeliveryState: {
+            delivery: components["schemas"]["LineDelivery"];
             /** Items */
-            items: components["schemas"]["Delivery"][];
+            items: components["schemas"]["api__shipping__schemas__LineState"][];
             /**
              * Total
              * @description How many there are in all.
@@ -4431,6 +4839,19 @@ export interface components {
              * @description What stands there.
              */
             value: string | null;
+        };
+        /**
+         * EventList
+         * @description Events, and from where to go on.
+         */
+        EventList: {
+            /** Items */
+            items: components["schemas"]["CloudEvent"][];
+            /**
+             * Next
+             * @description What `after` has to be the next time.
+             */
+            next: number;
         };
         /**
          * ExportFormat
@@ -5157,6 +5578,12 @@ export interface components {
          */
         LineAction: "add" | "change" | "cancel";
         /**
+         * LineDelivery
+         * @description Where a line's goods are, derived from its shipments.
+         * @enum {string}
+         */
+        LineDelivery: "open" | "partly_shipped" | "shipped" | "partly_delivered" | "delivered" | "returned";
+        /**
          * LineName
          * @description An order line.
          */
@@ -5165,6 +5592,19 @@ export interface components {
             line: number;
             /** Order */
             order: string;
+        };
+        /**
+         * LineQuantity
+         * @description So much of a line.
+         */
+        LineQuantity: {
+            /** Line */
+            line: number;
+            /**
+             * Quantity
+             * @description Exact; a JSON number or text.
+             */
+            quantity: number | string;
         };
         /**
          * LineReference
@@ -5176,12 +5616,6 @@ export interface components {
             /** Order */
             order: string;
         };
-        /**
-         * LineState
-         * @description Where an order line stands.
-         * @enum {string}
-         */
-        LineState: "received" | "under_review" | "confirmed" | "released" | "in_production" | "produced" | "on_hold" | "cancelled";
         /**
          * LinkList
          * @description An order's links, newest first.
@@ -5970,6 +6404,36 @@ export interface components {
             unit?: string | null;
         };
         /**
+         * NewReturn
+         * @description What came back. It waits for an inspection (`quality`).
+         */
+        NewReturn: {
+            /** Lines */
+            lines: components["schemas"]["LineQuantity"][];
+            /** Location */
+            location?: string | null;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * NewShipment
+         * @description What is to leave together.
+         */
+        NewShipment: {
+            /** Carrier */
+            carrier?: string | null;
+            /** Expected At */
+            expected_at?: string | null;
+            /**
+             * Lines
+             * @description Empty: all that is still to be shipped.
+             * @default []
+             */
+            lines?: components["schemas"]["LineQuantity"][];
+            /** Tracking Number */
+            tracking_number?: string | null;
+        };
+        /**
          * NewStatus
          * @description Goods that were released, blocked, or sent to inspection.
          */
@@ -6085,6 +6549,32 @@ export interface components {
             shared?: boolean;
             /** @default received */
             sort?: components["schemas"]["OrderSort"];
+        };
+        /**
+         * NewWebhook
+         * @description Where events are to be sent.
+         */
+        NewWebhook: {
+            /**
+             * Event Types
+             * @description Empty: all.
+             * @default []
+             */
+            event_types?: string[];
+            /** Name */
+            name: string;
+            /**
+             * Secret
+             * @description Default: drawn.
+             */
+            secret?: string | null;
+            /**
+             * Site
+             * @description Of this site only.
+             */
+            site?: string | null;
+            /** Url */
+            url: string;
         };
         /**
          * NewWorkOrder
@@ -6342,7 +6832,7 @@ export interface components {
             /** Customer Reference */
             customer_reference: string | null;
             /** Deliveries */
-            deliveries: components["schemas"]["Delivery"][];
+            deliveries: components["schemas"]["api__orders__schemas__Delivery"][];
             /** Document Date */
             document_date: string | null;
             /** Due */
@@ -6423,7 +6913,7 @@ export interface components {
             /** @description In the customer's terms. */
             stage: components["schemas"]["Stage"];
             /** @description Derived from the lines. */
-            state: components["schemas"]["LineState"];
+            state: components["schemas"]["domain__orders__LineState"];
             /** Unit */
             unit: string;
             /** Version */
@@ -6565,7 +7055,7 @@ export interface components {
              * @description Where it comes from.
              */
             source?: string | null;
-            state?: components["schemas"]["LineState"] | null;
+            state?: components["schemas"]["domain__orders__LineState"] | null;
         };
         /**
          * OrderLine
@@ -6582,7 +7072,7 @@ export interface components {
             /** Good Pieces */
             good_pieces: number;
             /** @description Where it goes on after a hold. */
-            held_from: components["schemas"]["LineState"] | null;
+            held_from: components["schemas"]["domain__orders__LineState"] | null;
             /** Hold Reason */
             hold_reason: string | null;
             /** Item */
@@ -6632,7 +7122,7 @@ export interface components {
             site: string;
             /** Started */
             started: string | null;
-            state: components["schemas"]["LineState"];
+            state: components["schemas"]["domain__orders__LineState"];
             /** Unit */
             unit: string;
             /**
@@ -6724,7 +7214,7 @@ export interface components {
              */
             customer: string;
             /** Deliveries */
-            deliveries: components["schemas"]["Delivery"][];
+            deliveries: components["schemas"]["api__orders__schemas__Delivery"][];
             /** Due */
             due: string | null;
             /** Good Pieces */
@@ -6767,7 +7257,7 @@ export interface components {
             /** @description In the customer's terms. */
             stage: components["schemas"]["Stage"];
             /** @description Derived from the lines. */
-            state: components["schemas"]["LineState"];
+            state: components["schemas"]["domain__orders__LineState"];
             /** Unit */
             unit: string;
             /** Version */
@@ -6815,7 +7305,7 @@ export interface components {
             /** Customer Reference */
             customer_reference: string | null;
             /** Deliveries */
-            deliveries: components["schemas"]["Delivery"][];
+            deliveries: components["schemas"]["api__orders__schemas__Delivery"][];
             /** Document Date */
             document_date: string | null;
             /** Due */
@@ -6890,7 +7380,7 @@ export interface components {
             /** @description In the customer's terms. */
             stage: components["schemas"]["Stage"];
             /** @description Derived from the lines. */
-            state: components["schemas"]["LineState"];
+            state: components["schemas"]["domain__orders__LineState"];
             /** Unit */
             unit: string;
             /** Version */
@@ -6971,7 +7461,7 @@ export interface components {
             /** Customer */
             customer: string;
             /** Deliveries */
-            deliveries: components["schemas"]["Delivery"][];
+            deliveries: components["schemas"]["api__orders__schemas__Delivery"][];
             /** Due */
             due: string | null;
             /** Expected */
@@ -8655,6 +9145,16 @@ export interface components {
             total: number;
         };
         /**
+         * Sent
+         * @description A message was put in line.
+         */
+        Sent: {
+            /** Delivery */
+            delivery: number;
+            /** Message Id */
+            message_id: string;
+        };
+        /**
          * Session
          * @description The session.
          */
@@ -8702,6 +9202,73 @@ export interface components {
             /** Setups */
             setups: components["schemas"]["Setup"][];
         };
+        /**
+         * Shipment
+         * @description A shipment with its lines and its carrier's words.
+         */
+        Shipment: {
+            /**
+             * By Hand
+             * @description False: made of the warehouse devices' moves.
+             */
+            by_hand: boolean;
+            /** Carrier */
+            carrier: string | null;
+            /** Carrier At */
+            carrier_at: string | null;
+            /** Carrier Events */
+            carrier_events: components["schemas"]["CarrierEntry"][];
+            carrier_status: components["schemas"]["CarrierStatus"] | null;
+            /** Delivered At */
+            delivered_at: string | null;
+            /** Expected At */
+            expected_at: string | null;
+            /** Lines */
+            lines: components["schemas"]["ShipmentLine"][];
+            /** Number */
+            number: number;
+            /** Order */
+            order: string;
+            /** Packed At */
+            packed_at: string | null;
+            /** Picking At */
+            picking_at: string | null;
+            /** Shipped At */
+            shipped_at: string | null;
+            state: components["schemas"]["ShipmentState"];
+            /** Tracking Number */
+            tracking_number: string | null;
+            /** Version */
+            version: number;
+        };
+        /**
+         * ShipmentLine
+         * @description A line's part of a shipment.
+         */
+        ShipmentLine: {
+            /** Item */
+            item: string;
+            /** Line */
+            line: number;
+            /** Packed */
+            packed: number;
+            /** Picked */
+            picked: number;
+            /** Planned */
+            planned: number;
+            /** Returned */
+            returned: number;
+            /** Shipped */
+            shipped: number;
+            /** Unit */
+            unit: string;
+        };
+        /**
+         * ShipmentState
+         * @description Where a shipment is. What has left is delivered when its carrier says so.
+         * @enum {string}
+         */
+        ShipmentState: "picking" | "packed" | "shipped" | "delivered";
         /**
          * Shortage
          * @description Somebody goes short of an item: a released work order, or whoever was promised it.
@@ -9111,7 +9678,7 @@ export interface components {
             scrap_pieces: number;
             /** Started */
             started: string | null;
-            state: components["schemas"]["LineState"];
+            state: components["schemas"]["domain__orders__LineState"];
             /** Unit */
             unit: string;
             /** Work Orders */
@@ -9144,6 +9711,32 @@ export interface components {
              * @default 0
              */
             setup_ms?: number;
+        };
+        /**
+         * StepTaken
+         * @description What was done to a shipment.
+         */
+        StepTaken: {
+            /** Carrier */
+            carrier?: string | null;
+            /** Expected At */
+            expected_at?: string | null;
+            /**
+             * Insist
+             * @description It has left, whatever the books say: what they do not have becomes a shortfall.
+             * @default false
+             */
+            insist?: boolean;
+            /**
+             * Lines
+             * @description What is not named: as much as the step before left.
+             * @default []
+             */
+            lines?: components["schemas"]["LineQuantity"][];
+            /** Reason */
+            reason?: string | null;
+            /** Tracking Number */
+            tracking_number?: string | null;
         };
         /**
          * StockStatus
@@ -9399,7 +9992,7 @@ export interface components {
              * @default []
              */
             problems?: components["schemas"]["FieldProblem"][];
-            state?: components["schemas"]["LineState"] | null;
+            state?: components["schemas"]["domain__orders__LineState"] | null;
         };
         /**
          * TicketIssued
@@ -9485,7 +10078,7 @@ export interface components {
             /** Customer */
             customer: string;
             /** Deliveries */
-            deliveries: components["schemas"]["Delivery"][];
+            deliveries: components["schemas"]["api__orders__schemas__Delivery"][];
             /** Due */
             due: string | null;
             /** Expected */
@@ -9860,6 +10453,79 @@ export interface components {
             setup_ms: number;
         };
         /**
+         * Webhook
+         * @description A webhook. Its secret is never shown again.
+         */
+        Webhook: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /** Disabled At */
+            disabled_at: string | null;
+            /** Disabled Reason */
+            disabled_reason: string | null;
+            /** Event Types */
+            event_types: string[];
+            /** Failing Since */
+            failing_since: string | null;
+            /**
+             * Failures
+             * @description Attempts that failed since the last success.
+             */
+            failures: number;
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Site */
+            site: string | null;
+            /**
+             * State
+             * @description `active` or `disabled`: by hand, or after repeated failure.
+             */
+            state: string;
+            /** Url */
+            url: string;
+            /** Version */
+            version: number;
+        };
+        /**
+         * WebhookChange
+         * @description What changes about a webhook; what is left out stays.
+         */
+        WebhookChange: {
+            /** Event Types */
+            event_types?: string[] | null;
+            /** Secret */
+            secret?: string | null;
+            /** State */
+            state?: ("active" | "disabled") | null;
+            /** Url */
+            url?: string | null;
+            /**
+             * Version
+             * @description The version that one has looked at.
+             */
+            version: number;
+        };
+        /**
+         * WebhookList
+         * @description Webhooks by name.
+         */
+        WebhookList: {
+            /** Items */
+            items: components["schemas"]["Webhook"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
          * WorkOrder
          * @description A work order with its operations.
          */
@@ -10106,6 +10772,75 @@ export interface components {
             scrap_factor: number;
         };
         /**
+         * Delivery
+         * @description A shipment of an order: `contracts.live`'s DeliveryView, as on `/v1/live`.
+         */
+        api__orders__schemas__Delivery: {
+            /** Carrier */
+            carrier?: string | null;
+            /** Carrier At */
+            carrier_at?: string | null;
+            /**
+             * Carrier Status
+             * @description The carrier's newest word.
+             */
+            carrier_status?: string | null;
+            /** Delivered At */
+            delivered_at: string | null;
+            /**
+             * Expected At
+             * @description When it is to arrive.
+             */
+            expected_at?: string | null;
+            /**
+             * Number
+             * @description Rises within the order.
+             */
+            number: number;
+            /** Packed */
+            packed: number;
+            /** Packed At */
+            packed_at: string | null;
+            /** Picked */
+            picked: number;
+            /**
+             * Picking
+             * @description Since when it is picked.
+             */
+            picking: string | null;
+            /**
+             * Returned
+             * @default 0
+             */
+            returned?: number;
+            /** Shipped */
+            shipped: number;
+            /** Shipped At */
+            shipped_at: string | null;
+            /**
+             * State
+             * @description `picking`, `packed`, `shipped`, `delivered`, …
+             */
+            state: string;
+            /** Tracking Number */
+            tracking_number?: string | null;
+            /** Unit */
+            unit: string;
+        };
+        /**
+         * DeliveryList
+         * @description An order's shipments by number.
+         */
+        api__orders__schemas__DeliveryList: {
+            /** Items */
+            items: components["schemas"]["api__orders__schemas__Delivery"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
          * LineChange
          * @description What is to change of a line; absent: nothing, `due_at` null: no due date.
          */
@@ -10272,12 +11007,76 @@ export interface components {
             reason: string;
         };
         /**
+         * LineState
+         * @description Where a line's goods are.
+         */
+        api__shipping__schemas__LineState: {
+            delivery: components["schemas"]["LineDelivery"];
+            /** Line */
+            line: number;
+        };
+        /**
          * Settlement
          * @description Why a shortfall needs no goods any more.
          */
         api__stock__schemas__Settlement: {
             /** Reason */
             reason: string;
+        };
+        /**
+         * Delivery
+         * @description A message to a webhook.
+         */
+        api__webhooks__schemas__Delivery: {
+            /** Attempts */
+            attempts: number;
+            /** Body */
+            body: string;
+            /** Delivered At */
+            delivered_at: string | null;
+            /** Event Type */
+            event_type: string;
+            /** Id */
+            id: number;
+            /** Last At */
+            last_at: string | null;
+            /** Last Error */
+            last_error: string | null;
+            /** Last Status */
+            last_status: number | null;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /**
+             * Message Id
+             * @description The header `webhook-id`, the same at each attempt.
+             */
+            message_id: string;
+            /**
+             * Next At
+             * @description When it is tried next, while it waits.
+             */
+            next_at: string | null;
+            /**
+             * State
+             * @description `waiting`, `delivered` or `given_up`.
+             */
+            state: string;
+        };
+        /**
+         * DeliveryList
+         * @description A webhook's deliveries, newest first.
+         */
+        api__webhooks__schemas__DeliveryList: {
+            /** Items */
+            items: components["schemas"]["api__webhooks__schemas__Delivery"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
         };
         /**
          * PlannedOperation
@@ -10321,6 +11120,12 @@ export interface components {
          * @enum {string}
          */
         domain__documents__Severity: "error" | "warning" | "note";
+        /**
+         * LineState
+         * @description Where an order line stands.
+         * @enum {string}
+         */
+        domain__orders__LineState: "received" | "under_review" | "confirmed" | "released" | "in_production" | "produced" | "on_hold" | "cancelled";
         /**
          * Severity
          * @description What a finding asks for.
@@ -11057,6 +11862,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DisruptionList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listEvents: {
+        parameters: {
+            query?: {
+                /** @description The last `next`; left out: from now on. */
+                after?: number | null;
+                /** @description Separated by commas; empty: all. */
+                types?: string;
+                limit?: number;
+                /** @description Wait so long for the first one (long poll). */
+                wait_s?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventList"];
                 };
             };
             /** @description A problem (RFC 9457). */
@@ -12093,7 +12935,7 @@ export interface operations {
             query?: {
                 /** @description `received`: newest first; `waiting`: oldest first; `due`: by the next due date of what is open; `priority`: highest first; `lateness`: furthest behind first. Newest first where that leaves it open. */
                 sort?: components["schemas"]["OrderSort"];
-                state?: components["schemas"]["LineState"] | null;
+                state?: components["schemas"]["domain__orders__LineState"] | null;
                 /** @description The customer's code. */
                 customer?: string | null;
                 /** @description Where it comes from. */
@@ -12301,7 +13143,7 @@ export interface operations {
         parameters: {
             query?: {
                 format?: components["schemas"]["FileFormat"];
-                state?: components["schemas"]["LineState"] | null;
+                state?: components["schemas"]["domain__orders__LineState"] | null;
                 /** @description The customer's code. */
                 customer?: string | null;
                 /** @description Where it comes from. */
@@ -12643,6 +13485,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Order"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryState"];
                 };
             };
             /** @description A problem (RFC 9457). */
@@ -13022,7 +13895,311 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DeliveryList"];
+                    "application/json": components["schemas"]["api__orders__schemas__DeliveryList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    planShipment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NewShipment"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shipment"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getShipment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+                shipment: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shipment"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addCarrierEvent: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                number: string;
+                shipment: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CarrierWord"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shipment"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deliverShipment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                number: string;
+                shipment: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["StepTaken"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shipment"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    packShipment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                number: string;
+                shipment: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["StepTaken"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shipment"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pickShipment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                number: string;
+                shipment: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["StepTaken"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shipment"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    returnShipment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                number: string;
+                shipment: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewReturn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shipment"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    shipShipment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                number: string;
+                shipment: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["StepTaken"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shipment"];
                 };
             };
             /** @description A problem (RFC 9457). */
@@ -13260,7 +14437,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DeliveryList"];
+                    "application/json": components["schemas"]["api__orders__schemas__DeliveryList"];
                 };
             };
             /** @description A problem (RFC 9457). */
@@ -16150,6 +17327,277 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SessionsEnded"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listWebhooks: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewWebhook"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedWebhook"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listWebhookDeliveries: {
+        parameters: {
+            query?: {
+                state?: ("waiting" | "delivered" | "given_up") | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                webhook: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["api__webhooks__schemas__DeliveryList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replayWebhookDelivery: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                webhook: number;
+                delivery: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    testWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                webhook: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sent"];
                 };
             };
             /** @description A problem (RFC 9457). */

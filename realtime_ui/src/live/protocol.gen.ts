@@ -46,6 +46,18 @@ export interface components {
             packed_at: string | null;
             shipped_at: string | null;
             delivered_at: string | null;
+            /** @default null */
+            carrier?: string | null;
+            /** @default null */
+            tracking_number?: string | null;
+            /** @default null */
+            carrier_status?: string | null;
+            /** @default null */
+            carrier_at?: string | null;
+            /** @default null */
+            expected_at?: string | null;
+            /** @default 0 */
+            returned?: number;
         };
         /**
          * Delta
