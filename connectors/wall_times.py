@@ -1,4 +1,4 @@
-"""Times as Chinese ERP systems tell them: in Beijing's time without an offset, or in milliseconds."""
+"""Times as Chinese ERP systems tell them: Beijing's, without an offset, or milliseconds."""
 
 from __future__ import annotations
 

@@ -15,42 +15,16 @@ from connectors.json_fields import Object, text_of
 from connectors.options import ReadOptions
 from connectors.problems import whole_file
 
-_FIELDS: Final = frozenset(
-    [
-        "id",
-        "billno",
-        "date",
-        "documentstatus",
-        "closestatus",
-        "cancelstatus",
-        "modifydate",
-        "custid",
-        "receiveid",
-        "linkman",
-        "linkphone",
-        "receiveaddress",
-        "note",
-        "saleorderentry",
-        "saleorderfinance",
-        "settlecurrid",
-        "number",
-        "name",
-        "code",
-        "entryid",
-        "seq",
-        "materialid",
-        "materialname",
-        "qty",
-        "unitid",
-        "price",
-        "taxprice",
-        "deliverydate",
-        "mrpclosestatus",
-        "mrpterminatestatus",
-        "stockoutqty",
-        "entrynote",
-    ]
-)
+_HEAD: Final = (
+    "id", "billno", "date", "documentstatus", "closestatus", "cancelstatus", "modifydate", "custid",
+    "receiveid", "linkman", "linkphone", "receiveaddress", "note", "saleorderentry",
+    "saleorderfinance", "settlecurrid", "number", "name", "code",
+)  # fmt: skip
+_BODY: Final = (
+    "entryid", "seq", "materialid", "materialname", "qty", "unitid", "price", "taxprice",
+    "deliverydate", "mrpclosestatus", "mrpterminatestatus", "stockoutqty", "entrynote",
+)  # fmt: skip
+_FIELDS: Final = frozenset(_HEAD + _BODY)
 _ENTRY: Final = "saleorderentry"
 _LOCALE_CHINESE: Final = 2052
 
