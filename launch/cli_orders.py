@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
@@ -107,6 +108,87 @@ def import_orders(
         for outcome in outcomes:
             _show(outcome, dry_run=dry_run)
     raise typer.Exit(1 if any(outcome.failed for outcome in outcomes) else 0)
+
+
+@app.command(
+    "poll",
+    epilog="Examples: `gemba orders poll erp --server https://erp.example.com/k3cloud --account"
+    " 629bd5285d655d --user gemba --app-id 2... --secret-file key.txt` · `gemba orders poll bip"
+    " --account tenant-id --app-id app-key --secret-file key.txt --every 60`",
+)
+def poll_orders(
+    *,
+    channel: Annotated[str, typer.Argument(help="Of format kingdee or yonyou.")],
+    account: Annotated[str, typer.Option(help="Kingdee: data centre id. Yonyou: tenant id.")],
+    secret_file: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, help="Holds the app's secret.")
+    ],
+    server: Annotated[
+        str | None, typer.Option(help="Kingdee: the site's address. Yonyou: its public gateway.")
+    ] = None,
+    user: Annotated[str | None, typer.Option(help="Kingdee: the integration's user.")] = None,
+    app_id: Annotated[str | None, typer.Option(help="Application id; Yonyou: app key.")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(help="Changed since then, by the system's own clock.")
+    ] = None,
+    every: Annotated[
+        float | None, typer.Option(min=5, help="Seconds between rounds; without it, one round.")
+    ] = None,
+    position_file: Annotated[
+        Path | None, typer.Option(help="Where to go on is kept there.", dir_okay=False)
+    ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option(envvar="GEMBA_URL", help="The API; by default the installation here."),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(envvar="GEMBA_TOKEN", help="A bearer token, where --url is given."),
+    ] = None,
+    json_output: Json = False,
+) -> None:
+    """Ask Kingdee or YonBIP which orders changed, and take them in by a channel.
+
+    Nothing is missed when a round fails: the next one begins where the last whole one ended.
+    """
+    import asyncio
+
+    from launch.cli_common import load_settings
+    from launch.orders_poll import PollFailedError
+    from launch.orders_poll_run import Wanted, run
+
+    if url is None:
+        found = find_installation()
+        url, token = found.addresses.http_url, found.token
+    elif token is None:
+        fail("--url needs --token (or GEMBA_TOKEN): make one with `gemba token --role sales`")
+    wanted = Wanted(
+        channel=channel,
+        account=account,
+        secret=secret_file.read_text(encoding="utf-8").strip(),
+        server=server,
+        user=user,
+        app_id=app_id,
+        since=since,
+        every_s=every,
+        position=position_file or load_settings().data_dir / "polling" / f"{channel}.json",
+    )
+
+    def show(told: dict[str, Any]) -> None:
+        if json_output:
+            print_json(told)
+            return
+        outcomes = ", ".join(f"{count} {name}" for name, count in sorted(told["outcomes"].items()))
+        typer.echo(f"{channel}: {told['delivered']} read: {outcomes or 'nothing changed'}")
+        for line in told["refused"][:_MOST_SHOWN]:
+            typer.echo(f"  refused: {line}")
+
+    try:
+        asyncio.run(
+            run(url, token, wanted, show=show, warn=lambda text: typer.echo(text, err=True))
+        )
+    except PollFailedError as error:
+        fail(str(error))
 
 
 class _Bar:
