@@ -198,7 +198,8 @@ async def transfer(
     """Goods are moved to another location, here or at another site.
 
     Raises:
-        ConflictError: less is there; or they are to leave the site and are reserved for others.
+        ConflictError: less is there; it is where it is to go; or it is to leave the site and is
+            reserved for others.
     """
     target_site = to_site_id or posting.site_id
     keys = [*_keys(posting.site_id, lines), *_keys(target_site, lines)]
@@ -238,6 +239,11 @@ async def transfer(
         for lot, part in draws:
             target = Place(place_id, lot.place.lot, lot.place.status)
             if not away:
+                if target == lot.place:
+                    raise ConflictError(
+                        f"{line.item!r} is at {line.to_location or MAIN!r} already: say with"
+                        " 'location' from where, or with 'to_location' where to, it is moved"
+                    )
                 stock.books.move(number, lot, part, to=target)
                 continue
             stock.books.take(
