@@ -64,6 +64,12 @@ class IdempotentRoute(APIRoute):
         return handle
 
 
+def _who(principal: Principal) -> str:
+    """Whose answers these are: programs of one name but other rights are others."""
+    limits = ",".join([*sorted(principal.sites), *sorted(principal.lines)])
+    return f"{principal.kind}:{principal.name}:{principal.role}:{principal.customer_id}:{limits}"
+
+
 async def _once(request: Request, handler: _Handler) -> Response:
     context = context_of(request)
     principal = await _principal(request, context)
@@ -71,7 +77,7 @@ async def _once(request: Request, handler: _Handler) -> Response:
         return await handler(request)  # which refuses it
     key = _key(request)
     digest = await _digest(request)
-    who = f"{principal.kind}:{principal.name}"
+    who = _who(principal)
     async with context.connection() as connection:
         claim = await idempotency.claim(
             connection, principal=who, key=key, sha256=digest, now=_now(context)
