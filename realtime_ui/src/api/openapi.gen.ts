@@ -6558,7 +6558,6 @@ export interface components {
             /**
              * Event Types
              * @description Empty: all.
-             * @default []
              */
             event_types?: string[];
             /** Name */
