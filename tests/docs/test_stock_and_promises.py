@@ -121,6 +121,6 @@ async def test_pieces_that_a_machine_counts_become_stock(stack: ServiceStack) ->
     wanted = [("hard", 15, number)]
     await stack.until("/v1/reservations?item=bolt&state=open", held, wanted)
     async with stack.api() as client:
-        body = {"site": "plant-1", "item": "bolt", "quantity": 1, "kind": "hard"}
-        answer = await client.post("/v1/reservations", json=body)
+        wish = {"site": "plant-1", "item": "bolt", "quantity": 1, "kind": "hard"}
+        answer = await client.post("/v1/reservations", json=wish)
     assert answer.status_code == httpx.codes.CONFLICT, "they are the customer's"
