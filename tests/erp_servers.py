@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-SAMPLES = Path(__file__).resolve().parents[2] / "docs" / "howto" / "samples"
+SAMPLES = Path(__file__).resolve().parents[1] / "docs" / "howto" / "samples"
 SERVICES = "/k3cloud/Kingdee.BOS.WebApi.ServicesStub"
 
 
