@@ -26,9 +26,11 @@ COPY contracts contracts
 COPY domain domain
 COPY runtime runtime
 COPY store store
+COPY connectors connectors
 COPY edge edge
 COPY streams streams
 COPY scheduler scheduler
+COPY notify notify
 COPY api api
 COPY simulator simulator
 COPY launch launch

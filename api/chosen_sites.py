@@ -19,10 +19,12 @@ class ChosenSites:
     Attributes:
         site: the one that was asked for; None: all.
         limited_to: what whoever asks is limited to; empty: nothing.
+        lines: likewise, lines (`site/area/line`); for lists of machines and what they do.
     """
 
     site: str | None
     limited_to: frozenset[SiteCode]
+    lines: frozenset[str] = frozenset()
 
 
 def _chosen(
@@ -36,7 +38,7 @@ def _chosen(
     """
     if site is not None:
         principal.require_site(site)
-    return ChosenSites(site=site, limited_to=principal.sites)
+    return ChosenSites(site=site, limited_to=principal.sites, lines=principal.lines)
 
 
 Sites = Annotated[ChosenSites, Depends(_chosen)]

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Depends, Request
 from redis.asyncio import Redis
 from starlette.requests import HTTPConnection
 
+from api.auth.oidc.provider import OpenIdProvider
 from api.auth.rate_limit import RateLimit
 from api.metrics import RequestMetrics
 from runtime.clock import Clock
 from runtime.settings import ApiSettings
 from store.database import Connection, Pool
+from store.intake import idempotency
 from store.log import StreamLog
+
+CLAIM: Final[ContextVar[tuple[str, str] | None]] = ContextVar("idempotency claim", default=None)
+"""Who sent which `Idempotency-Key` with the request at hand, where one was sent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +33,10 @@ class Limits:
     sign_in_by_address: RateLimit
     tracking: RateLimit
     tracking_failures: RateLimit
+    tracking_link: RateLimit
+    oidc: RateLimit
+    webhooks: RateLimit
+    webhook_failures: RateLimit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +52,7 @@ class Context:
         clock: the time.
         limits: how often what may be tried.
         metrics: what is counted of requests.
+        oidc: the OpenID provider that people may sign in with; None: passwords only.
     """
 
     settings: ApiSettings
@@ -52,15 +63,26 @@ class Context:
     clock: Clock
     limits: Limits
     metrics: RequestMetrics
+    oidc: OpenIdProvider | None = None
 
     def connection(self) -> AbstractAsyncContextManager[Connection]:
         """A connection for reading; `psycopg.OperationalError` when none can be had in time."""
         return self.pool.connection()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
-        """A unit of work: all of it or nothing."""
-        async with self.pool.connection() as connection, connection.transaction():
+    async def transaction(self, *, rehearsal: bool = False) -> AsyncIterator[Connection]:
+        """A unit of work: all of it or nothing. A rehearsal is rolled back at its end.
+
+        With it is noted that a request with an `Idempotency-Key` was carried out, so that it is not
+        carried out again if the service is killed before its answer is kept.
+        """
+        async with (
+            self.pool.connection() as connection,
+            connection.transaction(force_rollback=rehearsal),
+        ):
+            if (claim := CLAIM.get()) is not None:
+                principal, key = claim
+                await idempotency.mark_effective(connection, principal=principal, key=key)
             yield connection
 
 

@@ -12,32 +12,55 @@ import uvicorn
 from fastapi import FastAPI
 
 from api import errors
+from api.audit import endpoints as audit
 from api.auth import endpoints as auth
+from api.auth.oidc import endpoints as oidc
+from api.auth.oidc.provider import OpenIdProvider
 from api.auth.rate_limit import RateLimit
 from api.calendars import endpoints as calendars
+from api.channels import endpoints as channels
 from api.context import Context, Limits
 from api.customers import endpoints as customers
 from api.dead_letters import endpoints as dead_letters
 from api.description import endpoints as description
 from api.disruptions import endpoints as disruptions
+from api.events import endpoints as events
 from api.goods_moves import endpoints as goods_moves
 from api.health import endpoints as health
 from api.health.service import keep_reporting, prepare_topics
 from api.history import endpoints as history
 from api.http import LimitBodies, ProtectAnswers
 from api.ingest import endpoints as ingest
+from api.intake import endpoints as intake
 from api.items import endpoints as items
+from api.keys import endpoints as keys
 from api.live import endpoint as live
 from api.live.hub import LiveHub
 from api.machines import endpoints as machines
+from api.master_data import endpoints as master_data
 from api.metrics import MeasureRequests, RequestMetrics
 from api.operations import endpoints as operations
+from api.orders import batch as order_batches
 from api.orders import endpoints as orders
+from api.orders import listing as order_lists
+from api.orders import status as order_status
+from api.own import endpoints as own
+from api.pegging import endpoints as pegging
 from api.planning import endpoints as planning
 from api.plans import endpoints as plans
+from api.promises import endpoints as promises
+from api.purchases import endpoints as purchases
+from api.replenishment import endpoints as replenishment
+from api.reservations import endpoints as reservations
+from api.review import endpoints as review
+from api.shipping import endpoints as shipping
 from api.sites import endpoints as sites
+from api.stock import counts
+from api.stock import endpoints as stock
 from api.tracking import endpoints as tracking
 from api.ui import endpoints as ui
+from api.users import endpoints as users
+from api.webhooks import endpoints as webhooks
 from api.work_orders import endpoints as work_orders
 from runtime import tasks
 from runtime.clock import Clock, SystemClock
@@ -56,13 +79,28 @@ _POOL_TIMEOUT_S = 2.5
 _RECONNECT_S = 2.0
 _END_S = 5.0
 _ROUTERS = (
+    oidc.router,
     auth.router,
+    users.router,
+    keys.router,
+    audit.router,
+    own.router,
     sites.router,
     calendars.router,
     history.router,  # before the machines' own, whose paths take everything
     machines.router,
     customers.router,
     items.router,
+    master_data.router,
+    order_batches.router,
+    review.router,
+    review.orders_router,  # these and the lists before the orders' own, which takes any address
+    order_lists.router,
+    pegging.router,  # before the orders' own, whose numbers take everything
+    order_status.router,
+    shipping.router,
+    webhooks.router,
+    events.router,
     orders.router,
     orders.links_router,
     work_orders.router,
@@ -71,8 +109,18 @@ _ROUTERS = (
     plans.router,
     disruptions.router,
     goods_moves.router,
+    counts.router,
+    stock.router,
+    reservations.router,
+    reservations.availability_router,
+    promises.router,
+    purchases.router,
+    replenishment.router,
+    replenishment.shortages_router,
     dead_letters.router,
     ingest.router,
+    intake.router,
+    channels.router,
     tracking.router,
     health.router,
     description.router,
@@ -93,6 +141,7 @@ def build(settings: ApiSettings, *, clock: Clock | None = None) -> FastAPI:
 
     Raises:
         MissingAddressError: the address of the database or of Redis is not set.
+        OidcSettingsError: the settings of the OpenID provider do not go together.
     """
     context = _context(settings, clock or SystemClock())
     app = FastAPI(
@@ -184,8 +233,13 @@ def _context(settings: ApiSettings, clock: Clock) -> Context:
             sign_in_by_address=RateLimit(clock, tries=50, seconds=300.0),
             tracking=RateLimit(clock, tries=600, seconds=60.0),
             tracking_failures=RateLimit(clock, tries=20, seconds=60.0),
+            tracking_link=RateLimit(clock, tries=120, seconds=60.0),
+            oidc=RateLimit(clock, tries=60, seconds=60.0),
+            webhooks=RateLimit(clock, tries=1_200, seconds=60.0),
+            webhook_failures=RateLimit(clock, tries=20, seconds=60.0),
         ),
         metrics=RequestMetrics(),
+        oidc=OpenIdProvider.of(settings, clock),
     )
 
 

@@ -22,6 +22,7 @@ class ChannelKind(enum.StrEnum):
     MACHINE = "machine"
     ORDER = "order"
     TRACKING = "tracking"
+    OWN = "own"
     PLAN = "plan"
     ALARMS = "alarms"
 
@@ -124,6 +125,10 @@ class CurrentOperation(msgspec.Struct, frozen=True, kw_only=True):
     """The standard time of one piece: with `started` it tells where the operation should be now."""
     work_projected_end: str | None = None
     """When the last operation of its work order is projected to end: what its due date means."""
+    asked: str | None = None
+    """What is asked of the floor, because the work is wanted no more: `stop` it, or finish it
+    `to_stock`; until it is ended here."""
+    asked_because: str | None = None
 
 
 class MachineTile(msgspec.Struct, frozen=True, kw_only=True):
@@ -237,10 +242,18 @@ class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
     packed_at: str | None
     shipped_at: str | None
     delivered_at: str | None
+    carrier: str | None = None
+    tracking_number: str | None = None
+    carrier_status: str | None = None
+    """The carrier's newest word (`domain.dispatch.CarrierStatus`), and when it said so."""
+    carrier_at: str | None = None
+    expected_at: str | None = None
+    """When it is to arrive."""
+    returned: float = 0.0
 
 
 class TrackingView(msgspec.Struct, frozen=True, kw_only=True):
-    """Key `order` of `tracking:<link>`: only what the customer may see."""
+    """Key `order` of `tracking:<link>` and `own:<number>`: only what the customer may see."""
 
     number: str
     reference: str | None = None

@@ -168,7 +168,7 @@ class DeadLettered(msgspec.Struct, array_like=True, frozen=True, tag="dead_lette
 
 
 class GoodsMoved(msgspec.Struct, array_like=True, frozen=True, tag="goods"):
-    """A warehouse device's `move` that names an order or a work order was stored (topic GOODS)."""
+    """A warehouse device's `move` was stored (topic GOODS)."""
 
     site: SiteCode
     device_id: int

@@ -7,7 +7,8 @@ Every decision is a function `(state, …) -> Moved | Refused`, and both carry t
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, TypeAlias
 
 import msgspec
@@ -60,15 +61,151 @@ _BEFORE_RELEASE: Final = (
     LineState.UNDER_REVIEW,
     LineState.CONFIRMED,
 )
+_HELD_FROM: Final = (*_BEFORE_RELEASE, LineState.RELEASED, LineState.IN_PRODUCTION)
+_CLOSED: Final = (LineState.PRODUCED, LineState.CANCELLED)
+
+_FLOOR: Final = (LineState.IN_PRODUCTION, LineState.PRODUCED)
+
+NEXT: Final[Mapping[LineState, frozenset[LineState]]] = MappingProxyType(
+    {
+        # Work that was planned for a line by hand may begin before the line is released: the
+        # floor's word prevails.
+        LineState.RECEIVED: frozenset(LineState) - {LineState.RECEIVED},
+        LineState.UNDER_REVIEW: frozenset(
+            {LineState.CONFIRMED, LineState.ON_HOLD, LineState.CANCELLED, *_FLOOR}
+        ),
+        LineState.CONFIRMED: frozenset(
+            {
+                LineState.UNDER_REVIEW,
+                LineState.RELEASED,
+                LineState.ON_HOLD,
+                LineState.CANCELLED,
+                *_FLOOR,
+            }
+        ),
+        LineState.RELEASED: frozenset({LineState.ON_HOLD, LineState.CANCELLED, *_FLOOR}),
+        LineState.IN_PRODUCTION: frozenset(
+            {LineState.RELEASED, LineState.PRODUCED, LineState.ON_HOLD, LineState.CANCELLED}
+        ),
+        # A correction on the floor takes pieces back; what was delivered comes back as a return.
+        LineState.PRODUCED: frozenset({LineState.IN_PRODUCTION, LineState.RELEASED}),
+        LineState.ON_HOLD: frozenset({*_HELD_FROM, LineState.CANCELLED}),
+        LineState.CANCELLED: frozenset(),
+    }
+)
+"""Every way that a line can go. No function here answers with another one."""
+
 _AT_WORK: Final = (OperationState.RUNNING, OperationState.PAUSED, OperationState.INTERRUPTED)
 _ENDED: Final = (OperationState.COMPLETED, OperationState.ABORTED)
 
 
+def review(
+    state: LineState, *, findings: int, auto_confirm: bool, entered: bool = False
+) -> Decision:
+    """Where a line goes once the rules have looked at its order.
+
+    An order waits for people as a whole: a finding at one line keeps all of its lines from the
+    floor. What was confirmed goes back when it changed into something that has findings; what the
+    floor has already stays there.
+
+    Args:
+        state: where the line stands.
+        findings: how many of the order's are open.
+        auto_confirm: whether what has none is confirmed without anybody looking.
+        entered: one of ours entered the order: without findings nobody has to look at it again.
+    """
+    if state not in _BEFORE_RELEASE:
+        return Refused(f"a line that is {state} is not reviewed any more")
+    if findings:
+        wanted, reason = LineState.UNDER_REVIEW, f"{_counted(findings)} of the review"
+    elif state is LineState.CONFIRMED or auto_confirm:
+        wanted = LineState.CONFIRMED
+        reason = "the review found nothing, and the policy confirms that"
+    elif entered and state is LineState.RECEIVED:
+        return Refused("somebody entered it, and the review found nothing")
+    else:
+        wanted, reason = LineState.UNDER_REVIEW, "somebody has to confirm it"
+    return Refused(f"it is {state} already") if wanted is state else Moved(wanted, reason)
+
+
+def confirm(state: LineState, *, errors: int, overrule: str | None) -> Decision:
+    """Accept a line, so that it can be released.
+
+    Args:
+        state: where the line stands.
+        errors: how many findings of severity error its order has.
+        overrule: why it is accepted in spite of them.
+    """
+    if state is LineState.CONFIRMED:
+        return Refused("the line is confirmed already")
+    if state not in _BEFORE_RELEASE:
+        return Refused(f"a line that is {state} cannot be confirmed")
+    if errors and not overrule:
+        return Refused(f"{_counted(errors)} to settle first, or to overrule with a reason")
+    return Moved(LineState.CONFIRMED, overrule or "confirmed")
+
+
 def release(state: LineState) -> Decision:
-    """Hand the line to the floor. A line that was not reviewed is confirmed by it."""
+    """Hand the line to the floor. One that no rule has looked at is confirmed by it."""
+    if state is LineState.UNDER_REVIEW:
+        return Refused(f"a line that is {state} has to be confirmed before it is released")
     if state in _BEFORE_RELEASE:
         return Moved(LineState.RELEASED, f"released from {state}")
     return Refused(f"a line that is {state} cannot be released")
+
+
+def hold(state: LineState, reason: str) -> Decision:
+    """Keep a line where it is: neither confirmed nor released, nor moved by the floor's progress.
+
+    What the floor has of it goes on. `resume` needs to be told the state it was held from.
+    """
+    if state is LineState.ON_HOLD:
+        return Refused("the line is on hold already")
+    if state not in _HELD_FROM:
+        return Refused(f"a line that is {state} cannot be held")
+    return Moved(LineState.ON_HOLD, reason)
+
+
+def resume(state: LineState, held_from: LineState | None) -> Decision:
+    """Let a line go on from where it was held; one of which nobody knows is reviewed again."""
+    if state is not LineState.ON_HOLD:
+        return Refused(f"a line that is {state} is not on hold")
+    if held_from not in _HELD_FROM:
+        return Moved(LineState.UNDER_REVIEW, "nobody knows where it was held")
+    return Moved(held_from, f"goes on from {held_from}")
+
+
+def follow_floor(state: LineState, *, started: bool, produced: bool) -> Decision:
+    """Where the floor's progress takes a line, forth and, after a correction, back.
+
+    Args:
+        state: where the line stands.
+        started: whether any operation for it was begun.
+        produced: whether its good pieces have reached its quantity.
+    """
+    if state in (LineState.ON_HOLD, LineState.CANCELLED):
+        return Refused(f"a line that is {state} stays so, whatever the floor does")
+    if produced:
+        wanted, reason = LineState.PRODUCED, "all of it is made"
+    elif started:
+        wanted, reason = LineState.IN_PRODUCTION, "work on it has begun"
+    elif state in (LineState.IN_PRODUCTION, LineState.PRODUCED):
+        wanted, reason = LineState.RELEASED, "the work on it was taken back"
+    else:
+        return Refused("nothing was begun")
+    if wanted is state:
+        return Refused(f"it is {state} already")
+    return Moved(wanted, reason)
+
+
+def reject(state: LineState, reason: str, *, held_from: LineState | None = None) -> Decision:
+    """Refuse a line that was not handed to the floor: the customer is told so."""
+    stands = held_from if state is LineState.ON_HOLD and held_from is not None else state
+    if stands in _BEFORE_RELEASE:
+        return Moved(LineState.CANCELLED, reason)
+    if stands is LineState.CANCELLED:
+        return Refused("the line is cancelled already")
+    return Refused(f"a line that is {stands} cannot be rejected; it can be cancelled")
 
 
 def cancel(state: LineState, reason: str) -> Decision:
@@ -82,9 +219,13 @@ def cancel(state: LineState, reason: str) -> Decision:
 
 def change(state: LineState) -> Decision:
     """Change a line's quantity or due date; its state stays."""
-    if state in (LineState.PRODUCED, LineState.CANCELLED):
+    if state in _CLOSED:
         return Refused(f"a line that is {state} cannot be changed")
     return Moved(state, "changed")
+
+
+def _counted(findings: int) -> str:
+    return "1 finding" if findings == 1 else f"{findings} findings"
 
 
 def order_state(lines: Iterable[LineState]) -> LineState:

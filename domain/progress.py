@@ -1,10 +1,9 @@
 """From counted pieces to a customer's order line: attribution, states, paces, projected ends.
 
-Attribution. The good pieces of a work order are those of its last operation. They belong to its
-pegs in order of due date (none is last), then line id, each up to its quantity; what is beyond all
-of them stays with the last peg. Scrap pieces, of all operations, are shared in proportion to the
-pegs' quantities, whole pieces, the largest remainders first (ties in the order above). So every
-figure is a function of the rows, never of the order in which changes arrived.
+Attribution. The good pieces of a work order are those of its last operation; whose they are is the
+rule of `domain.pegging.attribution`, with the needs of cancelled lines behind all others. Scrap
+pieces, of all operations, are shared in proportion to the pegs' quantities. So every figure is a
+function of the rows, never of the order in which pieces were counted.
 """
 
 from __future__ import annotations
@@ -16,7 +15,8 @@ from typing import Final
 import msgspec
 
 from contracts.telemetry import OperationState
-from domain.orders import LineState
+from domain.orders import LineState, Moved, follow_floor
+from domain.pegging.attribution import Attribution, Claim, attribute, share_scrap
 
 HOUR_MS: Final = 3_600_000
 SLOT_MS: Final = 300_000
@@ -26,18 +26,45 @@ ENOUGH_PIECES: Final = 10
 """Fewer pieces within the last hour say nothing about a pace."""
 ENOUGH_MS: Final = SLOT_MS
 """Nor does a shorter time."""
+_LAST: Final = -(2**63)
+"""A priority below all that orders can have."""
 
 _NOT_STARTED: Final = (OperationState.PLANNED, OperationState.RELEASED, OperationState.CANCELLED)
 _OVER: Final = (OperationState.COMPLETED, OperationState.ABORTED, OperationState.CANCELLED)
-_LEFT_ALONE: Final = (LineState.ON_HOLD, LineState.CANCELLED)
 
 
 class Peg(msgspec.Struct, frozen=True):
-    """A line's claim on a work order. `due_ms` is the line's due date."""
+    """A claim on a work order.
+
+    Attributes:
+        line_id: the order line's; 0: `work_order_id` needs it as a component.
+        quantity: as much as it is pegged with.
+        due_ms: the line's due date.
+        priority: the order's.
+        held: what it has been given so far.
+        work_order_id: the work order that needs it.
+        cancelled: whether the line was given up: it gets what nobody else needs.
+    """
 
     line_id: int
     quantity: Decimal
     due_ms: int | None
+    priority: int = 0
+    held: Decimal = Decimal(0)
+    work_order_id: int = 0
+    cancelled: bool = False
+
+    @property
+    def claim(self) -> Claim:
+        """The same in the terms of attribution."""
+        return Claim(
+            id=self.line_id or self.work_order_id,
+            quantity=self.quantity,
+            due_ms=None if self.cancelled else self.due_ms,
+            priority=_LAST if self.cancelled else self.priority,
+            of_work=self.cancelled or not self.line_id,
+            held=self.held,
+        )
 
 
 class OperationFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,34 +122,22 @@ class LineFigures(msgspec.Struct, frozen=True, kw_only=True):
     produced_ms: int | None
 
 
-def attribute_good(good: Decimal, pegs: Iterable[Peg]) -> dict[int, Decimal]:
-    """Share a work order's good pieces among its pegs, as the module says; by line id."""
-    ordered = _in_order(pegs)
-    shares: dict[int, Decimal] = {}
-    left = good
-    for place, peg in enumerate(ordered):
-        last = place == len(ordered) - 1
-        share = left if last else min(left, peg.quantity)
-        shares[peg.line_id] = shares.get(peg.line_id, Decimal(0)) + share
-        left -= share
-    return shares
+def attribute_good(good: Decimal, pegs: Sequence[Peg]) -> Attribution:
+    """Share a work order's good pieces among its pegs, in the order of these."""
+    return attribute(good, [peg.claim for peg in pegs])
 
 
-def attribute_scrap(scrap: int, pegs: Iterable[Peg]) -> dict[int, int]:
-    """Share scrap pieces in proportion to the pegs' quantities; the shares add up to `scrap`."""
-    ordered = _in_order(pegs)
-    total = sum((peg.quantity for peg in ordered), Decimal(0))
-    if not total:
-        return {}
-    exact = [scrap * peg.quantity / total for peg in ordered]
-    whole = [int(share) for share in exact]
-    by_remainder = sorted(range(len(ordered)), key=lambda i: (whole[i] - exact[i], i))
-    for i in by_remainder[: scrap - sum(whole)]:
-        whole[i] += 1
-    shares: dict[int, int] = {}
-    for peg, pieces in zip(ordered, whole, strict=True):
-        shares[peg.line_id] = shares.get(peg.line_id, 0) + pieces
-    return shares
+def attribute_scrap(scrap: int, pegs: Sequence[Peg]) -> tuple[int, ...]:
+    """Share scrap pieces in proportion to the pegs' quantities, in the order of these."""
+    return share_scrap(scrap, [peg.claim for peg in pegs])
+
+
+def to_stock(good: Decimal, pegs: Sequence[Peg]) -> Decimal:
+    """Good pieces that no living demand gets: they go to stock."""
+    shares = attribute_good(good, pegs).shares
+    return good - sum(
+        (share for share, peg in zip(shares, pegs, strict=True) if not peg.cancelled), Decimal(0)
+    )
 
 
 def roll_up(
@@ -132,19 +147,32 @@ def roll_up(
     current: LineFigures,
     works: Iterable[WorkFigures],
     now_ms: int,
+    from_stock: Decimal = Decimal(0),
 ) -> LineFigures:
     """A line's figures from the work orders it is pegged to. Applying it twice changes nothing.
 
     A line is in production from the first start of any operation of its work orders, and produced
     when its good pieces reach its quantity; both are taken back when the rows no longer say so.
     A line on hold or cancelled keeps its state, not its figures.
+
+    Args:
+        line_id: the line's.
+        quantity: as much as was ordered.
+        current: what is kept of it now.
+        works: the work orders it is pegged to.
+        now_ms: when it was produced if nothing else says so.
+        from_stock: what is pegged to it in stock: nobody has to make that.
     """
     works = list(works)
-    good = Decimal(0)
+    good = from_stock
     scrap = 0
     for work in works:
-        good += attribute_good(work.good, work.pegs).get(line_id, Decimal(0))
-        scrap += attribute_scrap(work.scrap, work.pegs).get(line_id, 0)
+        shares = attribute_good(work.good, work.pegs).shares
+        scraps = attribute_scrap(work.scrap, work.pegs)
+        for peg, share, pieces in zip(work.pegs, shares, scraps, strict=True):
+            if peg.line_id == line_id:
+                good += share
+                scrap += pieces
     started = [operation for work in works for operation in work.operations if operation.started]
     starts = [operation.started_ms for operation in started if operation.started_ms is not None]
     state = _line_state(current.state, started=bool(started), produced=good >= quantity)
@@ -162,19 +190,8 @@ def roll_up(
 
 
 def _line_state(state: LineState, *, started: bool, produced: bool) -> LineState:
-    if state in _LEFT_ALONE:
-        return state
-    if produced:
-        return LineState.PRODUCED
-    if started:
-        return LineState.IN_PRODUCTION
-    if state in (LineState.IN_PRODUCTION, LineState.PRODUCED):
-        return LineState.RELEASED
-    return state
-
-
-def _in_order(pegs: Iterable[Peg]) -> list[Peg]:
-    return sorted(pegs, key=lambda peg: (peg.due_ms is None, peg.due_ms or 0, peg.line_id))
+    decision = follow_floor(state, started=started, produced=produced)
+    return decision.state if isinstance(decision, Moved) else state
 
 
 # Paces and projected ends --------------------------------------------------------------------

@@ -14,6 +14,9 @@ import typer
 from launch import (
     cli_deploy,
     cli_device,
+    cli_key,
+    cli_master_data,
+    cli_orders,
     cli_replay,
     cli_restored,
     cli_simulate,
@@ -21,7 +24,10 @@ from launch import (
     cli_user,
 )
 from launch.cli_common import (
+    CustomerOption,
     Json,
+    LineOption,
+    RoleName,
     RoleOption,
     SiteOption,
     fail,
@@ -41,6 +47,9 @@ app = typer.Typer(
 )
 contracts_app = typer.Typer(help="The contracts that cross process boundaries.")
 app.add_typer(cli_device.app, name="device", no_args_is_help=True)
+app.add_typer(cli_orders.app, name="orders", no_args_is_help=True)
+app.add_typer(cli_master_data.app, name="master-data", no_args_is_help=True)
+app.add_typer(cli_key.app, name="key", no_args_is_help=True)
 app.add_typer(cli_replay.app, name="replay", no_args_is_help=True)
 app.add_typer(cli_simulate.app, name="simulate")
 app.add_typer(cli_user.app, name="user", no_args_is_help=True)
@@ -72,6 +81,8 @@ class Service(StrEnum):
     EDGE = "edge"
     STREAMS = "streams"
     SCHEDULER = "scheduler"
+    NOTIFY = "notify"
+    """Tells the outside: webhooks."""
     API = "api"
     RELAY = "relay"
     """Needed on Kafka only: what was written to the outbox goes on to it."""
@@ -210,8 +221,13 @@ def token(
     role: RoleOption,
     site: SiteOption = None,
     days: Annotated[float, typer.Option(min=0.001, help="How long it opens doors.")] = 1,
+    line: LineOption = None,
+    customer: CustomerOption = None,
 ) -> None:
-    """Print a bearer token of the installation in the data directory, for programs."""
+    """Print a bearer token of the installation in the data directory, for programs.
+
+    It cannot be revoked: `gemba key add` makes one that can.
+    """
     from launch.installation import InstallationError
     from launch.reach import token_of
 
@@ -223,10 +239,18 @@ def token(
             sites=tuple(site or ()),
             days=days,
             key=settings.installation_key.get_secret_value(),
+            lines=tuple(line or ()),
+            customer=_customer_of(role, customer),
         )
     except InstallationError as error:
         fail(str(error))
     typer.echo(text)
+
+
+def _customer_of(role: RoleName, customer: str | None) -> str | None:
+    if (role is RoleName.CUSTOMER) != (customer is not None):
+        fail("--customer goes with --role customer, and with no other")
+    return customer
 
 
 @contracts_app.command("export", epilog="Example: `gemba contracts export docs/contracts`")

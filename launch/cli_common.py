@@ -25,14 +25,27 @@ class RoleName(StrEnum):
     PLANNER = "planner"
     SALES = "sales"
     CUSTOMER_SERVICE = "customer_service"
+    PURCHASING = "purchasing"
+    WAREHOUSE = "warehouse"
+    QUALITY = "quality"
+    FINANCE = "finance"
     OPERATOR = "operator"
     VIEWER = "viewer"
     GATEWAY = "gateway"
+    CUSTOMER = "customer"
 
 
 RoleOption = Annotated[RoleName, typer.Option("--role", help="What it is for.")]
 SiteOption = Annotated[
     list[str] | None, typer.Option("--site", help="Limit it to this site; may be repeated.")
+]
+LineOption = Annotated[
+    list[str] | None,
+    typer.Option("--line", help="Limit it to this line, site/area/line; may be repeated."),
+]
+CustomerOption = Annotated[
+    str | None,
+    typer.Option("--customer", help="Whose orders it opens (a code), for the role customer."),
 ]
 
 

@@ -10,7 +10,15 @@ from typing import Annotated
 
 import typer
 
-from launch.cli_common import Json, RoleOption, SiteOption, fail, find_database_url
+from launch.cli_common import (
+    CustomerOption,
+    Json,
+    LineOption,
+    RoleOption,
+    SiteOption,
+    fail,
+    find_database_url,
+)
 
 app = typer.Typer(help="People's accounts.")
 
@@ -20,25 +28,44 @@ PasswordStdin = Annotated[
 
 
 @app.command("add", epilog="Example: `gemba user add anna --role planner --site plant-1`")
-def user_add(
+def user_add(  # noqa: PLR0917 - typer calls it by keyword
     name: str,
     role: RoleOption,
     site: SiteOption = None,
     password_stdin: PasswordStdin = False,
+    line: LineOption = None,
+    customer: CustomerOption = None,
+    email: Annotated[
+        str | None, typer.Option("--email", help="By which the OpenID provider knows them.")
+    ] = None,
+    openid: Annotated[
+        bool, typer.Option("--openid", help="No password: they sign in with the provider.")
+    ] = False,
 ) -> None:
     """Make an account; asks for the password."""
     from domain.access import Role
     from launch import users
     from store.access import WeakPasswordError
-    from store.errors import ConflictError
+    from store.errors import ConflictError, NotFoundError
 
     url = find_database_url()
-    password = _ask_password(from_stdin=password_stdin)
+    if openid and email is None:
+        fail("--openid needs --email, by which the provider knows them")
+    password = None if openid else _ask_password(from_stdin=password_stdin)
     try:
         asyncio.run(
-            users.add(url, name=name, role=Role(role.value), password=password, sites=site or ())
+            users.add(
+                url,
+                name=name,
+                role=Role(role.value),
+                password=password,
+                sites=site or (),
+                lines=line or (),
+                customer=customer,
+                email=email,
+            )
         )
-    except (ConflictError, WeakPasswordError) as error:
+    except (ConflictError, NotFoundError, WeakPasswordError, ValueError) as error:
         fail(str(error))
     typer.echo(f"{name} may sign in as {role.value}")
 
@@ -55,6 +82,19 @@ def user_list(json_output: Json = False) -> None:
     for account in accounts:
         sites = ", ".join(account.sites) or "all sites"
         typer.echo(f"{account.name:<20} {account.role:<18} {sites}")
+
+
+@app.command("disable", epilog="Example: `gemba user disable anna`")
+def user_disable(name: str) -> None:
+    """Keep somebody out from now on; ends their sessions."""
+    from launch import users
+    from store.errors import ConflictError, NotFoundError
+
+    try:
+        asyncio.run(users.disable(find_database_url(), name=name))
+    except (ConflictError, NotFoundError) as error:
+        fail(str(error))
+    typer.echo(f"{name} is disabled")
 
 
 @app.command("passwd", epilog="Example: `gemba user passwd anna`")

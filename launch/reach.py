@@ -82,6 +82,8 @@ def token_of(
     days: float = 1,
     subject: str = "token",
     key: str = "",
+    lines: tuple[str, ...] = (),
+    customer: str | None = None,
 ) -> str:
     """A bearer token signed with the key of the settings, else of the one in the data directory.
 
@@ -101,4 +103,6 @@ def token_of(
         raise InstallationError(
             f"the key of the installation in {data_dir} belongs to another user"
         ) from error
-    return issue_token(key, role=role, sites=sites, days=days, subject=subject)
+    return issue_token(
+        key, role=role, sites=sites, days=days, subject=subject, lines=lines, customer=customer
+    )

@@ -15,7 +15,7 @@ from launch.programs import Program
 from runtime.secret_files import SUFFIX
 from store.log.kafka_address import is_kafka
 
-SERVICES: Final = ("edge", "streams", "scheduler", "api")
+SERVICES: Final = ("edge", "streams", "scheduler", "notify", "api")
 """What every installation runs, in the order of the way of a message."""
 RELAY: Final = "relay"
 """What one on Kafka runs besides: the embedded log needs none."""
@@ -74,6 +74,7 @@ def run_service(name: str) -> None:
         "edge": "EdgeSettings",
         "streams": "StreamsSettings",
         "scheduler": "SchedulerSettings",
+        "notify": "NotifySettings",
         "api": "ApiSettings",
     }
     settings = read_settings(getattr(settings_module, kinds.get(name, "Installation")))

@@ -131,6 +131,19 @@ class SchedulerSettings(Installation):
     )
 
 
+class NotifySettings(Installation):
+    """What tells the outside."""
+
+    webhook_timeout_s: float = Field(
+        default=15.0, gt=0, le=120, description="How long a webhook's receiver has to answer."
+    )
+    webhooks_to_private_addresses: bool = Field(
+        default=False,
+        description="Whether webhooks may go to addresses of this machine and network, and by"
+        " http.",
+    )
+
+
 class ApiSettings(Installation):
     """The API and the live hub."""
 
@@ -145,4 +158,52 @@ class ApiSettings(Installation):
     public_url: str = Field(
         default="",
         description="How the outside names this installation, for links: https://gemba.example",
+    )
+    password_sign_in: bool = Field(
+        default=True,
+        description="Whether people may sign in with a password of gemba; false: with the OpenID"
+        " provider only.",
+    )
+    oidc_issuer: str = Field(
+        default="",
+        description="The OpenID Connect provider people sign in with, by its issuer:"
+        " https://login.example/realm; empty: none.",
+    )
+    oidc_client_id: str = Field(default="", description="What the provider calls gemba.")
+    oidc_client_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="What gemba shows the provider; empty: a public client (PKCE alone).",
+    )
+    oidc_name: str = Field(
+        default="OpenID", description="What the button on the sign-in page is called."
+    )
+    oidc_scopes: str = Field(
+        default="openid profile email", description="What the provider is asked for."
+    )
+    oidc_algorithms: tuple[str, ...] = Field(
+        default=("RS256", "ES256", "PS256", "EdDSA"),
+        description="How its tokens may be signed, as JSON; never with a shared secret.",
+    )
+    oidc_users: str = Field(
+        default="known",
+        pattern="^(known|create)$",
+        description="Who may come in: known (an administrator made the account, and the provider"
+        " vouches for its e-mail address), or create (accounts are made at the first sign-in).",
+    )
+    oidc_role_claim: str = Field(
+        default="groups",
+        description="Which claim says what somebody is here for; a dot leads inside.",
+    )
+    oidc_roles: dict[str, str] = Field(
+        default_factory=dict,
+        description='Which of its values means which role, as JSON: {"shift-leads": "supervisor"};'
+        " of several the first counts. Empty: roles are given in gemba.",
+    )
+    oidc_sites_claim: str = Field(
+        default="",
+        description="Which claim lists the sites somebody is limited to; empty: given in gemba.",
+    )
+    oidc_customer_claim: str = Field(
+        default="",
+        description="Which claim names the customer of people with the role customer.",
     )

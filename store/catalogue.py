@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -15,21 +16,47 @@ from store.filters import Page
 
 
 class CustomerRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A customer."""
+    """A customer.
+
+    Attributes:
+        provisional: only orders named them so far.
+        retired: given up; their orders stay.
+    """
 
     id: int
     code: str
     name: str
+    provisional: bool = False
+    retired: bool = False
 
 
 class ItemRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What is made and sold, in a unit; `setup_family` is what machines are set up for."""
+    """What is made, bought and sold, in a unit.
+
+    Attributes:
+        setup_family: what machines are set up for.
+        kind: `made`, `bought` or `both`.
+        family: what splitting, prices and lead times group by.
+        provisional: only orders named it so far.
+        retired: given up; what it went into stays.
+    """
 
     id: int
     code: str
     name: str
     unit: str
     setup_family: str | None
+    kind: str = "made"
+    family: str | None = None
+    provisional: bool = False
+    retired: bool = False
+
+
+_CUSTOMER = sql.SQL("id, code, name, provisional, retired_at IS NOT NULL AS retired")
+_ITEM = sql.SQL(
+    "id, code, name, unit, setup_family, kind, family, provisional,"
+    " retired_at IS NOT NULL AS retired"
+)
 
 
 class Alternative(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,22 +82,13 @@ class StepRow(msgspec.Struct, frozen=True, kw_only=True):
     alternatives: tuple[Alternative, ...]
 
 
-class NewStep(msgspec.Struct, frozen=True, kw_only=True):
-    """A step to be stored."""
-
-    number: int
-    name: str
-    machine_id: int
-    cycle_ms: int
-    setup_ms: int
-    alternatives: Sequence[Alternative] = ()
-
-
 async def customers(connection: Connection, page: Page) -> tuple[list[CustomerRow], int]:
     """Customers by code, and how many there are."""
     cursor = connection.cursor(row_factory=class_row(CustomerRow))
     await cursor.execute(
-        "SELECT id, code, name FROM customers ORDER BY code LIMIT %(limit)s OFFSET %(offset)s",
+        sql.SQL("SELECT {} FROM customers ORDER BY code LIMIT %(limit)s OFFSET %(offset)s").format(
+            _CUSTOMER
+        ),
         page.parameters,
     )
     rows = await cursor.fetchall()
@@ -79,20 +97,13 @@ async def customers(connection: Connection, page: Page) -> tuple[list[CustomerRo
     return rows, total[0] if total else 0
 
 
-async def put_customer(connection: Connection, code: str, *, name: str) -> CustomerRow:
-    """Make a customer, or name it anew."""
+async def find_customer(connection: Connection, code: str) -> CustomerRow | None:
+    """A customer by their code."""
     cursor = connection.cursor(row_factory=class_row(CustomerRow))
     await cursor.execute(
-        """
-        INSERT INTO customers (code, name) VALUES (%s, %s)
-        ON CONFLICT (code) DO UPDATE SET name = excluded.name
-        RETURNING id, code, name
-        """,
-        (code, name),
+        sql.SQL("SELECT {} FROM customers WHERE code = %s").format(_CUSTOMER), (code,)
     )
-    row = await cursor.fetchone()
-    assert row is not None  # noqa: S101 - RETURNING of an upsert gives a row
-    return row
+    return await cursor.fetchone()
 
 
 async def known_customer(connection: Connection, code: str) -> CustomerRow:
@@ -101,9 +112,7 @@ async def known_customer(connection: Connection, code: str) -> CustomerRow:
     Raises:
         UnknownReferenceError: there is none.
     """
-    cursor = connection.cursor(row_factory=class_row(CustomerRow))
-    await cursor.execute("SELECT id, code, name FROM customers WHERE code = %s", (code,))
-    row = await cursor.fetchone()
+    row = await find_customer(connection, code)
     if row is None:
         raise UnknownReferenceError("customer", code, "there is no such customer")
     return row
@@ -113,10 +122,9 @@ async def items(connection: Connection, page: Page) -> tuple[list[ItemRow], int]
     """Items by code, and how many there are."""
     cursor = connection.cursor(row_factory=class_row(ItemRow))
     await cursor.execute(
-        """
-        SELECT id, code, name, unit, setup_family FROM items
-        ORDER BY code LIMIT %(limit)s OFFSET %(offset)s
-        """,
+        sql.SQL("SELECT {} FROM items ORDER BY code LIMIT %(limit)s OFFSET %(offset)s").format(
+            _ITEM
+        ),
         page.parameters,
     )
     rows = await cursor.fetchall()
@@ -125,34 +133,14 @@ async def items(connection: Connection, page: Page) -> tuple[list[ItemRow], int]
     return rows, total[0] if total else 0
 
 
-async def put_item(
-    connection: Connection, code: str, *, name: str, unit: str, setup_family: str | None
-) -> ItemRow:
-    """Make an item, or describe it anew."""
+async def find_item(
+    connection: Connection, code: str, *, for_update: bool = True
+) -> ItemRow | None:
+    """An item by its code, its row locked unless it is only looked at."""
+    lock = sql.SQL(" FOR NO KEY UPDATE" if for_update else "")
     cursor = connection.cursor(row_factory=class_row(ItemRow))
     await cursor.execute(
-        """
-        INSERT INTO items (code, name, unit, setup_family) VALUES (%s, %s, %s, %s)
-        ON CONFLICT (code) DO UPDATE
-        SET name = excluded.name, unit = excluded.unit, setup_family = excluded.setup_family
-        RETURNING id, code, name, unit, setup_family
-        """,
-        (code, name, unit, setup_family),
-    )
-    row = await cursor.fetchone()
-    assert row is not None  # noqa: S101 - RETURNING of an upsert gives a row
-    return row
-
-
-async def find_item(connection: Connection, code: str) -> ItemRow | None:
-    """An item by its code, its row locked."""
-    cursor = connection.cursor(row_factory=class_row(ItemRow))
-    await cursor.execute(
-        """
-        SELECT id, code, name, unit, setup_family FROM items
-        WHERE code = %s FOR NO KEY UPDATE
-        """,
-        (code,),
+        sql.SQL("SELECT {} FROM items WHERE code = %s").format(_ITEM) + lock, (code,)
     )
     return await cursor.fetchone()
 
@@ -164,71 +152,46 @@ async def known_item(connection: Connection, code: str, *, field: str) -> ItemRo
         UnknownReferenceError: there is none.
     """
     cursor = connection.cursor(row_factory=class_row(ItemRow))
-    await cursor.execute(
-        "SELECT id, code, name, unit, setup_family FROM items WHERE code = %s", (code,)
-    )
+    await cursor.execute(sql.SQL("SELECT {} FROM items WHERE code = %s").format(_ITEM), (code,))
     row = await cursor.fetchone()
     if row is None:
         raise UnknownReferenceError(field, code, "there is no such item")
     return row
 
 
-async def routings(connection: Connection, item_ids: Sequence[int]) -> dict[int, list[StepRow]]:
-    """The steps of items at all sites, by item, in the order of site and number."""
+async def routings(
+    connection: Connection, item_ids: Sequence[int], *, at: datetime | None = None
+) -> dict[int, list[StepRow]]:
+    """The steps of items at all sites, by item, in the order of site and number.
+
+    Args:
+        connection: where to read.
+        item_ids: of these items.
+        at: the version that is effective then, in each site's zone; None: now.
+    """
     cursor = connection.cursor(row_factory=kwargs_row(_step))
     await cursor.execute(
-        sql.SQL(
-            """
-            SELECT r.item_id, s.code AS site, r.number, r.name, m.path AS machine, r.machine_id,
-                   r.cycle_ms, r.setup_ms,
-                   (SELECT jsonb_agg(jsonb_build_object(
-                        'machine', am.path, 'machine_id', a.machine_id,
-                        'cycle_ms', a.cycle_ms, 'setup_ms', a.setup_ms) ORDER BY am.path)
-                    FROM routing_alternatives a JOIN machines am ON am.id = a.machine_id
-                    WHERE (a.item_id, a.site_id, a.number) = (r.item_id, r.site_id, r.number)
-                   ) AS alternatives
-            FROM routing_steps r
-            JOIN sites s ON s.id = r.site_id
-            JOIN machines m ON m.id = r.machine_id
-            WHERE r.item_id = ANY(%s)
-            ORDER BY s.code, r.number
-            """
-        ),
-        (list(item_ids),),
+        """
+        SELECT w.item_id, s.code AS site, w.number, w.name,
+               (array_agg(m.path ORDER BY w.preference))[1] AS machine,
+               (array_agg(m.id ORDER BY w.preference))[1] AS machine_id,
+               (array_agg(w.cycle_ms ORDER BY w.preference))[1] AS cycle_ms,
+               (array_agg(w.setup_ms ORDER BY w.preference))[1] AS setup_ms,
+               jsonb_agg(jsonb_build_object('machine', m.path, 'machine_id', m.id,
+                   'cycle_ms', w.cycle_ms, 'setup_ms', w.setup_ms) ORDER BY m.path)
+                   FILTER (WHERE w.preference > 1) AS alternatives
+        FROM routing_ways(coalesce(%s, now()), %s) w
+        JOIN sites s ON s.id = w.site_id
+        JOIN machines m ON m.id = w.machine_id
+        GROUP BY w.item_id, s.code, w.number, w.name
+        ORDER BY s.code, w.number
+        """,
+        (at, list(item_ids)),
     )
     found: dict[int, list[StepRow]] = {item_id: [] for item_id in item_ids}
     for row in await cursor.fetchall():
         found[row.item_id].append(row)
     return found
-
-
-async def put_routing(
-    connection: Connection, *, item_id: int, site_id: int, steps: Sequence[NewStep]
-) -> None:
-    """Replace the way an item is made at a site. Work orders that exist keep their operations."""
-    await connection.execute(
-        "DELETE FROM routing_steps WHERE item_id = %s AND site_id = %s", (item_id, site_id)
-    )
-    cursor = connection.cursor()
-    await cursor.executemany(
-        """
-        INSERT INTO routing_steps
-            (item_id, site_id, number, name, machine_id, cycle_ms, setup_ms)
-        VALUES (%s, %s, %s, %s, %s, %s, %s)
-        """,
-        [(item_id, site_id, s.number, s.name, s.machine_id, s.cycle_ms, s.setup_ms) for s in steps],
-    )
-    await cursor.executemany(
-        """
-        INSERT INTO routing_alternatives (item_id, site_id, number, machine_id, cycle_ms, setup_ms)
-        VALUES (%s, %s, %s, %s, %s, %s)
-        """,
-        [
-            (item_id, site_id, step.number, other.machine_id, other.cycle_ms, other.setup_ms)
-            for step in steps
-            for other in step.alternatives
-        ],
-    )
 
 
 def with_preferred(

@@ -34,6 +34,11 @@ class Filters:
         if sites:
             self.add("s.code = ANY(%(limited_to)s)", limited_to=list(sites))
 
+    def limit_to_lines(self, lines: Collection[str]) -> None:
+        """Only machines of these lines, `site/area/line` (the query calls its machine `m`)."""
+        if lines:
+            self.add("s.code || '/' || m.area || '/' || m.line = ANY(%(lines)s)", lines=list(lines))
+
     @property
     def where(self) -> sql.Composable:
         """The clause, empty when nothing was asked for."""

@@ -73,6 +73,8 @@ class ShownOperation(msgspec.Struct, frozen=True, kw_only=True):
     due_at: datetime | None
     projected_ms: int | None
     work_projected_ms: int | None
+    closing: str | None
+    closing_reason: str | None
 
 
 async def next_operations(
@@ -145,7 +147,8 @@ async def read_operations(
                    e.end_ms AS projected_ms,
                    (SELECT max(q.end_ms) FROM operations k
                     JOIN operation_projections q ON q.operation_id = k.id
-                    WHERE k.work_order_id = w.id) AS work_projected_ms
+                    WHERE k.work_order_id = w.id) AS work_projected_ms,
+                   w.closing, w.closing_reason
             FROM operations o
             JOIN work_orders w ON w.id = o.work_order_id
             LEFT JOIN operation_projections e ON e.operation_id = o.id
@@ -197,6 +200,8 @@ def shown(
             if operation.work_projected_ms is not None
             else None
         ),
+        asked=None if figures.over else operation.closing,
+        asked_because=None if figures.over else operation.closing_reason,
     )
 
 

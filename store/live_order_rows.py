@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+from psycopg import sql
 from psycopg.rows import class_row
 
 from contracts.live import DeliveryView
@@ -163,31 +164,51 @@ async def read_order_rows(
         now_ms: the end of the hour whose pieces are read.
         audit: whether to read what was done to them, newest first.
     """
+    found = await read_told_rows(connection, order_ids, audit=audit)
+    await read_work_rows(connection, found, now_ms=now_ms)
+    return found
+
+
+async def read_told_rows(
+    connection: Connection, order_ids: Collection[int], *, audit: bool
+) -> dict[int, OrderRows]:
+    """The part of the rows that is the customer's: also read under the role `gemba_customer`.
+
+    What these queries read of a table has to be granted to it (migration 0021).
+    """
     ids = list(order_ids)
     found: dict[int, OrderRows] = {}
     async with connection.cursor(row_factory=class_row(OrderRow)) as orders:
-        await orders.execute(_ORDERS, (ids,))
+        await orders.execute(ORDERS_ROWS.format(orders=GIVEN_ORDERS), {"orders": ids})
         async for order in orders:
             found[order.id] = OrderRows(order)
     async with connection.cursor(row_factory=class_row(LineRow)) as lines:
-        await lines.execute(_LINES, (ids,))
+        await lines.execute(LINES_ROWS.format(orders=GIVEN_ORDERS), {"orders": ids})
         async for line in lines:
             found[line.order_id].lines.append(line)
-    async with connection.cursor(row_factory=class_row(OperationRow)) as operations:
-        await operations.execute(_OPERATIONS, (ids,))
-        async for operation in operations:
-            found[operation.order_id].operations.append(operation)
-    await _read_slots(connection, found.values(), now_ms)
     for order_id, shipments in (await deliveries(connection, list(found))).items():
         found[order_id].deliveries.extend(shipments)
-    for order_id, planned in (await planned_orders(connection, list(found))).items():
-        found[order_id].planned = planned
     if audit:
         async with connection.cursor(row_factory=class_row(AuditRow)) as rows:
             await rows.execute(_AUDIT, (ids,))
             async for row in rows:
                 found[row.order_id].audit.append(row)
     return found
+
+
+async def read_work_rows(
+    connection: Connection, found: Mapping[int, OrderRows], *, now_ms: int
+) -> None:
+    """Complete orders' rows with the work behind them: operations, plan, projections."""
+    async with connection.cursor(row_factory=class_row(OperationRow)) as operations:
+        await operations.execute(
+            OPERATIONS_ROWS.format(orders=GIVEN_ORDERS), {"orders": list(found)}
+        )
+        async for operation in operations:
+            found[operation.order_id].operations.append(operation)
+    await _read_slots(connection, found.values(), now_ms)
+    for order_id, planned in (await planned_orders(connection, list(found))).items():
+        found[order_id].planned = planned
 
 
 async def _read_slots(connection: Connection, orders: Iterable[OrderRows], now_ms: int) -> None:
@@ -214,14 +235,19 @@ async def _read_slots(connection: Connection, orders: Iterable[OrderRows], now_m
             order.slots.setdefault(operation_id, {})[slot_ms] = good
 
 
-_ORDERS = """
+# Which orders stands apart: a parameter here, one that was just found in `store.order_status`.
+GIVEN_ORDERS: Final = sql.SQL("%(orders)s")
+ORDERS_ROWS: Final = sql.SQL(
+    """
 SELECT o.id, o.number, s.code AS site, s.time_zone, c.name AS customer, o.customer_reference,
        o.priority, o.received_at, o.changed_at
 FROM orders o JOIN sites s ON s.id = o.site_id JOIN customers c ON c.id = o.customer_id
-WHERE o.id = ANY(%s)
+WHERE o.id = ANY({orders})
 """
+)
 
-_LINES = """
+LINES_ROWS: Final = sql.SQL(
+    """
 SELECT l.id, l.order_id, l.number, i.code AS item, i.name AS item_name, l.quantity, l.unit,
        l.due_at, l.state AS stored_state, l.good_quantity AS good, l.scrap_pieces AS scrap,
        l.started_at, l.produced_at, coalesce(g.packed, 0) AS packed,
@@ -230,10 +256,12 @@ FROM order_lines l JOIN items i ON i.id = l.item_id
 LEFT JOIN LATERAL (
     SELECT sum(packed) AS packed, sum(shipped) AS shipped FROM shipment_lines
     WHERE order_line_id = l.id) g ON true
-WHERE l.order_id = ANY(%s) ORDER BY l.order_id, l.number
+WHERE l.order_id = ANY({orders}) ORDER BY l.order_id, l.number
 """
+)
 
-_OPERATIONS = """
+OPERATIONS_ROWS: Final = sql.SQL(
+    """
 SELECT l.order_id, l.id AS line_id, o.id, w.id AS work_order_id, w.number AS work_order, o.number,
        o.name, m.path AS machine, s.state AS machine_state, s.operation_id AS machine_operation_id,
        o.state, w.cancelled_at IS NOT NULL AS cancelled, o.runs,
@@ -258,8 +286,9 @@ LEFT JOIN LATERAL (
     ORDER BY v.id DESC LIMIT 1
 ) a ON true
 LEFT JOIN machines b ON b.id = a.machine_id
-WHERE l.order_id = ANY(%s)
+WHERE l.order_id = ANY({orders})
 """
+)
 
 _AUDIT = """
 SELECT order_id, at, action, before, after FROM audit_log

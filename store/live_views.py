@@ -18,6 +18,7 @@ from store.database import Connection
 from store.live_dates import OrderDates, epoch_ms
 from store.live_goods import SHIPMENT_ACTIONS, ShipmentChanges, goods_reached
 from store.live_order_rows import LineRow, OperationRow, OrderRows, read_order_rows
+from store.live_parts import keep_line, keep_shipment
 from store.live_times import rfc3339, rfc3339_ms
 
 _CHANGES = 20
@@ -299,11 +300,26 @@ async def order_operations(
 
 
 async def tracking_view(
-    connection: Connection, order_id: int, *, now_ms: int
+    connection: Connection,
+    order_id: int,
+    *,
+    now_ms: int,
+    line: int | None = None,
+    shipment: int | None = None,
 ) -> TrackingView | None:
-    """What the customer sees of an order."""
-    picture = await _one(connection, order_id, now_ms)
-    return picture.tracking_view() if picture else None
+    """What the customer sees of an order, or of one line or shipment of it by its number.
+
+    None when there is no such order, or nothing is left of that part.
+    """
+    rows = await read_order_rows(connection, [order_id], now_ms=now_ms, audit=True)
+    found = rows.get(order_id)
+    if found is not None and line is not None:
+        keep_line(found, line)
+    if found is not None and shipment is not None:
+        await keep_shipment(connection, found, shipment)
+    if found is None or not (found.lines or (line is None and shipment is None)):
+        return None
+    return OrderPicture(found, now_ms).tracking_view()
 
 
 async def _one(connection: Connection, order_id: int, now_ms: int) -> OrderPicture | None:

@@ -151,11 +151,13 @@ async def machines(
     *,
     site: str | None = None,
     limited_to: Collection[str] = (),
+    lines: Collection[str] = (),
 ) -> tuple[list[MachineRow], int]:
-    """Machines by path, and how many there are."""
+    """Machines by path, and how many there are; of `lines` (`site/area/line`) if any are named."""
     filters = Filters()
     filters.add("s.code = %(site)s", site=site)
     filters.limit_to_sites(limited_to)
+    filters.limit_to_lines(lines)
     cursor = connection.cursor(row_factory=class_row(MachineRow))
     await cursor.execute(
         _MACHINE + filters.where + sql.SQL(" ORDER BY m.path LIMIT %(limit)s OFFSET %(offset)s"),

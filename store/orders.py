@@ -9,12 +9,10 @@ from typing import Final
 
 import msgspec
 from psycopg import sql
-from psycopg.errors import UniqueViolation
 from psycopg.rows import class_row
 
 from domain.orders import LineState
 from store.database import Connection
-from store.errors import ConflictError
 from store.filters import Filters
 
 
@@ -63,29 +61,6 @@ class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
     received_at: datetime
     changed_at: datetime
     intake_digest: bytes | None
-
-
-class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """An order to be stored; without `number` one is drawn."""
-
-    site_id: int
-    customer_id: int
-    number: str | None
-    external_source: str | None
-    external_id: str | None
-    customer_reference: str | None
-    priority: int
-    intake_digest: bytes
-
-
-class NewLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A line to be stored."""
-
-    number: int
-    item_id: int
-    quantity: Decimal
-    unit: str
-    due_at: datetime | None
 
 
 ORDER_COLUMNS: Final = sql.SQL(
@@ -164,61 +139,6 @@ async def pegs(connection: Connection, order_id: int) -> list[PegRow]:
     return await cursor.fetchall()
 
 
-async def insert(connection: Connection, new: NewOrder) -> tuple[int, str] | None:
-    """Store an order; answers its id and number, or None when its external id is known already.
-
-    Somebody else's intake of the same order that is still under way is waited for.
-
-    Raises:
-        ConflictError: another order has this number.
-    """
-    while True:
-        number = new.number or await _draw_number(connection)
-        try:
-            async with connection.transaction():
-                cursor = await connection.execute(
-                    """
-                    INSERT INTO orders (site_id, customer_id, number, external_source, external_id,
-                                        customer_reference, priority, intake_digest)
-                    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
-                    ON CONFLICT (external_source, external_id) DO NOTHING RETURNING id
-                    """,
-                    (
-                        new.site_id,
-                        new.customer_id,
-                        number,
-                        new.external_source,
-                        new.external_id,
-                        new.customer_reference,
-                        new.priority,
-                        new.intake_digest,
-                    ),
-                )
-        except UniqueViolation:
-            if new.number is not None:
-                raise ConflictError(f"there is an order {number!r} already") from None
-            continue  # somebody gave an order the drawn number by hand
-        row = await cursor.fetchone()
-        return None if row is None else (row[0], number)
-
-
-async def insert_lines(
-    connection: Connection, order_id: int, new: Sequence[NewLine], state: LineState
-) -> None:
-    """Store an order's lines."""
-    cursor = connection.cursor()
-    await cursor.executemany(
-        """
-        INSERT INTO order_lines (order_id, number, item_id, quantity, unit, due_at, state)
-        VALUES (%s, %s, %s, %s, %s, %s, %s)
-        """,
-        [
-            (order_id, line.number, line.item_id, line.quantity, line.unit, line.due_at, state)
-            for line in new
-        ],
-    )
-
-
 async def touch(connection: Connection, order_id: int, *, priority: int | None = None) -> int:
     """Note that an order changed; answers its new version."""
     cursor = await connection.execute(
@@ -239,41 +159,6 @@ async def set_line_state(connection: Connection, line_id: int, state: LineState)
     """Move a line to a state that `domain.orders` decided on."""
     await connection.execute(
         "UPDATE order_lines SET state = %s WHERE id = %s", (state.value, line_id)
-    )
-
-
-async def change_line(
-    connection: Connection, line_id: int, *, quantity: Decimal, due_at: datetime | None
-) -> None:
-    """Give a line another quantity and due date, and the work order that makes it alone."""
-    await connection.execute(
-        "UPDATE order_lines SET quantity = %s, due_at = %s WHERE id = %s",
-        (quantity, due_at, line_id),
-    )
-    cursor = await connection.execute(
-        """
-        SELECT p.work_order_id FROM pegs p WHERE p.order_line_id = %(line)s
-        AND (SELECT count(*) FROM pegs q WHERE q.order_line_id = %(line)s) = 1
-        AND (SELECT count(*) FROM pegs q WHERE q.work_order_id = p.work_order_id) = 1
-        """,
-        {"line": line_id},
-    )
-    sole = await cursor.fetchone()
-    if sole is None:
-        return
-    await connection.execute(
-        """
-        UPDATE work_orders SET quantity_ordered = %s, due_at = %s, version = version + 1
-        WHERE id = %s
-        """,
-        (quantity, due_at, sole[0]),
-    )
-    await connection.execute(
-        "UPDATE operations SET quantity = %s WHERE planned AND work_order_id = %s",
-        (quantity, sole[0]),
-    )
-    await connection.execute(
-        "UPDATE pegs SET quantity = %s WHERE order_line_id = %s", (quantity, line_id)
     )
 
 
@@ -317,10 +202,3 @@ async def pegged_to(connection: Connection, work_order_id: int) -> list[tuple[in
         (work_order_id,),
     )
     return [(row[0], row[1]) for row in await cursor.fetchall()]
-
-
-async def _draw_number(connection: Connection) -> str:
-    cursor = await connection.execute("SELECT nextval('order_numbers')")
-    row = await cursor.fetchone()
-    assert row is not None  # noqa: S101 - a sequence gives a number
-    return f"SO-{row[0]:06d}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -59,10 +59,15 @@ class _Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Peg(msgspec.Struct, frozen=True, kw_only=True):
+    id: int
     work_order_id: int
     line_id: int
+    demand_work_order_id: int
     quantity: Decimal
+    made: Decimal
     due_at: datetime | None
+    priority: int
+    cancelled: bool
 
 
 class _Operation(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,9 +98,12 @@ async def roll_up(
         The orders that were written.
     """
     lines = await _lock_lines(connection, order_ids, work_order_ids)
+    rows, works = await _works(connection, [line.id for line in lines], work_order_ids)
+    await _write_shares(connection, rows, works)
     if not lines:
         return []
-    pegs, works = await _works(connection, [line.id for line in lines])
+    pegs = _works_of(rows)
+    stock = await _from_stock(connection, [line.id for line in lines])
     changed: list[tuple[_Line, progress.LineFigures]] = []
     for line in lines:
         after = progress.roll_up(
@@ -104,6 +112,7 @@ async def roll_up(
             current=line.figures,
             works=[works[work] for work in pegs[line.id]],
             now_ms=now_ms,
+            from_stock=stock.get(line.id, Decimal(0)),
         )
         if after != line.figures:
             changed.append((line, after))
@@ -143,23 +152,29 @@ async def _lock_lines(
 
 
 async def _works(
-    connection: Connection, line_ids: Collection[int]
-) -> tuple[dict[int, list[int]], dict[int, progress.WorkFigures]]:
-    """The work orders of each line, and their figures with everybody's pegs."""
-    pegs: dict[int, list[progress.Peg]] = defaultdict(list)
-    works_of: dict[int, list[int]] = defaultdict(list)
+    connection: Connection, line_ids: Collection[int], work_order_ids: Collection[int]
+) -> tuple[dict[int, list[_Peg]], dict[int, progress.WorkFigures]]:
+    """The work orders of lines and those named: everybody's pegs on them, and their figures."""
+    pegs: dict[int, list[_Peg]] = {id_: [] for id_ in work_order_ids}
     async with connection.cursor(row_factory=class_row(_Peg)) as rows:
         await rows.execute(
             """
-            SELECT p.work_order_id, p.order_line_id AS line_id, p.quantity, l.due_at
-            FROM pegs p JOIN order_lines l ON l.id = p.order_line_id
-            WHERE p.work_order_id IN (SELECT work_order_id FROM pegs WHERE order_line_id = ANY(%s))
+            SELECT p.id, p.work_order_id, coalesce(p.order_line_id, 0) AS line_id,
+                   coalesce(p.demand_work_order_id, 0) AS demand_work_order_id, p.quantity, p.made,
+                   coalesce(l.due_at, d.due_at) AS due_at, coalesce(o.priority, 0) AS priority,
+                   coalesce(l.state = 'cancelled', d.cancelled_at IS NOT NULL) AS cancelled
+            FROM pegs p
+            LEFT JOIN order_lines l ON l.id = p.order_line_id
+            LEFT JOIN orders o ON o.id = l.order_id
+            LEFT JOIN work_orders d ON d.id = p.demand_work_order_id
+            WHERE p.work_order_id = ANY(%(works)s) OR p.work_order_id IN (
+                SELECT work_order_id FROM pegs WHERE order_line_id = ANY(%(lines)s))
+            ORDER BY p.id
             """,
-            (list(line_ids),),
+            {"works": list(work_order_ids), "lines": list(line_ids)},
         )
         async for peg in rows:
-            pegs[peg.work_order_id].append(progress.Peg(peg.line_id, peg.quantity, _ms(peg.due_at)))
-            works_of[peg.line_id].append(peg.work_order_id)
+            pegs.setdefault(peg.work_order_id, []).append(peg)
     operations: dict[int, list[progress.OperationFigures]] = defaultdict(list)
     async with connection.cursor(row_factory=class_row(_Operation)) as found:
         await found.execute(
@@ -173,10 +188,81 @@ async def _works(
         async for row in found:
             operations[row.work_order_id].append(_figures(row))
     works = {
-        work: progress.WorkFigures(operations=operations[work], pegs=claims)
+        work: progress.WorkFigures(
+            operations=operations[work], pegs=[_claim(peg) for peg in claims]
+        )
         for work, claims in pegs.items()
     }
-    return works_of, works
+    return pegs, works
+
+
+def _claim(row: _Peg) -> progress.Peg:
+    return progress.Peg(
+        row.line_id,
+        row.quantity,
+        _ms(row.due_at),
+        priority=row.priority,
+        held=row.made,
+        work_order_id=row.demand_work_order_id,
+        cancelled=row.cancelled,
+    )
+
+
+def _works_of(rows: Mapping[int, Sequence[_Peg]]) -> dict[int, list[int]]:
+    """The work orders of each line."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for work, pegs in rows.items():
+        for peg in pegs:
+            found[peg.line_id].append(work)
+    return found
+
+
+async def _from_stock(connection: Connection, line_ids: Collection[int]) -> dict[int, Decimal]:
+    """What is pegged to lines in stock."""
+    cursor = await connection.execute(
+        """
+        SELECT order_line_id, sum(quantity) FROM pegs
+        WHERE order_line_id = ANY(%s) AND stock_lot_id IS NOT NULL GROUP BY order_line_id
+        """,
+        (list(line_ids),),
+    )
+    return dict(await cursor.fetchall())
+
+
+async def _write_shares(
+    connection: Connection,
+    rows: Mapping[int, Sequence[_Peg]],
+    works: Mapping[int, progress.WorkFigures],
+) -> None:
+    """Keep what of each work order was made for whom, and what goes to stock; where it differs."""
+    made: list[tuple[int, Decimal]] = []
+    stock: list[tuple[int, Decimal]] = []
+    for id_, work in works.items():
+        shares = progress.attribute_good(work.good, work.pegs).shares
+        made += [
+            (peg.id, share)
+            for peg, share in zip(rows[id_], shares, strict=True)
+            if share != peg.made
+        ]
+        stock.append((id_, progress.to_stock(work.good, work.pegs)))
+    if made:
+        made.sort()
+        await connection.execute(
+            """
+            UPDATE pegs p SET made = n.made
+            FROM unnest(%s::bigint[], %s::numeric[]) AS n (id, made) WHERE p.id = n.id
+            """,
+            ([id_ for id_, _ in made], [share for _, share in made]),
+        )
+    if stock:
+        await connection.execute(
+            """
+            UPDATE work_orders w SET to_stock = n.quantity
+            FROM unnest(%s::bigint[], %s::numeric[]) AS n (id, quantity)
+            WHERE w.id = n.id AND w.to_stock <> n.quantity AND w.planned
+            """,
+            ([id_ for id_, _ in stock], [quantity for _, quantity in stock]),
+        )
 
 
 def _figures(row: _Operation) -> progress.OperationFigures:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
+from psycopg import sql
 from psycopg.rows import class_row
 
 from contracts.live import DeliveryView
@@ -39,9 +40,12 @@ class _Order(msgspec.Struct, frozen=True, kw_only=True):
 async def ship(connection: Connection, order_ids: Collection[int]) -> list[Reshipped]:
     """Bring orders' shipments up to date with their moves; answers the orders that were written.
 
-    Within the transaction that holds `store.goods_moves.lock`. Only what differs is written.
+    Within the transaction that holds `store.goods_moves.lock`. Only what differs is written. Orders
+    that are shipped by hand keep the shipments that people told (`domain.dispatch`).
     """
     orders = await _lock_orders(connection, order_ids)
+    by_hand = await _by_hand(connection, [order.id for order in orders])
+    orders = [order for order in orders if order.id not in by_hand]
     if not orders:
         return []
     ids = [order.id for order in orders]
@@ -83,23 +87,37 @@ async def deliveries(
     Quantities are of the lines that have the unit of the shipment's first line.
     """
     cursor = await connection.execute(
-        """
-        SELECT s.order_id, s.number, s.state, s.picking_ms, s.packed_ms, s.shipped_ms,
-               s.delivered_ms, l.picked, l.packed, l.shipped, o.unit
-        FROM shipments s
-        JOIN shipment_lines l USING (order_id, number)
-        JOIN order_lines o ON o.id = l.order_line_id
-        WHERE s.order_id = ANY(%s) ORDER BY s.order_id, s.number, o.number
-        """,
-        (list(order_ids),),
+        DELIVERY_ROWS.format(orders=sql.SQL("%(orders)s")), {"orders": list(order_ids)}
     )
+    return delivery_views(await cursor.fetchall())
+
+
+DELIVERY_ROWS: Final = sql.SQL(
+    """
+    SELECT s.order_id, s.number, s.state, s.picking_ms, s.packed_ms, s.shipped_ms,
+           s.delivered_ms, s.carrier, s.tracking_number, s.carrier_status,
+           (extract(epoch FROM s.carrier_at) * 1000)::bigint AS carrier_ms,
+           (extract(epoch FROM s.expected_at) * 1000)::bigint AS expected_ms,
+           l.returned, l.picked, l.packed, l.shipped, o.unit
+    FROM shipments s
+    JOIN shipment_lines l USING (order_id, number)
+    JOIN order_lines o ON o.id = l.order_line_id
+    WHERE s.order_id = ANY({orders}) ORDER BY s.order_id, s.number, o.number
+    """
+)
+"""A row per line of a shipment; `delivery_views` makes shipments of them."""
+
+
+def delivery_views(told: Iterable[Sequence[Any]]) -> dict[int, list[DeliveryView]]:
+    """Shipments by order from DELIVERY_ROWS."""
     rows: dict[tuple[int, int], list[Any]] = defaultdict(list)
-    async for row in cursor:
-        rows[row[0], row[1]].append(row[2:])
+    for row in told:
+        rows[row[0], row[1]].append(row[2:])  # what is the shipment's, then what is the line's
     found: dict[int, list[DeliveryView]] = defaultdict(list)
     for (order_id, number), some in rows.items():
         state, picking_ms, packed_ms, shipped_ms, delivered_ms = some[0][:5]
-        total = shipping.total([Total(*row[5:]) for row in some])
+        carrier, tracking_number, carrier_status, carrier_ms, expected_ms = some[0][5:10]
+        total = shipping.total([Total(*row[11:]) for row in some])
         view = DeliveryView(
             number=number,
             state=state,
@@ -111,6 +129,12 @@ async def deliveries(
             packed_at=rfc3339_ms(packed_ms),
             shipped_at=rfc3339_ms(shipped_ms),
             delivered_at=rfc3339_ms(delivered_ms),
+            carrier=carrier,
+            tracking_number=tracking_number,
+            carrier_status=carrier_status,
+            carrier_at=rfc3339_ms(carrier_ms),
+            expected_at=rfc3339_ms(expected_ms),
+            returned=float(sum(row[10] for row in some if row[14] == total.unit)),
         )
         found[order_id].append(view)
     return dict(found)
@@ -127,6 +151,15 @@ async def _lock_orders(connection: Connection, order_ids: Collection[int]) -> li
             (list(order_ids),),
         )
         return await cursor.fetchall()
+
+
+async def _by_hand(connection: Connection, order_ids: Collection[int]) -> set[int]:
+    """The orders that are shipped by hand. Their rows are locked: nobody begins meanwhile."""
+    cursor = await connection.execute(
+        "SELECT DISTINCT order_id FROM shipments WHERE order_id = ANY(%s) AND by_hand",
+        (list(order_ids),),
+    )
+    return {row[0] for row in await cursor.fetchall()}
 
 
 async def _stored(

@@ -180,10 +180,12 @@ async def operations(
     machine: str | None = None,
     state: str | None = None,
     limited_to: Collection[str] = (),
+    lines: Collection[str] = (),
 ) -> tuple[list[OperationRow], int]:
     """Operations by work order and number, and how many there are.
 
-    `machine` finds those planned on it and those that ran on it; `state` is the one people see.
+    `machine` finds those planned on it and those that ran on it, `lines` likewise those of the
+    lines' machines; `state` is the one people see.
     """
     filters = Filters()
     filters.add("s.code = %(site)s", site=site)
@@ -196,6 +198,15 @@ async def operations(
     )
     filters.add(f"({_OPERATION_STATE}) = %(state)s", state=state)
     filters.limit_to_sites(limited_to)
+    filters.add(
+        """EXISTS (
+            SELECT FROM machines lm JOIN sites ls ON ls.id = lm.site_id
+            WHERE ls.code || '/' || lm.area || '/' || lm.line = ANY(%(lines)s)
+              AND (lm.id = o.machine_id OR EXISTS (
+                  SELECT FROM contributions c
+                  WHERE c.operation_id = o.id AND c.machine_id = lm.id)))""",
+        lines=list(lines) or None,
+    )
     cursor = connection.cursor(row_factory=kwargs_row(_operation))
     await cursor.execute(
         _OPERATION

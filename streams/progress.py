@@ -1,8 +1,9 @@
-"""Orders follow the floor: operations' rows are rolled up into their orders' lines.
+"""Orders and stock follow the floor: operations' rows are rolled up into their orders' lines.
 
 One agent for two topics: `gemba.progress.v1` (an operation has moved) and `gemba.orders.v1` (an
 order, a work order or a peg was made or changed). An event only says where to look; the figures
 come from the rows (`domain.progress` says how), so repeats and order of arrival have no influence.
+What was counted is booked into stock in the same transaction (`store.inventory.production`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -26,6 +28,7 @@ from contracts.streams import (
 from contracts.topics import partition_of
 from runtime.clock import Clock
 from store.database import Connection, Pool
+from store.inventory.production import book_production
 from store.log import NewRecord, StreamLog
 from store.roll_up import LINE_STATE_CHANGED, RolledUp, roll_up
 from store.telemetry.writing import DeadLetter, put_dead_letters
@@ -89,6 +92,13 @@ class RollUpAgent:
         orders, works, letters = _named(records)
         now_ms = self._clock.now_ms()
         rolled = await roll_up(connection, order_ids=orders, work_order_ids=works, now_ms=now_ms)
+        booked = await book_production(
+            connection,
+            work_order_ids=works,
+            order_ids=orders,
+            now=datetime.fromtimestamp(now_ms / 1000, UTC),
+        )
+        self.metrics["work_orders_booked"] += booked
         if letters:
             await put_dead_letters(connection, letters)
         events = [_event(order, now_ms) for order in rolled if order.state_changed]

@@ -46,6 +46,13 @@ class Monotonic(Protocol):
         ...
 
 
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """A line or a shipment of an order, by its number."""
+
+    line: int | None
+    shipment: int | None
+
+
 class Projection:
     """One channel that somebody watches.
 
@@ -62,6 +69,8 @@ class Projection:
         self.site = site
         self.subject = subject
         self.position: Position | None = None
+        self.part: Part | None = None
+        """The only part of an order that a tracking link shows."""
         self._dirty: set[int] = set()
         self._flushed = -math.inf
         self._extra_dirty = False

@@ -15,11 +15,12 @@ from store.live_operations import terminal_view
 from store.live_plan import Board, newest_disruptions, plan_head, plan_machines, read_board
 from store.live_plan_bars import changed_bars, plan_bars
 from store.live_site import floor_summary
-from store.live_views import OrderPicture, read_orders
+from store.live_views import OrderPicture, read_orders, tracking_view
 from streams.projections import (
     OPEN_INTERVAL_S,
     Due,
     Monotonic,
+    Part,
     PlanProjection,
     Projection,
     SiteCache,
@@ -28,6 +29,7 @@ from streams.projections import (
 Changes: TypeAlias = dict[str, bytes | None]
 
 _ORDERS_AT_ONCE: Final = 200
+_FOR_CUSTOMERS: Final = (ChannelKind.TRACKING, ChannelKind.OWN)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -140,14 +142,23 @@ class Reading:
                 self._connection,
                 some,
                 now_ms=self._now_ms,
-                audit=any(projection.kind is ChannelKind.TRACKING for projection in watched),
+                audit=any(projection.kind in _FOR_CUSTOMERS for projection in watched),
             )
         changes: dict[str, Changes] = {}
         for projection in watched:
             picture = pictures.get(projection.subject)
             if picture is None:
                 changes[projection.name] = {}
-            elif projection.kind is ChannelKind.TRACKING:
+            elif projection.part is not None:
+                view = await tracking_view(
+                    self._connection,
+                    projection.subject,
+                    now_ms=self._now_ms,
+                    line=projection.part.line,
+                    shipment=projection.part.shipment,
+                )
+                changes[projection.name] = {"order": _encode(view) if view else None}
+            elif projection.kind in _FOR_CUSTOMERS:
                 changes[projection.name] = {"order": _encode(picture.tracking_view())}
             else:
                 views = {key: _encode(view) for key, view in picture.operation_views().items()}
@@ -172,7 +183,10 @@ async def resolve(
         if kind is ChannelKind.PLAN:
             found.append(PlanProjection(name, subject, row[0]))
         else:
-            found.append(Projection(name, kind, site=row[0], subject=row[1]))
+            projection = Projection(name, kind, site=row[0], subject=row[1])
+            if kind is ChannelKind.TRACKING and row[2:] != (None, None):
+                projection.part = Part(line=row[2], shipment=row[3])
+            found.append(projection)
     return found
 
 
@@ -185,8 +199,11 @@ _SUBJECTS: Final = {
     ChannelKind.ORDER: """
         SELECT s.code, o.id FROM orders o JOIN sites s ON s.id = o.site_id WHERE o.number = %s
         """,
+    ChannelKind.OWN: """
+        SELECT s.code, o.id FROM orders o JOIN sites s ON s.id = o.site_id WHERE o.number = %s
+        """,
     ChannelKind.TRACKING: """
-        SELECT s.code, o.id
+        SELECT s.code, o.id, l.line_number, l.shipment_number
         FROM tracking_links l JOIN orders o ON o.id = l.order_id JOIN sites s ON s.id = o.site_id
         WHERE l.token_hash = decode(%s, 'hex') AND l.expires_at > now() AND l.revoked_at IS NULL
         """,

@@ -1,7 +1,8 @@
-"""Shipments follow the warehouse: moves are joined with orders, orders with the moves before them.
+"""Shipments and stock follow the warehouse.
 
-One agent for two topics: `gemba.goods.v1` (goods were picked, packed or shipped) and
-`gemba.orders.v1` (an order, a work order or a peg was made or changed). A move whose order is not
+One agent for two topics: `gemba.goods.v1` (goods were moved) and `gemba.orders.v1` (an order, a
+work order or a peg was made or changed). Every move changes stock, once (`store.inventory.moves`).
+Those that were picked, packed or shipped for an order are joined with it: a move whose order is not
 there yet is kept with the reason, and joined when the order comes; `domain.shipping` makes the
 shipments of all the moves an order has, so repeats and order of arrival have no influence.
 """
@@ -12,6 +13,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -34,6 +36,7 @@ from domain.shipping import EVENTS
 from runtime.clock import Clock
 from store import goods_moves
 from store.database import Connection, Pool
+from store.inventory.moves import book_moves
 from store.log import NewRecord, StreamLog
 from store.roll_up import LINE_STATE_CHANGED
 from store.shipments import SHIPMENT_CHANGED, Reshipped, ship
@@ -52,6 +55,9 @@ class _Named:
     """What a batch of records names."""
 
     moves: list[GoodsMoved] = field(default_factory=list)
+    """Those that bring an order's goods on their way."""
+    goods: list[GoodsMoved] = field(default_factory=list)
+    """All of them: they change stock."""
     order_ids: set[int] = field(default_factory=set)
     work_order_ids: set[int] = field(default_factory=set)
     letters: list[DeadLetter] = field(default_factory=list)
@@ -109,6 +115,8 @@ class WarehouseAgent:
         """The orders whose shipments were written, and how many records were set aside."""
         named = _named(records)
         written = await self._join(connection, named)
+        # Stock is locked last: whoever books it holds orders before, never after.
+        await self._book(connection, named)
         letter_ids = await put_dead_letters(connection, named.letters)
         events = [
             *(_event(order, self._clock.now_ms()) for order in written if order.told),
@@ -134,6 +142,12 @@ class WarehouseAgent:
         # An order that changed may have other quantities to fill, and other lines.
         return await ship(connection, order_ids)
 
+    async def _book(self, connection: Connection, named: _Named) -> None:
+        now = datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC)
+        booked, unmatched = await book_moves(connection, named.goods, now=now)
+        self.metrics["stock_moves"] += booked
+        self.metrics["stock_moves_unmatched"] += unmatched
+
 
 def _named(records: Sequence[Message]) -> _Named:
     """What records name; those that name nothing, and moves that cannot be kept, are set aside."""
@@ -157,8 +171,6 @@ def _named(records: Sequence[Message]) -> _Named:
 
 
 def _take(named: _Named, record: Message, move: GoodsMoved) -> None:
-    if move.event not in EVENTS or (move.order is None and move.work_order is None):
-        return
     names = {
         "order": move.order,
         "work_order": move.work_order,
@@ -170,7 +182,9 @@ def _take(named: _Named, record: Message, move: GoodsMoved) -> None:
     }
     reason = goods.unusable(names, move.quantity)
     if reason is None:
-        named.moves.append(move)
+        named.goods.append(move)
+        if move.event in EVENTS and (move.order is not None or move.work_order is not None):
+            named.moves.append(move)
         return
     value = encode_events([move])
     letter = _dead_letter(record, move.site, value, Refusal.FIELD, f"move: {reason}")

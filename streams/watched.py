@@ -9,7 +9,7 @@ from contracts.live import ChannelKind
 from streams.marks import Mark, MarkKind
 from streams.projections import WORK_INTERVAL_S, PlanProjection, Projection, SiteCache
 
-ORDER_KINDS = (ChannelKind.ORDER, ChannelKind.TRACKING)
+ORDER_KINDS = (ChannelKind.ORDER, ChannelKind.TRACKING, ChannelKind.OWN)
 """The channels whose subject is an order."""
 
 

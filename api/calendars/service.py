@@ -72,6 +72,8 @@ async def put_calendar(
             actor=principal.actor,
             action="CalendarChanged",
             site_id=site.id,
+            object_kind="site",
+            object_key=site.code,
             before=before.content,
             after=after.content,
         )

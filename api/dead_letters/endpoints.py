@@ -74,6 +74,8 @@ async def replay_dead_letter(
             connection,
             actor=principal.actor,
             action="DeadLetterReplayed",
+            object_kind="dead_letter",
+            object_key=str(dead_letter_id),
             after={"dead_letter": dead_letter_id, "site": row.site, "topic": row.mqtt_topic},
         )
         await context.log.append_in(connection, [dead_letters.replay_record(row)])

@@ -42,7 +42,7 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
 @router.get("/{path:path}/metrics", operation_id="listMetrics")
 async def list_metrics(context: RequestContext, principal: Reader, path: Wanted) -> MetricList:
     """What the machine has ever reported readings of."""
-    principal.require_site(path.partition("/")[0], kind="machine", name=path)
+    principal.require_machine(path)
     items = await service.metrics(context, path)
     return MetricList(items=items, total=len(items))
 
@@ -77,7 +77,7 @@ async def get_history(
     hours long when clocks change). An open state lasts up to `to` or to now, whichever is earlier.
     Rows that arrive late are in what is older than an hour within a minute.
     """
-    principal.require_site(path.partition("/")[0], kind="machine", name=path)
+    principal.require_machine(path)
     wanted = service.Request(
         path=path,
         start=start,

@@ -6,9 +6,9 @@ from fastapi import APIRouter
 
 from api.auth.principal import Configurer, Reader
 from api.context import RequestContext
-from api.fields import Code, Paging
+from api.fields import Code, Paging, Wanted
 from api.items import service
-from api.items.schemas import Item, ItemChange, ItemList
+from api.items.schemas import Item, ItemChange, ItemDetail, ItemList
 from store import catalogue
 
 router = APIRouter(prefix="/v1/items", tags=["items"])
@@ -24,6 +24,12 @@ async def list_items(context: RequestContext, principal: Reader, page: Paging) -
         items=[service.item_of(row, routings[row.id], principal) for row in rows],
         total=total,
     )
+
+
+@router.get("/{code:path}", operation_id="getItem")
+async def get_item(context: RequestContext, principal: Reader, code: Wanted) -> ItemDetail:
+    """An item with its bills, routings by version, sites, names, and what it goes into."""
+    return await service.item(context, principal, code)
 
 
 @router.put("/{code:path}", operation_id="putItem")

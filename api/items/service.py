@@ -4,17 +4,60 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from typing import Any
 
 from api.alternatives import Alternative, alternatives_at, machine_at
 from api.auth.principal import Principal
 from api.context import Context
 from api.disruptions.service import raise_change
-from api.items.schemas import Item, ItemChange, Routing, Step
-from store import audit, catalogue, machines
-from store.catalogue import ItemRow, NewStep, StepRow
+from api.items.schemas import Item, ItemChange, ItemDetail, ItemKind, Routing, Step
+from api.master_data import single
+from api.master_data.schemas import Bill, ItemName, ItemSite, RoutingVersion, shown
+from domain.master_data import kinds
+from domain.master_data.kinds import BILLS, ITEM_NAMES, ITEM_SITES, ITEMS, ROUTINGS
+from store import audit, catalogue, machines, routings
+from store.catalogue import ItemRow, StepRow
 from store.database import Connection
-from store.errors import UnknownReferenceError
+from store.errors import NotFoundError, UnknownReferenceError
+from store.master_data import single as one
+from store.master_data.bills import users_of
 from store.planning import disruptions, scopes
+from store.routings import NewStep
+
+
+async def item(context: Context, principal: Principal, code: str) -> ItemDetail:
+    """An item with everything that master data says of it.
+
+    Raises:
+        NotFoundError: there is no such item.
+    """
+    async with context.connection() as connection, connection.transaction():
+        row = await catalogue.find_item(connection, code, for_update=False)
+        if row is None:
+            raise NotFoundError("item", code)
+        steps = await catalogue.routings(connection, [row.id])
+        own = await one.find(connection, ITEMS, code) or kinds.Item(code=code, name=row.name)
+        sites = await one.of_item(connection, ITEM_SITES, code)
+        bills = await one.of_item(connection, BILLS, code)
+        versions = await one.of_item(connection, ROUTINGS, code)
+        names = await one.of_item(connection, ITEM_NAMES, code)
+        users = await users_of(connection, row.id)
+    return ItemDetail(
+        **item_of(row, steps[row.id], principal).model_dump(),
+        description=own.description,
+        gtin=own.gtin,
+        weight_kg=own.weight_kg,
+        lot_size=own.lot_size,
+        batch_min=own.batch_min,
+        batch_max=own.batch_max,
+        sites=[shown(ItemSite, each) for each in sites if principal.sees(each.site)],
+        bills=[shown(Bill, each) for each in bills if not each.site or principal.sees(each.site)],
+        routing_versions=[
+            shown(RoutingVersion, each) for each in versions if principal.sees(each.site)
+        ],
+        names=[shown(ItemName, each) for each in names],
+        used_in=users,
+    )
 
 
 async def put_item(context: Context, principal: Principal, code: str, wanted: ItemChange) -> Item:
@@ -26,19 +69,16 @@ async def put_item(context: Context, principal: Principal, code: str, wanted: It
     """
     async with context.transaction() as connection:
         before = await catalogue.find_item(connection, code)
-        row = await catalogue.put_item(
-            connection,
-            code,
-            name=wanted.name,
-            unit=wanted.unit,
-            setup_family=wanted.setup_family,
-        )
+        await single.put(connection, ITEMS, code, _own_fields(wanted))
+        row = await catalogue.known_item(connection, code, field="code")
         for index, routing in enumerate(wanted.routings):
             await _put_routing(connection, principal, row, routing, f"routings[{index}]")
         await audit.write(
             connection,
             actor=principal.actor,
             action="ItemPut",
+            object_kind="item",
+            object_key=code,
             after={"code": code, **wanted.model_dump()},
         )
         raised = []
@@ -52,9 +92,20 @@ async def put_item(context: Context, principal: Principal, code: str, wanted: It
                     detail={"what": "setup_family", "item": code},
                 )
                 raised.append(disruption)
-        routings = await catalogue.routings(connection, [row.id])
+        steps = await catalogue.routings(connection, [row.id])
         await context.log.append_in(connection, [disruptions.record(each) for each in raised])
-    return item_of(row, routings[row.id], principal)
+    return item_of(row, steps[row.id], principal)
+
+
+def _own_fields(wanted: ItemChange) -> dict[str, Any]:
+    """What the item itself is to be; of the fields that came later only those that are named."""
+    later = wanted.model_dump(exclude_unset=True, exclude={"routings"})
+    return {
+        **later,
+        "name": wanted.name,
+        "unit": wanted.unit,
+        "setup_family": wanted.setup_family,
+    }
 
 
 async def _put_routing(
@@ -82,7 +133,7 @@ async def _put_routing(
             ),
         )
         steps.append(new)
-    await catalogue.put_routing(connection, item_id=item.id, site_id=site.id, steps=steps)
+    await routings.put_routing(connection, item_id=item.id, site_id=site.id, steps=steps)
 
 
 def item_of(row: ItemRow, steps: Sequence[StepRow], principal: Principal) -> Item:
@@ -92,6 +143,10 @@ def item_of(row: ItemRow, steps: Sequence[StepRow], principal: Principal) -> Ite
         name=row.name,
         unit=row.unit,
         setup_family=row.setup_family,
+        kind=ItemKind(row.kind),
+        family=row.family,
+        provisional=row.provisional,
+        retired=row.retired,
         routings=[
             Routing(site=site, steps=[_step(step) for step in of_site])
             for site, of_site in groupby(steps, key=lambda step: step.site)

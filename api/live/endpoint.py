@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
@@ -14,7 +14,7 @@ from starlette.requests import HTTPConnection
 
 from api.auth.principal import COOKIE, SignedIn
 from api.context import Context, RequestContext, context_of
-from api.fields import Wanted
+from api.fields import Wanted, required_moment
 from api.live import tickets
 from api.live.hub import LiveHub
 from api.live.socket import LiveSocket
@@ -28,6 +28,7 @@ from store.live_access import session_end
 router = APIRouter(prefix="/v1", tags=["live"])
 
 _LINK_SOCKET: Final = timedelta(hours=12)
+_KEY_SOCKET: Final = timedelta(hours=24)
 
 
 class TicketIssued(BaseModel):
@@ -54,11 +55,15 @@ async def create_ticket(
 ) -> TicketIssued:
     """A single-use ticket for `GET /v1/live?ticket=…`, good for half a minute."""
     session: str | None = None
+    end: datetime | None
     if principal.kind == "user" and cookie is not None:
         hashed = token_hash(cookie)
         session = hashed.hex()
         async with context.connection() as connection:
             end = await session_end(connection, hashed)
+    elif principal.kind == "key":
+        # A key that has no end, or is revoked before it, is looked after by the hub.
+        end = required_moment(context.clock.now_ms()) + _KEY_SOCKET
     else:
         _, bearer = get_authorization_scheme_param(request.headers.get("authorization"))
         end = verify_token(context.signing_key, bearer).expires_at
@@ -67,6 +72,9 @@ async def create_ticket(
         subject=principal.name,
         role=principal.role.value,
         sites=sorted(principal.sites),
+        lines=sorted(principal.lines),
+        customer_id=principal.customer_id,
+        key=principal.key_id,
         session=session,
         expires_ms=int(end.timestamp() * 1000) if end is not None else context.clock.now_ms(),
     )
@@ -115,7 +123,7 @@ async def _admit(websocket: WebSocket, context: Context, word: str) -> Ticket | 
     """Who the socket belongs to, if its page may open it and its ticket is good.
 
     A page of elsewhere does not use a ticket up. A program that sends no Origin gets in with the
-    ticket of a bearer token only: browsers always send one.
+    ticket of a bearer token or an API key only: browsers always send one.
     """
     origin = websocket.headers.get("origin")
     if not word or (origin is not None and origin not in _allowed_origins(websocket, context)):
@@ -124,7 +132,7 @@ async def _admit(websocket: WebSocket, context: Context, word: str) -> Ticket | 
         ticket = await tickets.redeem(context.redis, word)
     except RedisError:
         return None
-    if ticket is None or (origin is None and ticket.kind != "token"):
+    if ticket is None or (origin is None and ticket.kind not in ("token", "key")):
         return None
     return ticket
 

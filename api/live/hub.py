@@ -23,9 +23,10 @@ from api.live import outbox
 from api.live.outbox import Kind, Outgoing
 from contracts.ids import SiteCode
 from contracts.live import ChannelKind, CloseCode, Error, Position, Subscribed
-from domain.access import sees_scope
+from domain.access import sees_machine, sees_scope
 from runtime import tasks
 from runtime.clock import Clock
+from store.api_keys import valid as valid_keys
 from store.database import Pool
 from store.live_access import sites_of_scope, valid_links, valid_sessions
 from store.live_channels import (
@@ -38,6 +39,7 @@ from store.live_channels import (
     Snapshot,
     parse_channel,
 )
+from store.own_orders import still_own
 
 _WATCH_S: Final = 0.5
 _NOT_READY_S: Final = 5.0
@@ -54,6 +56,12 @@ class Subscriber(Protocol):
     expires_ms: int | None
     sites: frozenset[SiteCode]
     """What its owner is limited to; empty: nothing."""
+    lines: frozenset[str]
+    """Likewise, lines."""
+    customer_id: int | None
+    """Whose orders it may follow."""
+    key: int | None
+    """The API key that it lives from."""
 
     def offer(self, message: Outgoing) -> None:
         """Queue a message; never waits."""
@@ -86,14 +94,21 @@ class Feed:
         channel: the channel's name within the installation.
         public_name: what clients call it (a tracking channel's link, not its hash).
         link: the hash of the tracking link that it belongs to.
+        lines: only machines of these lines are told of; none: all.
     """
 
     def __init__(
-        self, channels: LiveChannels, channel: str, public_name: str, link: bytes | None
+        self,
+        channels: LiveChannels,
+        channel: str,
+        public_name: str,
+        link: bytes | None,
+        lines: frozenset[str] = frozenset(),
     ) -> None:
         self.channel = channel
         self.public_name = public_name
         self.link = link
+        self._lines = lines
         self.subscriptions: dict[Subscriber, Subscription] = {}
         self._channels = channels
         self._position: Position | None = None
@@ -114,11 +129,15 @@ class Feed:
                 subscription.position, message = self._snapshot
                 subscriber.offer(message)
                 return True
-            read = await self._channels.read(self.channel, since)
+            read = await self._read(since)
             if isinstance(read, Missing):
                 return False
             self._serve(subscription, read, since)
             return True
+
+    async def _read(self, since: Position | None) -> ReadResult:
+        read = await self._channels.read(self.channel, since)
+        return read if not self._lines else of_lines(read, self._lines)
 
     def _serve(self, subscription: Subscription, read: ReadResult, since: Position | None) -> None:
         if isinstance(read, Snapshot):
@@ -148,7 +167,7 @@ class Feed:
             while self._news:
                 self._news = False
                 async with self._lock:
-                    self._hand_on(await self._channels.read(self.channel, self._position))
+                    self._hand_on(await self._read(self._position))
         finally:
             self._reading = False
 
@@ -204,7 +223,8 @@ class LiveHub:
         self.pool = pool
         self._channels = LiveChannels(redis)
         self._clock = clock
-        self._feeds: dict[str, Feed] = {}
+        # By channel, and there by the lines that its subscribers are limited to.
+        self._feeds: dict[str, dict[frozenset[str], Feed]] = {}
         self._sockets: set[Subscriber] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._listening = False
@@ -238,12 +258,14 @@ class LiveHub:
         public_name: str,
         since: Position | None,
         link: bytes | None = None,
+        lines: frozenset[str] = frozenset(),
     ) -> None:
-        """Let a socket watch a channel it is allowed to watch."""
-        feed = self._feeds.get(channel)
+        """Let a socket watch a channel it is allowed to watch; with `lines`, only those of it."""
+        feeds = self._feeds.setdefault(channel, {})
+        feed = feeds.get(lines)
         is_new = feed is None
         if feed is None:
-            feed = self._feeds[channel] = Feed(self._channels, channel, public_name, link)
+            feed = feeds[lines] = Feed(self._channels, channel, public_name, link, lines)
         try:
             served = await feed.join(subscriber, since)
             if is_new or not served:
@@ -256,12 +278,13 @@ class LiveHub:
 
     def unsubscribe(self, subscriber: Subscriber, channel: str) -> None:
         """Stop telling a socket of a channel; the last one to leave ends the feed."""
-        feed = self._feeds.get(channel)
-        if feed is None:
-            return
-        feed.subscriptions.pop(subscriber, None)
-        if not feed.subscriptions:
-            del self._feeds[channel]
+        feeds = self._feeds.get(channel, {})
+        for lines, feed in list(feeds.items()):
+            feed.subscriptions.pop(subscriber, None)
+            if not feed.subscriptions:
+                del feeds[lines]
+        if not feeds:
+            self._feeds.pop(channel, None)
 
     async def run(self) -> None:
         """Follow the channels until cancelled."""
@@ -306,10 +329,12 @@ class LiveHub:
                 self._listening = False
             await asyncio.sleep(_BACK_OFF_S)
 
+    def _all_feeds(self) -> list[Feed]:
+        return [feed for feeds in self._feeds.values() for feed in feeds.values()]
+
     def _wake(self, names: Iterable[str]) -> None:
         for name in list(names):
-            feed = self._feeds.get(name)
-            if feed is not None:
+            for feed in self._feeds.get(name, {}).values():
                 self._later(self._news(feed))
 
     async def _news(self, feed: Feed) -> None:
@@ -320,7 +345,7 @@ class LiveHub:
             # this command failed.
             _log.warning("live: %s: %s: %s", feed.channel, type(error).__name__, error)
             await asyncio.sleep(_BACK_OFF_S)
-            if self._feeds.get(feed.channel) is feed:
+            if feed in self._all_feeds():
                 self._later(self._news(feed))
 
     async def _refresh(self) -> None:
@@ -337,8 +362,10 @@ class LiveHub:
         await self._channels.want(self._feeds)
         self._wake(self._feeds)
         await self._end_sessions()
+        await self._end_keys()
         await self._end_links()
         await self._end_scopes()
+        await self._end_own()
 
     async def _end_sessions(self) -> None:
         now_ms = self._clock.now_ms()
@@ -354,13 +381,38 @@ class LiveHub:
             if socket.session is not None and socket.session in sessions - valid:
                 socket.close(CloseCode.SIGNED_OUT)
 
+    async def _end_keys(self) -> None:
+        keys = {socket.key for socket in self._sockets if socket.key is not None}
+        if not keys:
+            return
+        async with self.pool.connection() as connection:
+            ended = keys - await valid_keys(connection, keys)
+        for socket in list(self._sockets):
+            if socket.key in ended:
+                socket.close(CloseCode.SIGNED_OUT)
+
+    async def _end_own(self) -> None:
+        """Leave orders that have become another customer's."""
+        for feed in self._all_feeds():
+            kind, number = parse_channel(feed.channel)
+            if kind is not ChannelKind.OWN:
+                continue
+            for subscriber in list(feed.subscriptions):
+                async with self.pool.connection() as connection:
+                    own = await still_own(connection, subscriber.customer_id or 0, [number])
+                if not own:
+                    subscriber.offer(
+                        _error("not_found", "there is no such order", feed.public_name)
+                    )
+                    self.unsubscribe(subscriber, feed.channel)
+
     async def _end_links(self) -> None:
-        links = {feed.link for feed in self._feeds.values() if feed.link is not None}
+        links = {feed.link for feed in self._all_feeds() if feed.link is not None}
         if not links:
             return
         async with self.pool.connection() as connection:
             ended = links - await valid_links(connection, links)
-        for feed in [feed for feed in self._feeds.values() if feed.link in ended]:
+        for feed in [feed for feed in self._all_feeds() if feed.link in ended]:
             for subscriber in list(feed.subscriptions):
                 subscriber.offer(
                     _error("not_found", "The link is no longer valid.", feed.public_name)
@@ -369,7 +421,7 @@ class LiveHub:
 
     async def _end_scopes(self) -> None:
         """Leave the plans of scopes that were given a site which a subscriber may not see."""
-        for feed in list(self._feeds.values()):
+        for feed in self._all_feeds():
             kind, scope = parse_channel(feed.channel)
             limited = [each for each in feed.subscriptions if each.sites]
             if kind is not ChannelKind.PLAN or not limited:
@@ -396,6 +448,26 @@ class LiveHub:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def of_lines(read: ReadResult, lines: frozenset[str]) -> ReadResult:
+    """What was read of a floor, without the machines of other lines."""
+    match read:
+        case Snapshot():
+            return Snapshot(read.position, _of_lines(read.data, lines))
+        case Deltas():
+            return Deltas(read.position, [_of_lines(data, lines) for data in read.data])
+        case Missing():
+            return read
+
+
+def _of_lines(data: bytes, lines: frozenset[str]) -> bytes:
+    """The keys of a floor's state that are no machine's, or a machine's of these lines."""
+    state = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+    kept = {
+        key: value for key, value in state.items() if "/" not in key or sees_machine(lines, key)
+    }
+    return msgspec.json.encode(kept)
 
 
 def _error(code: str, detail: str, channel: str | None) -> Outgoing:

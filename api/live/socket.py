@@ -28,9 +28,9 @@ from contracts.live import (
     Subscribe,
     Unsubscribe,
 )
-from domain.access import Permission, Role, allows, sees, sees_scope
+from domain.access import Permission, Role, allows, sees, sees_machine, sees_scope
 from runtime import tasks
-from store import live_access
+from store import live_access, own_orders
 from store.access import linked_order, token_hash
 from store.database import Connection
 from store.live_channels import ChannelNameError, parse_channel
@@ -82,6 +82,9 @@ class LiveSocket:
         self.session = bytes.fromhex(ticket.session) if ticket.session else None
         self.expires_ms = ticket.expires_ms
         self.sites = frozenset(SiteCode(site) for site in ticket.sites)
+        self.lines = frozenset(ticket.lines)
+        self.customer_id = ticket.customer_id
+        self.key = ticket.key
 
     # What the hub calls -----------------------------------------------------------------------
 
@@ -229,7 +232,12 @@ class LiveSocket:
             channel, link = await self._admit(connection, kind, subject)
         self._channels[message.channel] = channel
         await self._hub.subscribe(
-            self, channel, public_name=message.channel, since=message.since, link=link
+            self,
+            channel,
+            public_name=message.channel,
+            since=message.since,
+            link=link,
+            lines=self.lines if kind is ChannelKind.FLOOR else frozenset(),
         )
 
     async def _admit(
@@ -245,20 +253,40 @@ class LiveSocket:
             link = token_hash(subject)
             return f"{kind}:{link.hex()}", link
         ticket = self._ticket
+        if kind is ChannelKind.OWN:
+            return await self._admit_own(connection, subject), None
         if ticket.role is None or not allows(Role(ticket.role), Permission.READ):
             raise _Refused("forbidden", "reading needs a role that may read")
-        match kind:
-            case ChannelKind.FLOOR:
-                site = await live_access.site_exists(connection, subject)
-            case ChannelKind.MACHINE:
-                site = await live_access.site_of_machine(connection, subject)
-            case ChannelKind.PLAN:
-                sites = await live_access.sites_of_scope(connection, subject)
-                if not sees_scope(self.sites, sites):
-                    raise _Refused("not_found", "there is no such planning scope")
-                return f"{kind}:{subject}", None
-            case _:
-                site = await live_access.site_of_order(connection, subject)
+        if kind is ChannelKind.PLAN:
+            sites = await live_access.sites_of_scope(connection, subject)
+            if self.lines or not sees_scope(self.sites, sites):
+                raise _Refused("not_found", "there is no such planning scope")
+            return f"{kind}:{subject}", None
+        site = await self._site_of(connection, kind, subject)
         if site is None or not sees(self.sites, SiteCode(site)):
             raise _Refused("not_found", f"there is no such {kind}")
         return f"{kind}:{subject}", None
+
+    async def _site_of(self, connection: Connection, kind: ChannelKind, subject: str) -> str | None:
+        """The site that a channel belongs to; None when there is no such thing."""
+        match kind:
+            case ChannelKind.FLOOR:
+                return await live_access.site_exists(connection, subject)
+            case ChannelKind.MACHINE:
+                if not sees_machine(self.lines, subject):
+                    return None
+                return await live_access.site_of_machine(connection, subject)
+            case _:
+                return await live_access.site_of_order(connection, subject)
+
+    async def _admit_own(self, connection: Connection, number: str) -> str:
+        """The channel of a customer's own order, which the database shows under its policies."""
+        ticket = self._ticket
+        may = ticket.role is not None and allows(Role(ticket.role), Permission.OWN_ORDERS)
+        if not may or ticket.customer_id is None:
+            raise _Refused("forbidden", "own orders are for customers")
+        async with own_orders.as_customer(connection, ticket.customer_id):
+            row = await own_orders.own_order(connection, number, limited_to=self.sites)
+        if row is None or row.customer_id != ticket.customer_id:
+            raise _Refused("not_found", "there is no such order")
+        return f"{ChannelKind.OWN}:{number}"

@@ -21,20 +21,26 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     """Who a socket belongs to.
 
     Attributes:
-        kind: `user` signed in with a session, `token` with a bearer token, `link` has a tracking
-            link.
+        kind: `user` signed in with a session, `token` with a bearer token, `key` with an API key,
+            `link` has a tracking link.
         subject: the name of the user or token; for a link, nothing.
         role: what they may do; none for a link.
         sites: the sites they are limited to; empty: all.
+        lines: the lines (`site/area/line`) they are limited to; empty: all.
+        customer_id: whose orders they see; customers only.
+        key: the API key, which has to stay valid.
         channel: the only channel it opens, as the client names it.
         session: the hash of the session (hex), which has to stay open.
         expires_ms: when the socket ends at the latest.
     """
 
-    kind: Literal["user", "token", "link"]
+    kind: Literal["user", "token", "key", "link"]
     subject: str = ""
     role: str | None = None
     sites: list[str] = []
+    lines: list[str] = []
+    customer_id: int | None = None
+    key: int | None = None
     channel: str | None = None
     session: str | None = None
     expires_ms: int | None = None

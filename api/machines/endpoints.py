@@ -36,7 +36,7 @@ async def list_machines(context: RequestContext, sites: Sites, page: Paging) -> 
     """Machines by path, with what they are doing."""
     async with context.connection() as connection:
         rows, total = await machines.machines(
-            connection, page, site=sites.site, limited_to=sites.limited_to
+            connection, page, site=sites.site, limited_to=sites.limited_to, lines=sites.lines
         )
     return MachineList(items=[_machine(row) for row in rows], total=total)
 
@@ -50,7 +50,7 @@ async def report_job(
     Accepted means stored in the stream: it takes its place among the machine's other messages by
     its time, and the operation's state follows from them all.
     """
-    principal.require_site(path.partition("/")[0], kind="machine", name=path)
+    principal.require_machine(path)
     return await service.report_job(context, principal, path, report)
 
 
@@ -71,7 +71,7 @@ async def put_setups(
 @router.get("/{path:path}", operation_id="getMachine")
 async def get_machine(context: RequestContext, principal: Reader, path: Wanted) -> Machine:
     """One machine."""
-    principal.require_site(path.partition("/")[0], kind="machine", name=path)
+    principal.require_machine(path)
     async with context.connection() as connection:
         row = await machines.find_machine(connection, path)
     if row is None:
@@ -84,7 +84,7 @@ async def put_machine(
     context: RequestContext, principal: Configurer, path: Path4, wanted: MachineChange
 ) -> Machine:
     """Make a machine, or name and place it anew. Its site must exist."""
-    principal.require_site(path.partition("/")[0], kind="machine", name=path)
+    principal.require_machine(path)
     async with context.transaction() as connection:
         site = await machines.known_site(connection, path.partition("/")[0], field="path")
         before = await machines.find_machine(connection, path)
@@ -101,6 +101,8 @@ async def put_machine(
             actor=principal.actor,
             action="MachineChanged" if before else "MachineCreated",
             site_id=site.id,
+            object_kind="machine",
+            object_key=path,
             before={"machine": path, "name": before.name, "position": before.position}
             if before
             else None,

@@ -63,6 +63,8 @@ async def report_job(
             actor=principal.actor,
             action="JobReported",
             site_id=machine.site_id,
+            object_kind="machine",
+            object_key=path,
             after={"machine": path, **job.model_dump(exclude_none=True)},
         )
         await context.log.append_in(connection, [_job_record(path, job)])
@@ -129,6 +131,8 @@ async def put_setups(
             actor=principal.actor,
             action="SetupsChanged",
             site_id=machine.site_id,
+            object_kind="machine",
+            object_key=path,
             before=before.model_dump(),
             after=after.model_dump(),
         )
@@ -146,7 +150,7 @@ async def put_setups(
 
 
 async def _known(connection: Connection, principal: Principal, path: str) -> MachineRow:
-    principal.require_site(path.partition("/")[0], kind="machine", name=path)
+    principal.require_machine(path)
     machine = await machines.find_machine(connection, path)
     if machine is None:
         raise NotFoundError("machine", path)

@@ -37,6 +37,7 @@ async def list_operations(
             machine=machine,
             state=state,
             limited_to=sites.limited_to,
+            lines=sites.lines,
         )
     return OperationList(items=[operation_of(row) for row in rows], total=total)
 

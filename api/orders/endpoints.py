@@ -10,10 +10,11 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from api.auth.principal import Orderer, Principal, Reader, own_origin
-from api.chosen_sites import Sites
 from api.context import Context, RequestContext
 from api.fields import Paging, Wanted
-from api.orders import service, views
+from api.idempotency import IdempotentRoute
+from api.orders import changing, releasing, taking, views
+from api.orders.filters import WantedOrders
 from api.orders.schemas import (
     AuditEntry,
     AuditList,
@@ -30,15 +31,14 @@ from api.orders.schemas import (
     OrderList,
     TrackingLink,
 )
-from domain.orders import LineState
 from store import access, audit, order_lists, orders, shipments
 from store.access import LinkRow
 from store.database import Connection
-from store.errors import NotFoundError
+from store.errors import NotFoundError, UnknownReferenceError
 from store.order_lists import OrderSort
 from store.orders import OrderRow
 
-router = APIRouter(prefix="/v1/orders", tags=["orders"])
+router = APIRouter(prefix="/v1/orders", tags=["orders"], route_class=IdempotentRoute)
 links_router = APIRouter(prefix="/v1/tracking-links", tags=["orders"])
 
 
@@ -55,7 +55,7 @@ async def take_order_in(
 
     409 when that pair, or the number, belongs to an order with another content.
     """
-    order, created = await service.take_in(context, principal, wanted)
+    order, created = await taking.take_in(context, principal, wanted)
     if not created:
         response.status_code = HTTPStatus.OK
     return order
@@ -65,52 +65,29 @@ async def take_order_in(
 async def list_orders(
     *,
     context: RequestContext,
-    sites: Sites,
+    chosen: WantedOrders,
     page: Paging,
-    state: LineState | None = None,
-    customer: Annotated[Wanted | None, Query(description="The customer's code.")] = None,
-    search: Annotated[
-        Wanted | None,
-        Query(description="Text in number, customer, their reference, or external id."),
-    ] = None,
-    is_open: Annotated[
-        bool | None,
-        Query(alias="open", description="True: something is still to be made; false: nothing is."),
-    ] = None,
-    late: Annotated[
-        bool | None,
-        Query(
-            description="True: open, and overdue or projected to end after a due date; false: not."
-        ),
-    ] = None,
-    priority_at_least: Annotated[int | None, Query(ge=-(2**31), le=2**31 - 1)] = None,
     sort: Annotated[
         OrderSort,
         Query(
-            description="`received`: newest first; `due`: by the next due date of what is open;"
-            " `priority`: highest first; `lateness`: furthest behind first. Newest first where that"
-            " leaves it open."
+            description="`received`: newest first; `waiting`: oldest first; `due`: by the next due"
+            " date of what is open; `priority`: highest first; `lateness`: furthest behind first."
+            " Newest first where that leaves it open."
         ),
     ] = OrderSort.RECEIVED,
 ) -> OrderList:
-    """Orders in the order asked for."""
+    """Orders in the order asked for. Beyond 100,000 the total is an estimate, and says so."""
     async with context.connection() as connection:
         rows, total = await order_lists.orders(
             connection,
             page,
-            site=sites.site,
-            state=state,
-            customer=customer,
-            search=search,
-            is_open=is_open,
-            late=late,
-            priority_at_least=priority_at_least,
+            chosen.query,
             sort=sort,
             now_ms=context.clock.now_ms(),
-            limited_to=sites.limited_to,
+            limited_to=chosen.limited_to,
         )
         items = await views.summaries(context, connection, rows)
-    return OrderList(items=items, total=total)
+    return OrderList(items=items, total=total.count, total_is_estimate=total.is_estimate)
 
 
 @router.get("/{number:path}/events", operation_id="listOrderEvents")
@@ -160,12 +137,19 @@ async def create_tracking_link(
     number: Wanted,
     wanted: NewLink | None = None,
 ) -> CreatedLink:
-    """Make a link by which the customer sees this order without signing in."""
-    lasting = timedelta(days=(wanted or NewLink()).days)
+    """Make a link by which the customer sees this order, or a part of it, without signing in."""
+    wanted = wanted or NewLink()
+    lasting = timedelta(days=wanted.days)
     async with context.transaction() as connection:
         row = await _seen(connection, principal, number)
+        await _check_part(connection, row, wanted)
         link, token = await access.create_link(
-            connection, row.id, created_by=principal.actor.name, lasting=lasting
+            connection,
+            row.id,
+            created_by=principal.actor.name,
+            lasting=lasting,
+            line=wanted.line,
+            shipment=wanted.shipment,
         )
         await audit.write(
             connection,
@@ -173,7 +157,12 @@ async def create_tracking_link(
             action="TrackingLinkCreated",
             site_id=row.site_id,
             order_id=row.id,
-            after={"link": link.id, "expires_at": link.expires_at},
+            after={
+                "link": link.id,
+                "expires_at": link.expires_at,
+                "line": link.line,
+                "shipment": link.shipment,
+            },
         )
     url = f"{_public_url(request, context)}/t/{token}"
     return CreatedLink(id=link.id, url=url, token=token, expires_at=link.expires_at)
@@ -182,7 +171,7 @@ async def create_tracking_link(
 @router.post("/{number:path}/release", operation_id="releaseOrder")
 async def release_order(context: RequestContext, principal: Orderer, number: Wanted) -> Order:
     """Hand an order to the floor: a work order per line, from the item's routing, pegged to it."""
-    return await service.release_order(context, principal, number)
+    return await releasing.release_order(context, principal, number)
 
 
 @router.post("/{number:path}/cancel", operation_id="cancelOrder")
@@ -190,7 +179,7 @@ async def cancel_order(
     context: RequestContext, principal: Orderer, number: Wanted, wanted: Cancellation
 ) -> CancelledOrder:
     """Give an order up: what was never started is cancelled, what runs is left and named."""
-    return await service.cancel_order(context, principal, number, wanted)
+    return await changing.cancel_order(context, principal, number, wanted)
 
 
 @router.get("/{number:path}", operation_id="getOrder")
@@ -206,7 +195,7 @@ async def change_order(
     context: RequestContext, principal: Orderer, number: Wanted, wanted: OrderChange
 ) -> Order:
     """Change priority, quantities, due dates. 409 when `version` is not the order's any more."""
-    return await service.change_order(context, principal, number, wanted)
+    return await changing.change_order(context, principal, number, wanted)
 
 
 @links_router.delete(
@@ -252,4 +241,22 @@ def _link(row: LinkRow) -> TrackingLink:
         created_by=row.created_by,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
+        line=row.line,
+        shipment=row.shipment,
     )
+
+
+async def _check_part(connection: Connection, row: OrderRow, wanted: NewLink) -> None:
+    """That the order has what a link shall show.
+
+    Raises:
+        UnknownReferenceError: it has no such line or shipment, or both are named.
+    """
+    field = "line" if wanted.line is not None else "shipment"
+    if wanted.line is not None and wanted.shipment is not None:
+        raise UnknownReferenceError(
+            "shipment", str(wanted.shipment), "a link shows one or the other"
+        )
+    if not await access.has_part(connection, row.id, line=wanted.line, shipment=wanted.shipment):
+        part = wanted.line if wanted.line is not None else wanted.shipment
+        raise UnknownReferenceError(field, str(part), f"the order has no such {field}")

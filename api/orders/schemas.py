@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
@@ -64,6 +65,13 @@ class LineChange(Body):
     number: Small
     quantity: Quantity | None = None
     due_at: Moment | None = None
+    cancel: Annotated[bool, Strict()] = Field(default=False, description="Give the line up.")
+
+    @model_validator(mode="after")
+    def _cancelled_or_changed(self) -> Self:
+        if self.cancel and self.model_fields_set & {"quantity", "due_at"}:
+            raise PydanticCustomError("cancel", "a line is cancelled or changed, not both")
+        return self
 
 
 def _distinct_lines(lines: list[LineChange]) -> list[LineChange]:
@@ -80,7 +88,16 @@ class OrderChange(Body):
     lines: Annotated[list[LineChange], AfterValidator(_distinct_lines)] = Field(
         default=[], max_length=1_000
     )
-    reason: Reason | None = None
+    add: list[NewLine] = Field(
+        default=[], max_length=1_000, description="Lines that come in addition."
+    )
+    reason: Reason | None = Field(default=None, description="Needed to cancel lines.")
+
+    @model_validator(mode="after")
+    def _cancelled_for_a_reason(self) -> Self:
+        if self.reason is None and any(line.cancel for line in self.lines):
+            raise PydanticCustomError("reason", "cancelling lines needs a reason")
+        return self
 
 
 class Cancellation(Body):
@@ -106,6 +123,35 @@ class OrderLine(BaseModel):
     produced: datetime | None
     projected_end: datetime | None
     work_orders: list[str]
+    site: str = Field(description="Who makes or delivers it.")
+    item_known: bool = Field(description="False: review has to say which item is meant.")
+    position: str | None = Field(description="Its number in the customer's document.")
+    description: str | None = Field(description="The item in the document's words.")
+    price: Number | None = Field(description="In the order's currency, for `price_basis` units.")
+    price_basis: Number
+    promised: datetime | None = Field(description="When it was promised.")
+    unit_as_told: str | None = Field(description="The unit as the document writes it.")
+    quantity_as_told: Number | None
+    held_from: LineState | None = Field(description="Where it goes on after a hold.")
+    hold_reason: str | None
+    rejected_reason: str | None
+
+
+class Party(BaseModel):
+    """A partner as the newest document has them."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    role: str = Field(description="`sold_to`, `ship_to`, `bill_to`, `supplier`, `other`.")
+    role_code: str = Field(description="The format's own word.")
+    names: list[dict[str, str]] = Field(description="Their numbers: `scheme`, `value`.")
+    name: str | None
+    street: list[str]
+    city: str | None
+    region: str | None
+    postal_code: str | None
+    country: str | None
+    phone: str | None
 
 
 class Delivery(BaseModel):
@@ -123,6 +169,12 @@ class Delivery(BaseModel):
     packed_at: datetime | None
     shipped_at: datetime | None
     delivered_at: datetime | None
+    carrier: str | None = None
+    tracking_number: str | None = None
+    carrier_status: str | None = Field(default=None, description="The carrier's newest word.")
+    carrier_at: datetime | None = None
+    expected_at: datetime | None = Field(default=None, description="When it is to arrive.")
+    returned: Number = Decimal(0)
 
 
 class DeliveryList(Listing[Delivery]):
@@ -165,6 +217,15 @@ class OrderSummary(BaseModel):
         description="Why the plan in force ends it late; empty when it does not."
     )
     deliveries: list[Delivery]
+    customer_known: bool = Field(description="False: review has to say whose order it is.")
+    channel: str | None = Field(description="By which channel it came in.")
+    source_version: int | None = Field(description="Of the newest document that was applied.")
+    currency: str | None
+    document_date: date | None
+    notes: list[str] = Field(description="Free texts of the document.")
+    confirmed: datetime | None = Field(description="When it was confirmed first.")
+    findings: int = Field(description="Open findings of review.")
+    errors: int = Field(description="How many of them have to be settled or overruled.")
 
 
 class OrderOperation(BaseModel):
@@ -204,10 +265,15 @@ class Order(OrderSummary):
 
     operations: list[OrderOperation]
     pegs: list[Peg]
+    parties: list[Party]
 
 
 class OrderList(Listing[OrderSummary]):
-    """Orders, newest first."""
+    """A part of the orders that are wanted."""
+
+    total_is_estimate: bool = Field(
+        default=False, description="They are too many to be counted each time."
+    )
 
 
 class CancelledOrder(BaseModel):
@@ -238,9 +304,11 @@ class AuditList(Listing[AuditEntry]):
 
 
 class NewLink(Body):
-    """How long a tracking link leads somewhere."""
+    """How long a tracking link leads somewhere, and what it shows."""
 
     days: Annotated[int, Strict(), Field(ge=1, le=366)] = 90
+    line: Small | None = Field(default=None, description="Show this line of the order only.")
+    shipment: Small | None = Field(default=None, description="Show this shipment only.")
 
 
 class TrackingLink(BaseModel):
@@ -251,6 +319,8 @@ class TrackingLink(BaseModel):
     created_by: str
     expires_at: datetime
     revoked_at: datetime | None
+    line: int | None = Field(description="The only line that it shows.")
+    shipment: int | None = Field(description="The only shipment that it shows.")
 
 
 class CreatedLink(BaseModel):

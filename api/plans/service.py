@@ -174,6 +174,8 @@ async def _stored(
         actor=principal.actor,
         action=action,
         site_id=sites[0].id if len(sites) == 1 else None,
+        object_kind="plan",
+        object_key=f"{stored.scope}/{stored.number}",
         after={"scope": stored.scope, "plan": stored.number, "id": stored.id},
     )
     row = await known_plan(connection, principal, stored.id)

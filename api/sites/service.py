@@ -41,10 +41,12 @@ async def put_site(context: Context, principal: Principal, code: str, wanted: Si
             actor=principal.actor,
             action="SiteChanged" if before else "SiteCreated",
             site_id=row.id,
+            object_kind="site",
+            object_key=row.code,
             before=site_of(before).model_dump() if before else None,
             after=site_of(row).model_dump(),
         )
-        raised = await _replan(connection, context, principal, before, row) if before else []
+        raised = await replan(connection, context, principal, before, row) if before else []
         await context.log.append_in(connection, [disruptions.record(each) for each in raised])
     return site_of(row)
 
@@ -74,7 +76,7 @@ async def _may_plan(
             raise UnknownReferenceError("planning_scope", wanted.planning_scope or "", problem)
 
 
-async def _replan(
+async def replan(
     connection: Connection,
     context: Context,
     principal: Principal,

@@ -28,7 +28,13 @@ async def track(request: Request, context: RequestContext, token: Wanted) -> Tra
     """
     async with context.connection() as connection:
         linked = await follow_link(request, context, connection, token)
-        view = await tracking_view(connection, linked.order_id, now_ms=context.clock.now_ms())
+        view = await tracking_view(
+            connection,
+            linked.order_id,
+            now_ms=context.clock.now_ms(),
+            line=linked.line,
+            shipment=linked.shipment,
+        )
     if view is None:
         raise _no_such_link()
     return Tracking.model_validate(view)
@@ -40,11 +46,24 @@ async def follow_link(
     """Where a link leads.
 
     Raises:
-        ProblemError: nowhere (404), or its sender tries too often (429).
+        ProblemError: nowhere (404), or its sender tries, or it is asked for, too often (429).
     """
     address = address_of(request)
     limits = context.limits
-    wait_s = max(limits.tracking.wait_s(address), limits.tracking_failures.wait_s(address))
+    _wait(max(limits.tracking.wait_s(address), limits.tracking_failures.wait_s(address)))
+    limits.tracking.note(address)
+    linked = await access.linked_order(connection, token)
+    if linked is None:
+        limits.tracking_failures.note(address)
+        raise _no_such_link()
+    # A link that was passed around is asked for from everywhere.
+    link = str(linked.link_id)
+    _wait(limits.tracking_link.wait_s(link))
+    limits.tracking_link.note(link)
+    return linked
+
+
+def _wait(wait_s: float) -> None:
     if wait_s > 0:
         raise ProblemError(
             HTTPStatus.TOO_MANY_REQUESTS,
@@ -52,12 +71,6 @@ async def follow_link(
             "Too many requests for tracking links; wait a little.",
             headers={"Retry-After": str(math.ceil(wait_s))},
         )
-    limits.tracking.note(address)
-    linked = await access.linked_order(connection, token)
-    if linked is None:
-        limits.tracking_failures.note(address)
-        raise _no_such_link()
-    return linked
 
 
 def _no_such_link() -> ProblemError:

@@ -20,6 +20,7 @@ from contracts.telemetry import OperationState
 from contracts.topics import partition_of
 from domain.orders import LineState, WorkOrderState, change, work_order_state
 from domain.orders import Refused as LineRefused
+from domain.pegging.needs import Running
 from store import audit, catalogue, machines, orders, work_orders
 from store.catalogue import Alternative, with_preferred
 from store.database import Connection
@@ -28,6 +29,7 @@ from store.filters import Page
 from store.log import NewRecord
 from store.machines import SiteRow
 from store.orders import LineRow, OrderRow
+from store.pegging import making
 from store.work_orders import NewOperation, OperationRow, StoredWorkOrder, WorkOrderRow
 from store.work_orders import NewWorkOrder as NewRow
 
@@ -113,7 +115,7 @@ async def plan(
 async def cancel(
     context: Context, principal: Principal, work_order_id: int, reason: str
 ) -> CancelledWorkOrder:
-    """Give a work order up. What was never started is cancelled, what runs is named and left.
+    """Give a work order up. What was never started is cancelled, what runs is asked to stop.
 
     Raises:
         NotFoundError: there is no such work order.
@@ -129,7 +131,13 @@ async def cancel(
             raise ConflictError(f"the work order {stored.number!r} is cancelled already")
         if before.state is WorkOrderState.COMPLETED:
             raise ConflictError(f"the work order {stored.number!r} is completed")
-        await work_orders.cancel(connection, [work_order_id])
+        await making.give_up(
+            connection,
+            [work_order_id],
+            started=[work_order_id] if still_running(before.operations) else [],
+            running=Running.STOP,
+            reason=reason,
+        )
         pegged = await orders.pegged_to(connection, work_order_id)
         await audit.write(
             connection,
@@ -302,14 +310,18 @@ async def _line(
     if reference is None:
         return None, None
     order = await orders.find(connection, number=reference.order, for_update=True)
-    if order is None or not principal.sees(order.site) or order.site_id != site.id:
+    if order is None or not principal.sees(order.site):
         problem = f"there is no such order at {site.code!r}"
         raise UnknownReferenceError("order_line.order", reference.order, problem)
+    made_at = await making.line_sites(connection, order.id)
     lines = (await orders.lines(connection, [order.id], for_update=True))[order.id]
     line = next((line for line in lines if line.number == reference.line), None)
     if line is None:
         problem = "the order has no such line"
         raise UnknownReferenceError("order_line.line", str(reference.line), problem)
+    if site.id not in (order.site_id, made_at[line.id].site_id):
+        problem = f"there is no such order at {site.code!r}"
+        raise UnknownReferenceError("order_line.order", reference.order, problem)
     decision = change(line.state)
     if isinstance(decision, LineRefused):
         raise ConflictError(f"line {line.number} of {order.number!r}: {decision.reason}")

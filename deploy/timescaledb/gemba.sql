@@ -2,6 +2,9 @@
 -- The superuser stays within the container.
 \set password `cat /run/secrets/database_password`
 CREATE ROLE gemba LOGIN PASSWORD :'password';
+-- The role under which customers' requests read: it owns nothing, and gemba may take it on.
+CREATE ROLE gemba_customer NOLOGIN;
+GRANT gemba_customer TO gemba;
 -- Not from template1: TimescaleDB's workers may be at work there.
 CREATE DATABASE gemba OWNER gemba TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C';
 REVOKE ALL ON DATABASE gemba FROM PUBLIC;

@@ -305,7 +305,14 @@ def order_cause(change: OrderChange, policy: Policy) -> Cause | None:
             rush = change.priority >= policy.rush_priority and change.order is not None
             kind = DisruptionKind.RUSH_ORDER if rush else DisruptionKind.WORK_RELEASED
             detail = {"priority": change.priority} if rush else {}
-        case "OrderChanged" if change.released:
+        case (
+            "OrderChanged"
+            | "WorkOrdersSplit"
+            | "WorkOrdersMerged"
+            | "WorkOrdersArranged"
+            | "PegsMoved"
+            | "RearrangementUndone"
+        ) if change.released:
             kind, detail = DisruptionKind.ORDER_CHANGED, {}
         case "OrderCancelled" | "WorkOrderCancelled" if change.released:
             kind, detail = DisruptionKind.ORDER_CANCELLED, {}
@@ -314,6 +321,8 @@ def order_cause(change: OrderChange, policy: Policy) -> Cause | None:
     if change.name in ("WorkOrderPlanned", "WorkOrderCancelled") and change.work_orders:
         # Told once, whomever the work is for: the same event goes to each of its orders.
         subject = f"work_order:{min(change.work_orders)}"
+    elif change.order is None and change.work_orders:
+        subject = f"work_order:{min(change.work_orders)}:{change.version}"
     else:
         subject = f"order:{change.order}:{change.version}"
     return Cause(

@@ -21,6 +21,8 @@ from launch.programs import Identity, Program, plain_environment
 from runtime.secrets import create_once, secrets_dir
 
 ROLE = "gemba"
+CUSTOMER_ROLE = "gemba_customer"
+"""Under which customers' requests read (migration 0021); the owner may not make roles."""
 DATABASE = "gemba"
 SUPERUSER = "postgres"
 _log = logging.getLogger(__name__)
@@ -138,24 +140,30 @@ class PostgresServer:
         )
 
     async def check(self) -> None:
-        """Whether it answers; makes the role and the database when they are missing."""
+        """Whether it answers; makes the roles and the database when they are missing."""
         connection = await psycopg.AsyncConnection.connect(
             self.superuser_url, autocommit=True, connect_timeout=5
         )
         async with connection:
             cursor = await connection.execute(
                 "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %s), "
+                "EXISTS (SELECT FROM pg_roles WHERE rolname = %s), "
                 "EXISTS (SELECT FROM pg_database WHERE datname = %s)",
-                [ROLE, DATABASE],
+                [ROLE, CUSTOMER_ROLE, DATABASE],
             )
             row = await cursor.fetchone()
-            has_role, has_database = row if row is not None else (False, False)
+            has_role, has_customer, has_database = row if row is not None else (False,) * 3
             if not has_role:
                 await connection.execute(
                     sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(
                         sql.Identifier(ROLE), sql.Literal(self._password)
                     )
                 )
+            if not has_customer:
+                async with connection.transaction():
+                    customer, owner = sql.Identifier(CUSTOMER_ROLE), sql.Identifier(ROLE)
+                    await connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(customer))
+                    await connection.execute(sql.SQL("GRANT {} TO {}").format(customer, owner))
             if not has_database:
                 await connection.execute(
                     sql.SQL("CREATE DATABASE {} OWNER {}").format(

@@ -202,16 +202,15 @@ async def plan_operations(
     return rows, total[0] if total else 0
 
 
-_ORDERS: Final = sql.SQL(
-    """
+_SELECTED: Final = """
     SELECT p.order_id, o.number AS order, s.code AS site, c.name AS customer, p.end_ms, p.due_ms,
            p.lateness_ms, coalesce(p.chain, '[]') AS chain, coalesce(p.told_ms, p.end_ms) AS told_ms
     FROM plan_orders p
     JOIN orders o ON o.id = p.order_id
     JOIN sites s ON s.id = o.site_id
     JOIN customers c ON c.id = o.customer_id
-    """
-)
+"""
+_ORDERS: Final = sql.SQL(_SELECTED)
 
 
 async def plan_orders(connection: Connection, plan_id: int) -> list[PlanOrderRow]:
@@ -225,6 +224,16 @@ async def plan_orders(connection: Connection, plan_id: int) -> list[PlanOrderRow
     return await cursor.fetchall()
 
 
+PLANNED_ORDER_ROWS: Final = sql.SQL(
+    _SELECTED
+    + """
+    JOIN plans v ON v.id = p.plan_id AND v.state = 'published'
+    WHERE p.order_id = ANY({orders}) ORDER BY p.end_ms
+    """
+)
+"""What plans in force mean for orders: rows of `PlanOrderRow`, the last one counts."""
+
+
 async def planned_orders(
     connection: Connection, order_ids: Collection[int]
 ) -> dict[int, PlanOrderRow]:
@@ -234,14 +243,7 @@ async def planned_orders(
     """
     cursor = connection.cursor(row_factory=class_row(PlanOrderRow))
     await cursor.execute(
-        _ORDERS
-        + sql.SQL(
-            """
-            JOIN plans v ON v.id = p.plan_id AND v.state = 'published'
-            WHERE p.order_id = ANY(%s) ORDER BY p.end_ms
-            """
-        ),
-        (list(order_ids),),
+        PLANNED_ORDER_ROWS.format(orders=sql.SQL("%(orders)s")), {"orders": list(order_ids)}
     )
     return {row.order_id: row for row in await cursor.fetchall()}
 

@@ -109,7 +109,9 @@ async def operations(connection: Connection, site_ids: Collection[int]) -> list[
         """
         SELECT o.id, w.site_id, o.work_order_id, w.number AS work_order, o.number, o.state,
                w.cancelled_at IS NOT NULL AS cancelled,
-               coalesce(o.quantity, w.quantity_ordered, o.requested) AS quantity,
+               -- What the floor is asked to stop holds its machine until it does, and no longer.
+               CASE WHEN w.closing = 'stop' AND w.cancelled_at IS NOT NULL THEN o.good_pieces
+                    ELSE coalesce(o.quantity, w.quantity_ordered, o.requested) END AS quantity,
                o.good_pieces AS good, o.machine_id, o.cycle_ms, o.setup_ms, o.started_ms,
                i.setup_family AS family,
                (extract(epoch FROM w.due_at) * 1000)::bigint AS due_ms

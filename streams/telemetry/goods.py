@@ -1,4 +1,4 @@
-"""Which of a batch's moves are told on: those that bring an order's goods on their way."""
+"""What of a batch is told on of the warehouse: every move that was newly accepted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from msgspec import UNSET, UnsetType
 from contracts.streams import MAX_RECORD_BYTES, GoodsMoved
 from contracts.telemetry import Move
 from contracts.topics import WAREHOUSE
-from domain.shipping import EVENTS
 from streams.telemetry.changes import Changed
 
 _ROOM: Final = MAX_RECORD_BYTES // 2
@@ -28,7 +27,7 @@ _exact = msgspec.json.Decoder(_Exact)
 
 
 def goods_moved(changes: Iterable[Changed]) -> Iterator[GoodsMoved]:
-    """The newly accepted moves that name an order or a work order and are of EVENTS.
+    """The newly accepted moves: they change stock, and some of them bring orders on their way.
 
     Raises:
         LookupError: a publisher has no row yet.
@@ -38,9 +37,7 @@ def goods_moved(changes: Iterable[Changed]) -> Iterator[GoodsMoved]:
             continue
         for received in change.new:
             move = received.object.message
-            if not isinstance(move, Move) or move.event not in EVENTS:
-                continue
-            if move.order is UNSET and move.work_order is UNSET:
+            if not isinstance(move, Move):
                 continue
             publisher = change.publishers[move.source, move.boot]
             if publisher.id is None:
@@ -65,10 +62,12 @@ def goods_moved(changes: Iterable[Changed]) -> Iterator[GoodsMoved]:
 
 
 def goods_key(event: GoodsMoved) -> str:
-    """What decides the partition: an order's moves stay together, and in order."""
+    """What decides the partition: an order's moves stay together, and in order; else an item's."""
     if event.order is not None:
         return event.order
-    return f"wo:{event.site}/{event.work_order}"
+    if event.work_order is not None:
+        return f"wo:{event.site}/{event.work_order}"
+    return f"item:{event.site}/{event.item}"
 
 
 def portions(events: list[GoodsMoved]) -> Iterator[list[GoodsMoved]]:

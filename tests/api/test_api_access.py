@@ -21,26 +21,79 @@ from runtime.tokens import issue_token
 from store import access
 from store.errors import ConflictError
 
-PUBLIC: Final = {"signIn", "healthz", "readyz", "track", "createTrackingTicket"}
-SIGNED_IN: Final = {"getSession", "signOut", "createLiveTicket"}
+PUBLIC: Final = {
+    "listSignInMethods",
+    "startOidc",
+    "finishOidc",
+    "signIn",
+    "healthz",
+    "readyz",
+    "track",
+    "createTrackingTicket",
+}
+SIGNED_IN: Final = {
+    "getSession", "signOut", "createLiveTicket", "signOutOidc", "listOwnSessions", "endOwnSession",
+    "changeOwnPassword",
+}  # fmt: skip
 NEEDS: Final = {
+    Permission.SHIP: {
+        "planShipment", "pickShipment", "packShipment", "shipShipment", "deliverShipment",
+        "addCarrierEvent", "returnShipment",
+    },
     Permission.READ: {
+        "getDelivery", "getShipment", "listEvents",
+        "listDocuments", "getDocument", "getDocumentContent", "getDocumentAnswers",
+        "listColumnMappings", "getColumnMapping", "listChannels", "getChannel",
         "listSites", "getSite", "listMachines", "getMachine", "getHistory", "listMetrics",
         "listCustomers", "listItems",
+        "getOrderStatus",
         "listOrders", "getOrder", "listOrderEvents", "listWorkOrders", "getWorkOrder",
         "listOperations", "listDeadLetters", "getDeadLetter", "getIngest", "getOpenApi",
         "listUnmatchedMoves",
         "listShipments", "getCalendar", "getSetups", "listPlanning", "getPlanning", "listPlans",
         "getPlan", "listPlanOperations", "getPlanDifferences", "listDisruptions",
+        "listStock", "listStockItems", "listStockMovements", "listDeviceMoves", "listShortfalls",
+        "listLocations", "listCounts", "getCount", "listReservations", "getReservation",
+        "getAvailability", "listPurchases", "getPurchase", "listShortages", "listReplenishment",
+        "getItem", "getCustomer", "exportMasterData", "listSuppliers", "getSupplier", "listBills",
+        "listPriceRules", "listLeadTimeRules",
+        "exportOrders", "getOrderTimeline", "listOrderViews", "getOrderView", "putOrderView",
+        "deleteOrderView", "listOrdersUnderReview", "listReviewPolicies", "listFindings",
+        "listRearrangements", "getWorkOrderPegs", "getWorkOrderPolicy", "listLineSites",
     },
     Permission.CONFIGURE: {
+        "putChannel", "deleteChannel",
         "putSite", "putMachine", "putCustomer", "putItem", "putCalendar", "putSetups",
+        "importMasterData", "putSupplier", "putReviewPolicy", "putWorkOrderPolicy",
     },
     Permission.PLAN: {"putPolicy", "requestPlan", "publishPlan", "discardPlan"},
     Permission.ORDER: {
+        "takeDocumentsIn", "takeOrdersIn", "previewTable", "putColumnMapping",
         "takeOrderIn", "changeOrder", "releaseOrder", "cancelOrder", "createTrackingLink",
         "listTrackingLinks", "revokeTrackingLink", "planWorkOrder", "cancelWorkOrder",
+        "reserve", "releaseReservation", "hardenReservation", "promise",
+        "previewRearrangement", "applyRearrangement", "undoRearrangement", "assignLineSite",
+        "actOnOrders", "confirmOrders", "confirmOrder", "holdOrder", "resumeOrder",
     },
+    Permission.REVIEW: {
+        "reviewAgain", "rejectOrder", "settleFinding", "assignItem", "assignCustomer",
+    },
+    Permission.STOCK: {
+        "receiveGoods", "issueGoods", "adjustStock", "transferGoods", "changeStockStatus",
+        "countStock", "approveCount", "rejectCount", "settleShortfall", "putLocation",
+    },
+    Permission.PURCHASE: {
+        "createPurchase", "changePurchase", "cancelPurchase", "proposeReplenishment",
+        "acceptReplenishment", "dismissReplenishment",
+    },
+    Permission.AUDIT: {"listAudit", "exportAudit"},
+    Permission.ADMINISTER: {
+        "listWebhooks", "createWebhook", "getWebhook", "changeWebhook", "deleteWebhook",
+        "testWebhook", "listWebhookDeliveries", "replayWebhookDelivery",
+        "listUsers", "createUser", "getUser", "changeUser", "resetPassword", "listUserSessions",
+        "endUserSessions", "endUserSession", "listApiKeys", "createApiKey", "revokeApiKey",
+    },
+    Permission.OWN_ORDERS: {"listOwnOrders", "getOwnOrder", "listOwnShipments"},
     Permission.OPERATE: {"reportJob"},
     Permission.DEAD_LETTERS: {"replayDeadLetter"},
     Permission.METRICS: {"metrics"},
@@ -92,6 +145,7 @@ class TestDoors:
             "/", "/login", "/orders", "/orders/{rest:path}", "/floor", "/floor/{rest:path}",
             "/terminal", "/terminal/{rest:path}", "/dead-letters", "/t/{token}", "/v1/live",
             "/plan", "/plan/{rest:path}", "/disruptions", "/disruptions/{rest:path}",
+            "/review", "/import", "/promise", "/stock", "/own", "/own/{rest:path}",
         }  # fmt: skip
         for path in ("/docs", "/redoc", "/openapi.json"):
             assert (await api.client().get(path)).status_code == 404
@@ -143,15 +197,22 @@ class TestPermissions:
             permission: {role.value for role in Role if allows(role, permission)}
             for permission in Permission
         }
-        staff = {role.value for role in Role} - {"gateway"}
+        staff = {role.value for role in Role} - {"gateway", "customer"}
         assert granted == {
             Permission.READ: staff,
             Permission.CONFIGURE: {"admin", "planner"},
             Permission.ORDER: {"admin", "planner", "sales", "customer_service"},
+            Permission.REVIEW: {"admin", "planner", "sales", "customer_service"},
             Permission.PLAN: {"admin", "planner"},
+            Permission.STOCK: {"admin", "planner", "purchasing", "warehouse", "quality"},
+            Permission.PURCHASE: {"admin", "planner", "purchasing"},
+            Permission.SHIP: {"admin", "warehouse", "customer_service"},
             Permission.OPERATE: {"admin", "supervisor", "operator"},
             Permission.DEAD_LETTERS: {"admin", "supervisor"},
             Permission.METRICS: {"admin", "gateway"},
+            Permission.AUDIT: {"admin", "quality", "finance"},
+            Permission.ADMINISTER: {"admin"},
+            Permission.OWN_ORDERS: {"customer"},
         }
 
 
@@ -173,7 +234,17 @@ class TestSessions:
                 "display_name": "mei",
                 "role": "planner",
                 "sites": [SITE],
-                "permissions": ["configure", "order", "plan", "read"],
+                "lines": [],
+                "customer": None,
+                "permissions": [
+                    "configure",
+                    "order",
+                    "plan",
+                    "purchase",
+                    "read",
+                    "review",
+                    "stock",
+                ],
             }
         }
         cookie = SimpleCookie(answer.headers["set-cookie"])["gemba_session"]

@@ -22,7 +22,7 @@ from domain.orders import (
 )
 from store.database import build_pool
 from store.filters import Page
-from store.order_lists import orders
+from store.order_lists import OrderQuery, Total, orders
 from store.work_orders import work_orders
 
 P, R, A, I, C, X = (  # noqa: E741 - a table of states
@@ -38,7 +38,7 @@ P, R, A, I, C, X = (  # noqa: E741 - a table of states
 class TestLines:
     @pytest.mark.parametrize("state", list(LineState))
     def test_only_what_waits_can_be_released(self, state: LineState) -> None:
-        waits = state in (LineState.RECEIVED, LineState.UNDER_REVIEW, LineState.CONFIRMED)
+        waits = state in (LineState.RECEIVED, LineState.CONFIRMED)
         decision = release(state)
         assert isinstance(decision, Moved if waits else Refused)
         assert state.value in decision.reason
@@ -127,9 +127,10 @@ class TestFilters:
                     expected[order_state(states)].add(number)
         async with build_pool(database_url, name="test") as pool, pool.connection() as reading:
             for state in LineState:
-                rows, total = await orders(reading, Page(10_000, 0), now_ms=0, state=state.value)
+                query = OrderQuery(state=state.value)
+                rows, total = await orders(reading, Page(10_000, 0), query, now_ms=0)
                 assert {row.number for row in rows} == expected[state], state
-                assert total == len(expected[state])
+                assert total == Total(len(expected[state]))
 
     async def test_work_orders_are_found_under_the_state_the_rule_gives(
         self, database_url: str

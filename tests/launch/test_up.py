@@ -51,6 +51,7 @@ class TestUp:
             "edge",
             "streams",
             "scheduler",
+            "notify",
             "api",
         }
 
@@ -168,8 +169,8 @@ def test_backends_of_ones_own_are_used_instead_of_embedded_ones(
         "GEMBA_MQTT_URL": mqtt_broker.url,
     }
     with up_process(data_dir, settings=own) as up:
-        up.wait_running({"edge", "streams", "scheduler", "api"})
-        assert set(up.ps()) == {"edge", "streams", "scheduler", "api"}
+        up.wait_running({"edge", "streams", "scheduler", "notify", "api"})
+        assert set(up.ps()) == {"edge", "streams", "scheduler", "notify", "api"}
         assert ready(up)
         assert up.gemba("doctor").returncode == 0
 

@@ -19,7 +19,7 @@ import psutil
 from launch.ports import free_port
 
 START_S = 90.0
-SERVED = {"postgres", "valkey", "mqtt", "edge", "streams", "scheduler", "api"}
+SERVED = {"postgres", "valkey", "mqtt", "edge", "streams", "scheduler", "notify", "api"}
 
 
 def wait_for(condition: Callable[[], bool], what: str, within_s: float = 60.0) -> None:

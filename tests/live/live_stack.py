@@ -150,6 +150,10 @@ async def serving(pool: Pool, redis: Redis) -> AsyncIterator[Server]:
             sign_in_by_address=limit,
             tracking=limit,
             tracking_failures=limit,
+            tracking_link=limit,
+            oidc=limit,
+            webhooks=limit,
+            webhook_failures=limit,
         ),
         metrics=cast("RequestMetrics", SimpleNamespace()),
     )

@@ -37,13 +37,45 @@ def peg(line: int, quantity: int, due: int | None = None) -> Peg:
 class TestAttributeGood:
     def test_pegs_are_filled_by_due_date_then_line(self) -> None:
         pegs = [peg(3, 100), peg(2, 100, 20), peg(1, 100, 20), peg(4, 50, 10)]
-        assert progress.attribute_good(Decimal(220), pegs) == {4: 50, 1: 100, 2: 70, 3: 0}
+        assert [int(share) for share in progress.attribute_good(Decimal(220), pegs).shares] == [
+            0,
+            70,
+            100,
+            50,
+        ]
 
-    def test_surplus_stays_with_the_last(self) -> None:
-        assert progress.attribute_good(Decimal(30), [peg(1, 10), peg(2, 10)]) == {1: 10, 2: 20}
+    def test_an_urgent_order_comes_first_of_those_due_together(self) -> None:
+        pegs = [peg(1, 100, 20), Peg(2, Decimal(100), 20, priority=1)]
+        assert [int(share) for share in progress.attribute_good(Decimal(120), pegs).shares] == [
+            20,
+            100,
+        ]
+
+    def test_surplus_goes_to_stock(self) -> None:
+        pegs = [peg(1, 10), peg(2, 10)]
+        assert [int(share) for share in progress.attribute_good(Decimal(30), pegs).shares] == [
+            10,
+            10,
+        ]
+        assert progress.to_stock(Decimal(30), pegs) == 10
+
+    def test_a_cancelled_line_gets_what_nobody_else_needs_and_that_goes_to_stock(self) -> None:
+        pegs = [Peg(1, Decimal(10), 1, cancelled=True), peg(2, 10)]
+        assert [int(share) for share in progress.attribute_good(Decimal(14), pegs).shares] == [
+            4,
+            10,
+        ]
+        assert progress.to_stock(Decimal(14), pegs) == 4
+
+    def test_a_component_is_pegged_to_the_work_that_needs_it(self) -> None:
+        pegs = [peg(1, 10), Peg(0, Decimal(10), None, work_order_id=7)]
+        assert [int(share) for share in progress.attribute_good(Decimal(12), pegs).shares] == [
+            10,
+            2,
+        ]
 
     def test_without_pegs_there_is_nobody(self) -> None:
-        assert progress.attribute_good(Decimal(30), []) == {}
+        assert progress.attribute_good(Decimal(30), []).to_stock == 30
 
 
 pegs_strategy = st.lists(
@@ -62,13 +94,13 @@ pegs_strategy = st.lists(
 def test_shares_add_up_whatever_the_order_of_the_pegs(
     good: int, scrap: int, pegs: list[Peg]
 ) -> None:
-    shares = progress.attribute_good(Decimal(good), pegs)
+    done = progress.attribute_good(Decimal(good), pegs)
     scraps = progress.attribute_scrap(scrap, pegs)
-    assert sum(shares.values()) == good
-    assert sum(scraps.values()) == scrap
-    assert min(scraps.values()) >= 0
-    assert shares == progress.attribute_good(Decimal(good), list(reversed(pegs)))
-    assert scraps == progress.attribute_scrap(scrap, list(reversed(pegs)))
+    assert sum(done.shares) + done.to_stock == good
+    assert sum(scraps) == scrap
+    assert min(scraps) >= 0
+    assert done.shares == progress.attribute_good(Decimal(good), pegs[::-1]).shares[::-1]
+    assert scraps == progress.attribute_scrap(scrap, pegs[::-1])[::-1]
 
 
 class TestRollUp:

@@ -135,7 +135,7 @@ async def test_what_did_not_change_is_not_written(
     assert await rows.one("SELECT xmin::text FROM order_lines") == before
 
 
-async def test_a_shared_work_order_fills_its_lines_by_due_date(
+async def test_a_shared_work_order_fills_its_lines_by_due_date_and_takes_nothing_back(
     stage: Stage, rows: Rows, factory: Factory
 ) -> None:
     other = await rows.order(factory.site, "SO-2")
@@ -147,8 +147,10 @@ async def test_a_shared_work_order_fills_its_lines_by_due_date(
     assert await line(rows, factory.line) == ("in_production", 50, 0)
     await rows.run("UPDATE order_lines SET due_at = '2026-01-05' WHERE id = %s", factory.line)
     await stage.take(order_event(factory))
-    assert await line(rows, urgent) == ("in_production", 0, 0)
-    assert await line(rows, factory.line) == ("in_production", 150, 0)
+    assert await line(rows, urgent) == ("produced", 100, 0)
+    await rows.progress(factory.operation, 170)
+    await stage.take(progressed(factory))
+    assert await line(rows, factory.line) == ("in_production", 70, 0)
 
 
 async def test_a_record_seen_before_is_skipped_and_an_older_worker_is_fenced(

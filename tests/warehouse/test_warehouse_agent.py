@@ -24,7 +24,7 @@ from store.shipments import deliveries
 from streams.consumption import Fenced
 
 
-async def test_ship_1_moves_that_name_an_order_or_a_work_order_are_told_on(
+async def test_ship_1_all_moves_are_told_on(
     warehouse: Warehouse,
 ) -> None:
     await warehouse.store(
@@ -43,9 +43,13 @@ async def test_ship_1_moves_that_name_an_order_or_a_work_order_are_told_on(
     assert sorted((e.seq, e.event, e.quantity, e.order, e.work_order) for e in told) == [
         (0, "picked", "0.1", "SO-1", None),
         (1, "packed", "12345678901234568", None, "WO-1"),
+        (2, "shipped", "5", None, None),
+        (3, "received", "5", "SO-1", None),
         (4, "picked", "5", "SO-1", None),
     ]
-    assert {(e.site, e.t_ms - T0, e.lot, e.unit, e.from_, e.to) for e in told if e.seq != 1} == {
+    assert {
+        (e.site, e.t_ms - T0, e.lot, e.unit, e.from_, e.to) for e in told if e.seq in (0, 4)
+    } == {
         (SITE, 0, "L7", "pcs", None, None),
         (SITE, 4 * MINUTE, None, None, "A-1", "gate"),
     }

@@ -1,6 +1,6 @@
 import type { operations, paths } from "./openapi.gen.ts";
 import { ask } from "./problem.ts";
-import type { JobEvent, NewOrder, OrderChange, Policy } from "./types.ts";
+import type { Bulk, ColumnMapping, Format, JobEvent, NewOrder, NewPromise, NewView, OrderChange, Policy, TableFormat, Wish } from "./types.ts";
 
 /** What a call answers when it succeeds. */
 type Answer<Name extends keyof operations> = operations[Name]["responses"] extends infer Responses
@@ -36,12 +36,19 @@ export interface OrderQuery {
   search?: string | undefined;
   sort?: string | undefined;
   late?: string | undefined;
+  channel?: string | undefined;
+  item?: string | undefined;
+  finding?: string | undefined;
+  due_from?: string | undefined;
+  due_until?: string | undefined;
+  open?: string | undefined;
   limit: number;
   offset: number;
 }
 
 /** The calls of the REST API that the screens make. All reject with Problem or Unreachable. */
 export const api = {
+  signInMethods: () => call("listSignInMethods", "GET", address("/v1/session/methods")),
   session: () => call("getSession", "GET", address("/v1/session")),
   signIn: (name: string, password: string) => call("signIn", "POST", address("/v1/session"), { name, password }),
   signOut: () => call("signOut", "DELETE", address("/v1/session")),
@@ -76,4 +83,59 @@ export const api = {
 
   deadLetters: (filter: { site?: string | undefined; limit: number; offset: number }) => call("listDeadLetters", "GET", address("/v1/dead-letters") + query(filter)),
   replayDeadLetter: (id: number) => call("replayDeadLetter", "POST", address("/v1/dead-letters/{dead_letter_id}/replay", { dead_letter_id: id })),
+
+  actOnOrders: (bulk: Bulk) => call("actOnOrders", "POST", address("/v1/orders/actions"), bulk),
+  orderViews: () => call("listOrderViews", "GET", address("/v1/orders/views")),
+  putOrderView: (name: string, view: NewView) => call("putOrderView", "PUT", address("/v1/orders/views/{name}", { name }), view),
+  deleteOrderView: (name: string) => call("deleteOrderView", "DELETE", address("/v1/orders/views/{name}", { name })),
+  /** Where the list is to be had as a file. */
+  exportAddress: (filter: Omit<OrderQuery, "limit" | "offset" | "sort">, format: "csv" | "xlsx") => address("/v1/orders/export") + query({ ...filter, format }),
+  orderTimeline: (number: string, page: { limit: number; offset: number }) => call("getOrderTimeline", "GET", address("/v1/orders/{number}/timeline", { number }) + query(page)),
+  findings: (number: string) => call("listFindings", "GET", address("/v1/orders/{number}/findings", { number }) + query({ settled: "false" })),
+  confirmOrder: (number: string, version: number, overrule?: string) => call("confirmOrder", "POST", address("/v1/orders/{number}/confirm", { number }), { version, ...(overrule === undefined ? {} : { overrule }) }),
+  holdOrder: (number: string, version: number, reason: string) => call("holdOrder", "POST", address("/v1/orders/{number}/hold", { number }), { version, reason }),
+  resumeOrder: (number: string, version: number) => call("resumeOrder", "POST", address("/v1/orders/{number}/resume", { number }), { version }),
+  rejectOrder: (number: string, version: number, reason: string) => call("rejectOrder", "POST", address("/v1/orders/{number}/reject", { number }), { version, reason }),
+  settleFinding: (number: string, finding: number, reason: string) => call("settleFinding", "POST", address("/v1/orders/{number}/findings/{finding_id}/settle", { number, finding_id: finding }), { reason }),
+  assignItem: (number: string, line: number, item: string, remember: boolean) => call("assignItem", "POST", address("/v1/orders/{number}/lines/{line}/item", { number, line }), { item, remember }),
+  assignCustomer: (number: string, customer: string, remember: boolean) => call("assignCustomer", "POST", address("/v1/orders/{number}/customer", { number }), { customer, remember }),
+  underReview: (filter: { site?: string | undefined; code?: string | undefined; limit: number; offset: number }) => call("listOrdersUnderReview", "GET", address("/v1/review") + query(filter)),
+
+  documents: (filter: { order?: string; limit: number; offset: number }) => call("listDocuments", "GET", address("/v1/intake/documents") + query(filter)),
+  documentAddress: (id: number) => address("/v1/intake/documents/{document_id}/content", { document_id: id }),
+  mappings: () => call("listColumnMappings", "GET", address("/v1/intake/mappings") + query({ limit: 500 })),
+  putMapping: (name: string, format: TableFormat, mapping: ColumnMapping) => call("putColumnMapping", "PUT", address("/v1/intake/mappings/{name}", { name }), { format, mapping }),
+  previewTable: (format: TableFormat, file: Blob, options: { columns?: string | undefined; rows: number }) => call("previewTable", "POST", address("/v1/intake/preview/{format}", { format }) + query(options), file),
+  takeDocumentsIn: (format: Format, file: Blob, options: { dry_run?: string; site?: string | undefined; source?: string | undefined; columns?: string | undefined; file_name?: string | undefined }) => call("takeDocumentsIn", "POST", address("/v1/intake/{format}", { format }) + query(options), file),
+
+  promise: (wanted: NewPromise) => call("promise", "POST", address("/v1/promises"), wanted),
+
+  stockItems: (filter: StockQuery) => call("listStockItems", "GET", address("/v1/stock/items") + query({ ...filter })),
+  stock: (filter: StockQuery) => call("listStock", "GET", address("/v1/stock") + query({ ...filter })),
+  movements: (filter: StockQuery) => call("listStockMovements", "GET", address("/v1/stock/movements") + query({ ...filter })),
+  reservations: (filter: StockQuery & { order?: string | undefined; state?: string | undefined }) => call("listReservations", "GET", address("/v1/reservations") + query({ ...filter })),
+  releaseReservation: (id: number) => call("releaseReservation", "DELETE", address("/v1/reservations/{reservation_id}", { reservation_id: id })),
+  shortages: (filter: StockQuery) => call("listShortages", "GET", address("/v1/shortages") + query({ ...filter })),
+  replenishment: (filter: StockQuery & { state?: string }) => call("listReplenishment", "GET", address("/v1/replenishment") + query({ ...filter })),
+  propose: (site: string | undefined) => call("proposeReplenishment", "POST", address("/v1/replenishment"), site === undefined ? {} : { site }),
+  acceptProposal: (id: number) => call("acceptReplenishment", "POST", address("/v1/replenishment/{proposal_id}/accept", { proposal_id: id }), {}),
+  dismissProposal: (id: number) => call("dismissReplenishment", "POST", address("/v1/replenishment/{proposal_id}/dismiss", { proposal_id: id }), {}),
+
+  workOrderPegs: (id: number) => call("getWorkOrderPegs", "GET", address("/v1/work-orders/{work_order_id}/pegs", { work_order_id: id })),
+  previewRearrangement: (wish: Wish) => call("previewRearrangement", "POST", address("/v1/work-orders/preview"), { wish }),
+  applyRearrangement: (wish: Wish, token: string) => call("applyRearrangement", "POST", address("/v1/work-orders/apply"), { wish, token }),
+  undoRearrangement: (id: number) => call("undoRearrangement", "POST", address("/v1/rearrangements/{rearrangement_id}/undo", { rearrangement_id: id }), {}),
+
+  ownOrders: (filter: { search?: string | undefined; open?: string | undefined; limit: number; offset: number }) => call("listOwnOrders", "GET", address("/v1/own/orders") + query(filter)),
+  ownOrder: (number: string) => call("getOwnOrder", "GET", address("/v1/own/orders/{number}", { number })),
 };
+
+export interface StockQuery {
+  site?: string | undefined;
+  item?: string | undefined;
+  search?: string | undefined;
+  lot?: string | undefined;
+  as_of?: string | undefined;
+  limit: number;
+  offset: number;
+}

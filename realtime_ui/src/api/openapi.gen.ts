@@ -63,6 +63,178 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/api-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Api Keys
+         * @description Keys, newest first; for whoever is limited to sites or lines: those within them.
+         */
+        get: operations["listApiKeys"];
+        put?: never;
+        /**
+         * Create Api Key
+         * @description Make a key: `Authorization: Bearer gk_…`. It is shown here and never again.
+         */
+        post: operations["createApiKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/api-keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke Api Key
+         * @description Make a key open nothing from now on.
+         */
+        delete: operations["revokeApiKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Audit
+         * @description Entries, newest first. Who is limited to sites sees what happened at them.
+         */
+        get: operations["listAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Audit
+         * @description All entries that are asked for, oldest first, however many there are.
+         */
+        get: operations["exportAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/availability": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Availability
+         * @description What can be promised of an item, by date and site: from stock, purchases and open work.
+         */
+        get: operations["getAvailability"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/bills": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Bills
+         * @description Bills of material by item: all versions that were not given up.
+         */
+        get: operations["listBills"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/channels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Channels
+         * @description Channels by name.
+         */
+        get: operations["listChannels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/channels/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Channel
+         * @description A channel; whether it has a secret is told, the secret is not.
+         */
+        get: operations["getChannel"];
+        /**
+         * Put Channel
+         * @description Make a channel, or describe it anew. Without `secret` it keeps the one it has.
+         */
+        put: operations["putChannel"];
+        post?: never;
+        /**
+         * Delete Channel
+         * @description Remove a channel by which nothing came in yet; 409 otherwise: disable it then.
+         */
+        delete: operations["deleteChannel"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/customers": {
         parameters: {
             query?: never;
@@ -90,10 +262,14 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Get Customer
+         * @description A customer with address, tolerances and what others call them.
+         */
+        get: operations["getCustomer"];
         /**
          * Put Customer
-         * @description Make a customer, or name them anew.
+         * @description Make a customer, or change what is named of them. One that orders named becomes definite.
          */
         put: operations["putCustomer"];
         post?: never;
@@ -185,6 +361,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Events
+         * @description What happened after a place in the order of commits. Whoever keeps `next` misses nothing.
+         */
+        get: operations["listEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/goods-moves/unmatched": {
         parameters: {
             query?: never;
@@ -227,6 +423,173 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/intake/documents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Documents
+         * @description Documents that came in, newest first, and what became of each.
+         */
+        get: operations["listDocuments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/intake/documents/{document_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Document
+         * @description One document of the register.
+         */
+        get: operations["getDocument"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/intake/documents/{document_id}/answers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Document Answers
+         * @description Our word on the document's order (855, ORDRSP) as it stands; none before it is confirmed.
+         */
+        get: operations["getDocumentAnswers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/intake/documents/{document_id}/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Document Content
+         * @description The file that the document came in with, byte for byte, to be saved.
+         */
+        get: operations["getDocumentContent"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/intake/mappings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Mappings
+         * @description Column mappings by name.
+         */
+        get: operations["listColumnMappings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/intake/mappings/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Mapping
+         * @description A column mapping.
+         */
+        get: operations["getColumnMapping"];
+        /**
+         * Put Mapping
+         * @description Remember which column means what, or replace what is remembered under this name.
+         */
+        put: operations["putColumnMapping"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/intake/preview/{format}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview Table
+         * @description What a table would become: its headings, what they are taken to mean, its first rows.
+         */
+        post: operations["previewTable"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/intake/{format}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take Documents In
+         * @description Take documents in: orders, changes and cancellations. Each has its own outcome.
+         *
+         *     The same document twice creates nothing; an older one after a newer one changes nothing; a
+         *     change before its order waits for it. 422 with every problem when nothing could be read.
+         */
+        post: operations["takeDocumentsIn"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/items": {
         parameters: {
             query?: never;
@@ -254,7 +617,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Get Item
+         * @description An item with its bills, routings by version, sites, names, and what it goes into.
+         */
+        get: operations["getItem"];
         /**
          * Put Item
          * @description Make an item, or change it. Work orders that exist keep the operations they have.
@@ -262,6 +629,26 @@ export interface paths {
          *     Another setup family makes the plans wrong that hold work on it: new ones follow.
          */
         put: operations["putItem"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/lead-time-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Lead Time Rules
+         * @description Lead-time rules: of an item with those of its family, of a site with those of all.
+         */
+        get: operations["listLeadTimeRules"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -424,6 +811,34 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/master-data": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Master Data
+         * @description All master data, or some kinds of it, as a file that can be imported again.
+         */
+        get: operations["exportMasterData"];
+        put?: never;
+        /**
+         * Import Master Data
+         * @description Take in a file of master data, all of it or nothing. With `dry_run` faults are an answer.
+         *
+         *     A record that is there changes in the fields that the file names; what it leaves out stays. A
+         *     mapping of kinds to lists of records is YAML or JSON; a table is CSV with `kind`; a zip holds
+         *     several of either.
+         */
+        post: operations["importMasterData"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/openapi.json": {
         parameters: {
             query?: never;
@@ -473,7 +888,7 @@ export interface paths {
         };
         /**
          * List Orders
-         * @description Orders in the order asked for.
+         * @description Orders in the order asked for. Beyond 100,000 the total is an estimate, and says so.
          */
         get: operations["listOrders"];
         put?: never;
@@ -485,6 +900,134 @@ export interface paths {
          */
         post: operations["takeOrderIn"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/actions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Act On Orders
+         * @description Do one thing to up to 1,000 orders, by number or filter; each has its own outcome.
+         */
+        post: operations["actOnOrders"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take Orders In
+         * @description Take up to 1,000 orders in. One that cannot be taken in does not keep the others out.
+         */
+        post: operations["takeOrdersIn"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm Orders
+         * @description Accept many orders, each with an outcome of its own.
+         */
+        post: operations["confirmOrders"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Orders
+         * @description The list as a file, newest first, with the list's filters; at most 100,000 orders.
+         */
+        get: operations["exportOrders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Order Views
+         * @description One's own views of the list, then those that others share.
+         */
+        get: operations["listOrderViews"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/views/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Order View
+         * @description A view by its name: one's own, else one that somebody shares.
+         */
+        get: operations["getOrderView"];
+        /**
+         * Put Order View
+         * @description Keep a view of the list under a name, in place of one's own of that name.
+         */
+        put: operations["putOrderView"];
+        post?: never;
+        /**
+         * Delete Order View
+         * @description Forget a view of one's own.
+         */
+        delete: operations["deleteOrderView"];
         options?: never;
         head?: never;
         patch?: never;
@@ -534,6 +1077,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/orders/{number}/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm Order
+         * @description Accept an order. 409 while findings that are errors are neither settled nor overruled.
+         */
+        post: operations["confirmOrder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/{number}/customer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Assign Customer
+         * @description Say whose order it is; remembered, all orders of the unknown customer are theirs.
+         */
+        post: operations["assignCustomer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/{number}/delivery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Delivery
+         * @description Where the order's goods are: of each line, and of the order, derived from its lines.
+         */
+        get: operations["getDelivery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/orders/{number}/events": {
         parameters: {
             query?: never;
@@ -548,6 +1151,130 @@ export interface paths {
         get: operations["listOrderEvents"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/{number}/findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Findings
+         * @description What review found at an order, open ones first.
+         */
+        get: operations["listFindings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/{number}/findings/{finding_id}/settle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Settle Finding
+         * @description Say that a finding does not matter, and why; it does not come up again.
+         */
+        post: operations["settleFinding"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/{number}/hold": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hold Order
+         * @description Keep an order from being confirmed, released or moved on, until it is resumed.
+         */
+        post: operations["holdOrder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/{number}/lines/{line}/item": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Assign Item
+         * @description Say which item a line means; remembered, the customer's other lines that wait follow.
+         */
+        post: operations["assignItem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/{number}/lines/{line}/site": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Line Sites
+         * @description The sites that could make or deliver a line, each with its date or why not.
+         */
+        get: operations["listLineSites"];
+        put?: never;
+        /**
+         * Assign Line Site
+         * @description Let a site make or deliver a line: by hand, or the one that the rule chooses.
+         */
+        post: operations["assignLineSite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/{number}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reject Order
+         * @description Refuse an order that was not released: it is cancelled, and the customer is told why.
+         */
+        post: operations["rejectOrder"];
         delete?: never;
         options?: never;
         head?: never;
@@ -574,6 +1301,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/orders/{number}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume Order
+         * @description Let an order go on from where it was held.
+         */
+        post: operations["resumeOrder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/orders/{number}/shipments": {
         parameters: {
             query?: never;
@@ -586,6 +1333,192 @@ export interface paths {
          * @description The order's shipments by number: what was picked, packed and shipped, and when.
          */
         get: operations["listShipments"];
+        put?: never;
+        /**
+         * Plan Shipment
+         * @description Plan a shipment: some lines, or all that is still to be shipped.
+         */
+        post: operations["planShipment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/{number}/shipments/{shipment}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Shipment
+         * @description One shipment with its lines and its carrier's words.
+         */
+        get: operations["getShipment"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/{number}/shipments/{shipment}/carrier-events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add Carrier Event
+         * @description What the carrier says. The newest by its own time is shown; a repeat changes nothing.
+         */
+        post: operations["addCarrierEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/{number}/shipments/{shipment}/deliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deliver Shipment
+         * @description The customer has it.
+         */
+        post: operations["deliverShipment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/{number}/shipments/{shipment}/pack": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pack Shipment
+         * @description Goods were packed.
+         */
+        post: operations["packShipment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/{number}/shipments/{shipment}/pick": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pick Shipment
+         * @description Goods were picked.
+         */
+        post: operations["pickShipment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/{number}/shipments/{shipment}/return": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Return Shipment
+         * @description Goods came back: stock has them, waiting for an inspection.
+         */
+        post: operations["returnShipment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/{number}/shipments/{shipment}/ship": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ship Shipment
+         * @description Goods have left: stock falls, once, also where a device tells of the same goods.
+         */
+        post: operations["shipShipment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/{number}/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Order Status
+         * @description State, percent, dates, lines and shipments, without operations: for a call in progress.
+         *
+         *     One question to the database, and nothing is checked twice on its way out.
+         */
+        get: operations["getOrderStatus"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/{number}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Order Timeline
+         * @description Everything that touched the order, from its document to its delivery, oldest first.
+         */
+        get: operations["getOrderTimeline"];
         put?: never;
         post?: never;
         delete?: never;
@@ -609,9 +1542,69 @@ export interface paths {
         put?: never;
         /**
          * Create Tracking Link
-         * @description Make a link by which the customer sees this order without signing in.
+         * @description Make a link by which the customer sees this order, or a part of it, without signing in.
          */
         post: operations["createTrackingLink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/own/orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Own Orders
+         * @description One's orders, newest first.
+         */
+        get: operations["listOwnOrders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/own/orders/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Own Order
+         * @description One's order: where it is, when to expect it, and its lines.
+         */
+        get: operations["getOwnOrder"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/own/orders/{number}/shipments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Own Shipments
+         * @description The shipments of one's order by number.
+         */
+        get: operations["listOwnShipments"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -820,6 +1813,357 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/price-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Price Rules
+         * @description Price rules: of an item with those of its family, of a customer their own.
+         */
+        get: operations["listPriceRules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/promises": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask
+         * @description When could these lines be ready? With `hold_minutes` the answer is held for so long.
+         *
+         *     Lines compete: what one is promised is taken before the next is asked for. What is held is taken
+         *     from stock and supplies that are known; what has yet to be made or bought is not held.
+         */
+        post: operations["promise"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/purchases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Purchases
+         * @description Purchases, newest first. `state`: `open`, `received`, `cancelled`.
+         */
+        get: operations["listPurchases"];
+        put?: never;
+        /**
+         * Create Purchase
+         * @description Note what was ordered; from now on its dates count for what can be promised.
+         */
+        post: operations["createPurchase"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/purchases/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Purchase
+         * @description One purchase with its lines.
+         */
+        get: operations["getPurchase"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change Purchase
+         * @description Change quantities and dates, or close lines. 409 when `version` is not the purchase's.
+         */
+        patch: operations["changePurchase"];
+        trace?: never;
+    };
+    "/v1/purchases/{number}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel Purchase
+         * @description Give a purchase up: what of it has not come is promised to nobody any more.
+         */
+        post: operations["cancelPurchase"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rearrangements": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Rearrangements
+         * @description What was split, merged and moved, newest first.
+         */
+        get: operations["listRearrangements"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rearrangements/{rearrangement_id}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Undo Rearrangement
+         * @description Put back what there was. 409 once the floor has begun, or something else has changed.
+         */
+        post: operations["undoRearrangement"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/replenishment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Replenishment
+         * @description Proposals by when they have to be ordered.
+         *
+         *     `state`: `open`, `accepted`, `dismissed`, `superseded`.
+         */
+        get: operations["listReplenishment"];
+        put?: never;
+        /**
+         * Propose
+         * @description Look at every item anew; answers the open proposals.
+         */
+        post: operations["proposeReplenishment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/replenishment/{proposal_id}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept
+         * @description Order it, or have it made: a purchase, or a work order from the item's routing.
+         */
+        post: operations["acceptReplenishment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/replenishment/{proposal_id}/dismiss": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Dismiss
+         * @description Leave it. It is proposed again when the items are looked at anew and still need it.
+         */
+        post: operations["dismissReplenishment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reservations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Reservations
+         * @description Reservations by need.
+         */
+        get: operations["listReservations"];
+        put?: never;
+        /**
+         * Reserve
+         * @description Hold a quantity. 409 (`not-available`) when it cannot be held without robbing others.
+         *
+         *     The header `Gemba-Stock-Version` says which state of the item the answer was judged by.
+         */
+        post: operations["reserve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reservations/{reservation_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Reservation
+         * @description One reservation.
+         */
+        get: operations["getReservation"];
+        put?: never;
+        post?: never;
+        /**
+         * Release Reservation
+         * @description Give a reservation up, so that others can be promised what it held.
+         */
+        delete: operations["releaseReservation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reservations/{reservation_id}/harden": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Harden Reservation
+         * @description Take what was promised by date out of what lies there.
+         */
+        post: operations["hardenReservation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Orders Under Review
+         * @description Orders under review with their open findings, oldest first, and how many wait for what.
+         */
+        get: operations["listOrdersUnderReview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/review/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Review Policies
+         * @description Thresholds of the rules and who passes by himself, the most general first.
+         */
+        get: operations["listReviewPolicies"];
+        /**
+         * Put Review Policy
+         * @description Set what holds for all, a site, a channel or a customer; without fields it is taken away.
+         */
+        put: operations["putReviewPolicy"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/review/rejudge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Review Again
+         * @description Look again at orders that are not released, because what they depend on has changed.
+         */
+        post: operations["reviewAgain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/session": {
         parameters: {
             query?: never;
@@ -837,7 +2181,9 @@ export interface paths {
          * Sign In
          * @description Sign in with a name and a password; the session is a cookie.
          *
-         *     Too many tries of a name or from an address are answered with 429 and Retry-After.
+         *     Too many tries of a name or from an address are answered with 429 and Retry-After. A password
+         *     that somebody else gave out is good for once, together with `new_password`: else 403,
+         *     `urn:gemba:problem:password-used-up`.
          */
         post: operations["signIn"];
         /**
@@ -845,6 +2191,170 @@ export interface paths {
          * @description Sign out: the session ends here, not only in the browser.
          */
         delete: operations["signOut"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/session/all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Own Sessions
+         * @description One's own open sessions; programs have none.
+         */
+        get: operations["listOwnSessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/session/all/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End Own Session
+         * @description End one of one's own sessions: that of a browser elsewhere.
+         */
+        delete: operations["endOwnSession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/session/methods": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Methods
+         * @description How people may sign in here; for the sign-in page.
+         */
+        get: operations["listSignInMethods"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/session/oidc/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Callback
+         * @description Where the provider sends the browser back to; it ends at the page asked for, signed in.
+         *
+         *     What does not hold ends at `/login?problem=oidc-<why>`: `state` (not begun in this browser, too
+         *     long ago, or used already), `denied`, `unavailable`, `token`, `unknown`, `disabled`, `no-role`,
+         *     `no-site`, `no-customer`.
+         */
+        get: operations["finishOidc"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/session/oidc/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign Out Oidc
+         * @description Sign out here, and say where to sign out of the provider as well (RP-initiated logout).
+         */
+        post: operations["signOutOidc"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/session/oidc/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Start
+         * @description Lead the browser to the OpenID provider. 404 when none is set up.
+         */
+        get: operations["startOidc"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change Own Password
+         * @description Choose another password. One's other sessions end, this one goes on under another cookie.
+         */
+        post: operations["changeOwnPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/shortages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Shortages
+         * @description What released work and promises lack at their dates, and when it comes.
+         */
+        get: operations["listShortages"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -920,6 +2430,418 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sites/{code}/work-order-policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Work Order Policy
+         * @description How a site wants its work orders cut and put together.
+         */
+        get: operations["getWorkOrderPolicy"];
+        /**
+         * Put Work Order Policy
+         * @description Say how a site wants its work orders cut and put together.
+         */
+        put: operations["putWorkOrderPolicy"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Stock
+         * @description What lies where, by item, site, location, lot and status.
+         */
+        get: operations["listStock"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stock/adjustments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Adjust Stock
+         * @description Correct the books by a quantity, up or down.
+         */
+        post: operations["adjustStock"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stock/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Counts
+         * @description Counts, newest first. `state`: `waiting`, `applied`, `rejected`.
+         */
+        get: operations["listCounts"];
+        put?: never;
+        /**
+         * Count Stock
+         * @description Say what was counted. What differs from the books waits until somebody approves it.
+         */
+        post: operations["countStock"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stock/counts/{count_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Count
+         * @description One count.
+         */
+        get: operations["getCount"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stock/counts/{count_id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve Count
+         * @description Let the books say what was counted; what moved since the counting stays.
+         */
+        post: operations["approveCount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stock/counts/{count_id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reject Count
+         * @description Leave the books as they are.
+         */
+        post: operations["rejectCount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stock/issues": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Issue Goods
+         * @description Book goods that went out, first expired first. 409 when others have them reserved.
+         */
+        post: operations["issueGoods"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stock/items": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Stock Items
+         * @description Items' stock by site: what is available, reserved, and on its way.
+         */
+        get: operations["listStockItems"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stock/locations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Locations
+         * @description Where goods lie, by site and code.
+         */
+        get: operations["listLocations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stock/locations/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put Location
+         * @description Describe a location of a site.
+         */
+        put: operations["putLocation"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stock/movements": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Movements
+         * @description The ledger, newest first: every row with who, when, from where, why, and what was left.
+         */
+        get: operations["listStockMovements"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stock/moves": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Device Moves
+         * @description What warehouse devices told, newest first. One that fits no item waits until it does.
+         */
+        get: operations["listDeviceMoves"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stock/receipts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Receive Goods
+         * @description Book goods that came in. Those of a purchase fill its lines by due date.
+         */
+        post: operations["receiveGoods"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stock/shortfalls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Shortfalls
+         * @description Goods that left although the books had none, newest first.
+         */
+        get: operations["listShortfalls"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stock/shortfalls/{shortfall_id}/settle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Settle Shortfall
+         * @description Say that the books were wrong: what was short is booked as a difference.
+         */
+        post: operations["settleShortfall"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stock/statuses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change Status
+         * @description Release, block, or send to inspection what lies somewhere.
+         */
+        post: operations["changeStockStatus"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stock/transfers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Transfer Goods
+         * @description Book goods that were moved to another location or site.
+         */
+        post: operations["transferGoods"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/suppliers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Suppliers
+         * @description Suppliers by code.
+         */
+        get: operations["listSuppliers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/suppliers/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Supplier
+         * @description A supplier.
+         */
+        get: operations["getSupplier"];
+        /**
+         * Put Supplier
+         * @description Make a supplier, or change what is named of them.
+         */
+        put: operations["putSupplier"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tracking-links/{link_id}": {
         parameters: {
             query?: never;
@@ -984,6 +2906,230 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Users
+         * @description Accounts by name; for whoever is limited to sites or lines: those within them.
+         */
+        get: operations["listUsers"];
+        put?: never;
+        /**
+         * Create User
+         * @description Make an account. Its password is good for the first sign-in, within three days.
+         */
+        post: operations["createUser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get User
+         * @description One account.
+         */
+        get: operations["getUser"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change User
+         * @description Change what somebody may do, or disable them. Who may do something else is signed out.
+         */
+        patch: operations["changeUser"];
+        trace?: never;
+    };
+    "/v1/users/{name}/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reset Password
+         * @description Give somebody a password for one sign-in; their sessions end.
+         */
+        post: operations["resetPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{name}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List User Sessions
+         * @description Somebody's open sessions.
+         */
+        get: operations["listUserSessions"];
+        put?: never;
+        post?: never;
+        /**
+         * End User Sessions
+         * @description Sign somebody out everywhere.
+         */
+        delete: operations["endUserSessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{name}/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End User Session
+         * @description End one of somebody's sessions.
+         */
+        delete: operations["endUserSession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Webhooks
+         * @description Webhooks by name; for whoever is limited to sites: theirs.
+         */
+        get: operations["listWebhooks"];
+        put?: never;
+        /**
+         * Create Webhook
+         * @description Make a webhook. Its secret is shown here and never again.
+         */
+        post: operations["createWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{webhook}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Webhook
+         * @description One webhook, how it does, and why it is disabled.
+         */
+        get: operations["getWebhook"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Webhook
+         * @description Forget a webhook and its deliveries.
+         */
+        delete: operations["deleteWebhook"];
+        options?: never;
+        head?: never;
+        /**
+         * Change Webhook
+         * @description Change a webhook, disable it, or enable it again: what waited goes out then.
+         */
+        patch: operations["changeWebhook"];
+        trace?: never;
+    };
+    "/v1/webhooks/{webhook}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Deliveries
+         * @description A webhook's messages, newest first, with what became of them.
+         */
+        get: operations["listWebhookDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{webhook}/deliveries/{delivery}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replay Delivery
+         * @description Send a message again, under the same `webhook-id`.
+         */
+        post: operations["replayWebhookDelivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{webhook}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Test Webhook
+         * @description Send a message of the type `webhook.test`; its delivery says what became of it.
+         */
+        post: operations["testWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/work-orders": {
         parameters: {
             query?: never;
@@ -1002,6 +3148,46 @@ export interface paths {
          * @description Plan a work order. The same request again answers 200 with the same work order.
          */
         post: operations["planWorkOrder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/work-orders/apply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Apply Rearrangement
+         * @description Do what was previewed. 409 when something has changed since.
+         */
+        post: operations["applyRearrangement"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/work-orders/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview Rearrangement
+         * @description What splitting, merging or moving would do: work orders, dates, set-ups, order lines.
+         */
+        post: operations["previewRearrangement"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1048,10 +3234,85 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/work-orders/{work_order_id}/pegs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Work Order Pegs
+         * @description Whom a work order is for, and what of its good pieces is whose.
+         */
+        get: operations["getWorkOrderPegs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * Acceptance
+         * @description How a proposal is carried out; what is left out stays as proposed.
+         */
+        Acceptance: {
+            /** Due At */
+            due_at?: string | null;
+            /** Quantity */
+            quantity?: (number | string) | null;
+        };
+        /**
+         * Account
+         * @description Where goods come from and go to. All but STOCK is the world outside of it.
+         * @enum {string}
+         */
+        Account: "stock" | "supplier" | "customer" | "production" | "use" | "difference" | "shortfall" | "transit";
+        /**
+         * ActionOutcome
+         * @description What became of one order.
+         */
+        ActionOutcome: {
+            /** Done */
+            done: boolean;
+            /** Number */
+            number: string;
+            /**
+             * Problem
+             * @description Why nothing was done.
+             */
+            problem?: string | null;
+            /** @description Where it is now, if it is known. */
+            state?: components["schemas"]["domain__orders__LineState"] | null;
+        };
+        /**
+         * AdjustedGoods
+         * @description By how much the books were wrong.
+         */
+        AdjustedGoods: {
+            /** Item */
+            item: string;
+            /**
+             * Location
+             * @description Default: `MAIN`.
+             */
+            location?: string | null;
+            /** Lot */
+            lot?: string | null;
+            /**
+             * Quantity
+             * @description Exact; below zero takes off.
+             */
+            quantity: number | string;
+            /** @default available */
+            status?: components["schemas"]["StockStatus"];
+        };
         /**
          * Alive
          * @description The process works.
@@ -1081,6 +3342,206 @@ export interface components {
              * @default 0
              */
             setup_ms?: number;
+        };
+        /**
+         * AnswerDocument
+         * @description A document that goes back to the sender.
+         */
+        AnswerDocument: {
+            /** Content */
+            content: string;
+            /**
+             * Document
+             * @description The order's number there.
+             */
+            document?: string | null;
+            /**
+             * Kind
+             * @description As the trade calls it: `997`, `855`, `ORDRSP`.
+             */
+            kind: string;
+            /** Media Type */
+            media_type: string;
+        };
+        /**
+         * ApiKey
+         * @description A key, without its text, which nobody keeps.
+         */
+        ApiKey: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /** Customer */
+            customer: string | null;
+            /** Expires At */
+            expires_at: string | null;
+            /** Id */
+            id: number;
+            /**
+             * Last Used At
+             * @description To a minute.
+             */
+            last_used_at: string | null;
+            /** Lines */
+            lines: string[];
+            /** Name */
+            name: string;
+            /**
+             * Prefix
+             * @description How it begins.
+             */
+            prefix: string;
+            /** Revoked At */
+            revoked_at: string | null;
+            role: components["schemas"]["Role"];
+            /** Sites */
+            sites: string[];
+        };
+        /**
+         * ApiKeyList
+         * @description Keys, newest first.
+         */
+        ApiKeyList: {
+            /** Items */
+            items: components["schemas"]["ApiKey"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * ApplyRequest
+         * @description The same wish with its preview's token.
+         */
+        ApplyRequest: {
+            /** Reason */
+            reason?: string | null;
+            /** Token */
+            token: string;
+            /** Wish */
+            wish: components["schemas"]["Split"] | components["schemas"]["Merge"] | components["schemas"]["Arrange"] | components["schemas"]["Move"];
+        };
+        /**
+         * Arrange
+         * @description Put the site's rules to work on its work orders that have not begun.
+         */
+        Arrange: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            action: "arrange";
+            /**
+             * Family
+             * @description Only of items of this family.
+             */
+            family?: string | null;
+            /**
+             * Item
+             * @description Only work orders of this item.
+             */
+            item?: string | null;
+            /** Site */
+            site: string;
+        };
+        /**
+         * AskedLine
+         * @description What somebody would order.
+         */
+        AskedLine: {
+            /**
+             * Due
+             * @description By when they want it.
+             */
+            due?: string | null;
+            /** Item */
+            item: string;
+            /**
+             * Quantity
+             * @description Exact; a JSON number or text.
+             */
+            quantity: number | string;
+            /**
+             * Unit
+             * @description The item's own, as a safeguard.
+             */
+            unit?: string | null;
+        };
+        /**
+         * AssignCustomer
+         * @description The customer that an order is from.
+         */
+        AssignCustomer: {
+            /** Customer */
+            customer: string;
+            /**
+             * Remember
+             * @description What documents call them means this customer from now on, also in orders that are here.
+             * @default true
+             */
+            remember?: boolean;
+            /**
+             * Version
+             * @description Refused (409) when the order is not at this version any more.
+             */
+            version?: number | null;
+        };
+        /**
+         * AssignItem
+         * @description The item that a line means.
+         */
+        AssignItem: {
+            /** Item */
+            item: string;
+            /**
+             * Remember
+             * @description What the document calls it means this item from now on, for this customer, also in orders that wait.
+             * @default true
+             */
+            remember?: boolean;
+            /**
+             * Version
+             * @description Refused (409) when the order is not at this version any more.
+             */
+            version?: number | null;
+        };
+        /**
+         * AssignSite
+         * @description Let a site handle them: only what is not released can move.
+         */
+        AssignSite: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            do: "site";
+            /** Reason */
+            reason?: string | null;
+            /** Site */
+            site: string;
+        };
+        /**
+         * AttributedLine
+         * @description With what has been made for it.
+         */
+        AttributedLine: {
+            /** Customer */
+            customer: string;
+            /** Due */
+            due: string | null;
+            /** Line */
+            line: number;
+            /** Made */
+            made: number;
+            /** Order */
+            order: string;
+            /** Quantity */
+            quantity: number;
         };
         /**
          * AuditEntry
@@ -1127,6 +3588,103 @@ export interface components {
             total: number;
         };
         /**
+         * Availability
+         * @description What of an item can be promised at a site, by date.
+         */
+        Availability: {
+            /**
+             * As Of
+             * Format: date-time
+             */
+            as_of: string;
+            /**
+             * Available
+             * @description What can be promised from `date` on.
+             */
+            available: number;
+            /**
+             * Date
+             * @description By when it was asked for.
+             */
+            date: string | null;
+            /**
+             * Enough
+             * @description Whether that is what was asked for.
+             */
+            enough: boolean | null;
+            /**
+             * First Date
+             * @description From when on all of `quantity` can be promised out of what is known.
+             */
+            first_date: string | null;
+            /** Item */
+            item: string;
+            /**
+             * Quantity
+             * @description What was asked for.
+             */
+            quantity: number | null;
+            /** Site */
+            site: string;
+            /**
+             * Sources
+             * @description Purchases and work in progress.
+             */
+            sources: components["schemas"]["AvailabilitySource"][];
+            /** Steps */
+            steps: components["schemas"]["AvailabilityStep"][];
+            /** Unit */
+            unit: string;
+        };
+        /**
+         * AvailabilitySource
+         * @description What a step is made of.
+         */
+        AvailabilitySource: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Kind */
+            kind: string;
+            /** Quantity */
+            quantity: number;
+            /** Reference */
+            reference: string;
+        };
+        /**
+         * AvailabilityStep
+         * @description From `at` on.
+         */
+        AvailabilityStep: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Available
+             * @description What can still be promised from then on.
+             */
+            available: number;
+            /**
+             * Demand
+             * @description What is needed then by those who were promised it.
+             */
+            demand: number;
+            /**
+             * Projected
+             * @description What is left then.
+             */
+            projected: number;
+            /**
+             * Supply
+             * @description What comes then.
+             */
+            supply: number;
+        };
+        /**
          * Behind
          * @description An operation that another one waits for.
          */
@@ -1135,6 +3693,57 @@ export interface components {
             operation: number;
             /** Work Order */
             work_order: string;
+        };
+        /**
+         * Bill
+         * @description A version of a bill of material; without a site it holds wherever there is no other.
+         */
+        Bill: {
+            /** Item */
+            item: string;
+            /** Lines */
+            lines: components["schemas"]["api__master_data__schemas__Component"][];
+            /** Site */
+            site: string | null;
+            /** Valid From */
+            valid_from: string | null;
+            /** Valid To */
+            valid_to: string | null;
+            /** Version */
+            version: string;
+        };
+        /**
+         * BillList
+         * @description Bills by item.
+         */
+        BillList: {
+            /** Items */
+            items: components["schemas"]["Bill"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * Binding
+         * @description What keeps a promise from being earlier; the first of several costs the most time.
+         */
+        Binding: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "material" | "machine" | "work" | "unknown";
+            /** Reason */
+            reason: string;
+            /** Until */
+            until: string | null;
+            /**
+             * What
+             * @description The item or the machine.
+             */
+            what: string;
         };
         /**
          * Bucket
@@ -1181,6 +3790,28 @@ export interface components {
              * @description How many there are.
              */
             n: number;
+        };
+        /**
+         * Bulk
+         * @description Something to do to many orders.
+         */
+        Bulk: {
+            /** Action */
+            action: components["schemas"]["ConfirmAll"] | components["schemas"]["ReleaseAll"] | components["schemas"]["HoldAll"] | components["schemas"]["ResumeAll"] | components["schemas"]["CancelAll"] | components["schemas"]["PrioritiseAll"] | components["schemas"]["AssignSite"];
+            filter?: components["schemas"]["OrderFilter"] | null;
+            /** Numbers */
+            numbers?: string[] | null;
+        };
+        /**
+         * BulkConfirmation
+         * @description Confirming many orders.
+         */
+        BulkConfirmation: {
+            filter?: components["schemas"]["OrderFilter"] | null;
+            /** Numbers */
+            numbers?: string[] | null;
+            /** Overrule */
+            overrule?: string | null;
         };
         /**
          * Calendar
@@ -1239,6 +3870,19 @@ export interface components {
             working?: boolean;
         };
         /**
+         * CancelAll
+         * @description Give them up.
+         */
+        CancelAll: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            do: "cancel";
+            /** Reason */
+            reason: string;
+        };
+        /**
          * Cancellation
          * @description Why an order is given up.
          */
@@ -1276,6 +3920,57 @@ export interface components {
             work_order: components["schemas"]["WorkOrder"];
         };
         /**
+         * CarrierEntry
+         * @description A carrier's word.
+         */
+        CarrierEntry: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Detail */
+            detail: string | null;
+            /** Expected At */
+            expected_at: string | null;
+            /** Place */
+            place: string | null;
+            /** Reference */
+            reference: string | null;
+            status: components["schemas"]["CarrierStatus"];
+            /** Told By */
+            told_by: string;
+        };
+        /**
+         * CarrierStatus
+         * @description A carrier's words.
+         * @enum {string}
+         */
+        CarrierStatus: "label_printed" | "picked_up" | "in_transit" | "out_for_delivery" | "delivered" | "delayed" | "attempted" | "failed";
+        /**
+         * CarrierWord
+         * @description What a carrier says.
+         */
+        CarrierWord: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Detail */
+            detail?: string | null;
+            /** Expected At */
+            expected_at?: string | null;
+            /** Place */
+            place?: string | null;
+            /**
+             * Reference
+             * @description The carrier's id of the event; a repeat changes nothing.
+             */
+            reference?: string | null;
+            status: components["schemas"]["CarrierStatus"];
+        };
+        /**
          * Change
          * @description Something that changed, as a code with its particulars.
          */
@@ -1293,22 +3988,296 @@ export interface components {
             what: string;
         };
         /**
-         * Component
-         * @description A part of the installation.
+         * ChangeKind
+         * @description What becomes of a record.
+         * @enum {string}
          */
-        Component: {
+        ChangeKind: "added" | "changed" | "retired";
+        /**
+         * Channel
+         * @description A channel, without its secret.
+         */
+        Channel: {
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /** Customer */
+            customer: string | null;
+            /** Enabled */
+            enabled: boolean;
+            format: components["schemas"]["domain__documents__Format"];
+            /** Has Secret */
+            has_secret: boolean;
+            /** Mapping */
+            mapping: string | null;
             /** Name */
             name: string;
+            /** Priority */
+            priority: number;
+            /** Site */
+            site: string | null;
+            /** Source */
+            source: string | null;
+        };
+        /**
+         * ChannelList
+         * @description Channels by name.
+         */
+        ChannelList: {
+            /** Items */
+            items: components["schemas"]["Channel"][];
             /**
-             * Reason
-             * @description Only for those signed in.
+             * Total
+             * @description How many there are in all.
              */
-            reason?: string | null;
+            total: number;
+        };
+        /**
+         * CloudEvent
+         * @description An event as CloudEvents 1.0 has it (JSON event format).
+         */
+        CloudEvent: {
+            /** Data */
+            data: {
+                [key: string]: unknown;
+            };
             /**
-             * State
+             * Datacontenttype
+             * @default application/json
+             * @constant
+             */
+            datacontenttype?: "application/json";
+            /**
+             * Id
+             * @description The same event has the same id, whenever it is asked for.
+             */
+            id: string;
+            /**
+             * Sequence
+             * @description Rises without holes over all events.
+             */
+            sequence: string;
+            /**
+             * Source
+             * @description `/gemba`, or the site: `/gemba/plant-1`.
+             */
+            source: string;
+            /**
+             * Specversion
+             * @default 1.0
+             * @constant
+             */
+            specversion?: "1.0";
+            /**
+             * Subject
+             * @description The order's number.
+             */
+            subject: string | null;
+            /**
+             * Time
+             * Format: date-time
+             */
+            time: string;
+            /**
+             * Type
+             * @description `order.confirmed`, `shipment.shipped`, …
+             */
+            type: string;
+        };
+        /**
+         * Code
+         * @description The rules' findings.
+         * @enum {string}
+         */
+        Code: "unknown_customer" | "unknown_item" | "no_routing" | "unit_not_convertible" | "price_off_rule" | "price_off_history" | "quantity_off_history" | "due_in_past" | "due_not_reachable" | "possible_duplicate" | "document_warning" | "version_conflict" | "rush_beyond_policy";
+        /**
+         * ColumnMapping
+         * @description Which column of a table means what. What is null or missing is found out from the file.
+         */
+        ColumnMapping: {
+            /**
+             * Columns
+             * @description What is told → the heading as it stands there.
+             * @default {}
+             */
+            columns?: {
+                [key: string]: string;
+            };
+            /**
+             * Constants
+             * @description What is told → what holds for every row.
+             * @default {}
+             */
+            constants?: {
+                [key: string]: string;
+            };
+            /** @description Of dates like 03/04/2026: `dmy`, `mdy`, `ymd`. */
+            date_order?: components["schemas"]["DateOrder"] | null;
+            decimal?: components["schemas"]["DecimalSign"] | null;
+            /** Delimiter */
+            delimiter?: string | null;
+            /** Encoding */
+            encoding?: string | null;
+            /**
+             * Header Row
+             * @description Counted from 1; 0: there is none.
+             */
+            header_row?: number | null;
+            /** Sheet */
+            sheet?: string | null;
+        };
+        /**
+         * ConcernedLine
+         * @description An order line whose pegs move, and what becomes of its date by these work orders.
+         */
+        ConcernedLine: {
+            /** Customer */
+            customer: string;
+            /** Due */
+            due: string | null;
+            /** Item */
+            item: string;
+            /** Late */
+            late: boolean | null;
+            /** Late Before */
+            late_before: boolean | null;
+            /** Line */
+            line: number;
+            /** Order */
+            order: string;
+            /** Projected End */
+            projected_end: string | null;
+            /** Projected End Before */
+            projected_end_before: string | null;
+            /** Quantity */
+            quantity: number;
+            /** Unit */
+            unit: string;
+        };
+        /**
+         * ConfirmAll
+         * @description Accept them.
+         */
+        ConfirmAll: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
-            state: "ok" | "degraded" | "failed" | "missing";
+            do: "confirm";
+            /** Overrule */
+            overrule?: string | null;
+        };
+        /**
+         * Confirmation
+         * @description Accepting an order; findings that are errors need to be overruled with a reason.
+         */
+        Confirmation: {
+            /**
+             * Overrule
+             * @description Why it is accepted in spite of its findings.
+             */
+            overrule?: string | null;
+            /**
+             * Version
+             * @description Refused (409) when the order is not at this version any more.
+             */
+            version?: number | null;
+        };
+        /**
+         * Count
+         * @description A count. `waiting`: it differs from the books, and somebody has to approve it.
+         */
+        Count: {
+            /**
+             * Counted At
+             * Format: date-time
+             */
+            counted_at: string;
+            /** Counted By */
+            counted_by: string;
+            /** Decided At */
+            decided_at: string | null;
+            /** Decided By */
+            decided_by: string | null;
+            /** Id */
+            id: number;
+            /** Lines */
+            lines: components["schemas"]["CountLine"][];
+            /** Location */
+            location: string;
+            /** Reason */
+            reason: string | null;
+            /** Reference */
+            reference: string | null;
+            /** Site */
+            site: string;
+            /** State */
+            state: string;
+        };
+        /**
+         * CountDecision
+         * @description Why a count is approved or rejected.
+         */
+        CountDecision: {
+            /** Reason */
+            reason?: string | null;
+        };
+        /**
+         * CountLine
+         * @description An item's count, and what the books said at that moment.
+         */
+        CountLine: {
+            /** Booked */
+            booked: number;
+            /** Counted */
+            counted: number;
+            /** Difference */
+            difference: number;
+            /** Item */
+            item: string;
+            /** Lot */
+            lot: string;
+            status: components["schemas"]["StockStatus"];
+            /** Unit */
+            unit: string;
+        };
+        /**
+         * CountList
+         * @description Counts, newest first.
+         */
+        CountList: {
+            /** Items */
+            items: components["schemas"]["Count"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * Counted
+         * @description What was counted of an item.
+         */
+        Counted: {
+            /** Item */
+            item: string;
+            /** Lot */
+            lot?: string | null;
+            /** Quantity */
+            quantity: number | string;
+            /** @default available */
+            status?: components["schemas"]["StockStatus"];
+        };
+        /**
+         * CreatedKey
+         * @description A new key. Its text is shown here and never again.
+         */
+        CreatedKey: {
+            api_key: components["schemas"]["ApiKey"];
+            /** Key */
+            key: string;
         };
         /**
          * CreatedLink
@@ -1328,6 +4297,58 @@ export interface components {
             url: string;
         };
         /**
+         * CreatedUser
+         * @description A new account.
+         */
+        CreatedUser: {
+            /** @description Shown here and never again; null when they have none. */
+            one_time_password: components["schemas"]["OneTimePassword"] | null;
+            user: components["schemas"]["UserAccount"];
+        };
+        /**
+         * CreatedWebhook
+         * @description A new webhook, and its secret, here and never again.
+         */
+        CreatedWebhook: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /** Disabled At */
+            disabled_at: string | null;
+            /** Disabled Reason */
+            disabled_reason: string | null;
+            /** Event Types */
+            event_types: string[];
+            /** Failing Since */
+            failing_since: string | null;
+            /**
+             * Failures
+             * @description Attempts that failed since the last success.
+             */
+            failures: number;
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Secret */
+            secret: string;
+            /** Site */
+            site: string | null;
+            /**
+             * State
+             * @description `active` or `disabled`: by hand, or after repeated failure.
+             */
+            state: string;
+            /** Url */
+            url: string;
+            /** Version */
+            version: number;
+        };
+        /**
          * Customer
          * @description A customer.
          */
@@ -1336,14 +4357,116 @@ export interface components {
             code: string;
             /** Name */
             name: string;
+            /**
+             * Provisional
+             * @description Only orders named them so far; see the import.
+             */
+            provisional: boolean;
+            /**
+             * Retired
+             * @description They were given up; their orders stay.
+             */
+            retired: boolean;
         };
         /**
          * CustomerChange
-         * @description How a customer is called.
+         * @description How a customer is called, and what holds for them. What is left out stays as it is.
          */
         CustomerChange: {
+            /** City */
+            city?: string | null;
+            /**
+             * Country
+             * @description ISO 3166, two letters.
+             */
+            country?: string | null;
+            /**
+             * Currency
+             * @description ISO 4217.
+             */
+            currency?: string | null;
+            /**
+             * Default Site
+             * @description Who handles their orders.
+             */
+            default_site?: string | null;
+            /** Email */
+            email?: string | null;
             /** Name */
             name: string;
+            /**
+             * Over Percent
+             * @description By how much a delivery may exceed what was ordered.
+             * @default 0
+             */
+            over_percent?: number | string;
+            /** Phone */
+            phone?: string | null;
+            /** Postal Code */
+            postal_code?: string | null;
+            /** Region */
+            region?: string | null;
+            /** Street */
+            street?: string | null;
+            /**
+             * Under Percent
+             * @description By how much it may fall short.
+             * @default 0
+             */
+            under_percent?: number | string;
+        };
+        /**
+         * CustomerDetail
+         * @description A customer with everything that master data says of them.
+         */
+        CustomerDetail: {
+            /** City */
+            city?: string | null;
+            /** Code */
+            code: string;
+            /** Country */
+            country?: string | null;
+            /** Currency */
+            currency?: string | null;
+            /** Default Site */
+            default_site?: string | null;
+            /** Email */
+            email?: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Names
+             * @description What others call them.
+             */
+            names: components["schemas"]["CustomerName"][];
+            /**
+             * Over Percent
+             * @default 0
+             */
+            over_percent?: number;
+            /** Phone */
+            phone?: string | null;
+            /** Postal Code */
+            postal_code?: string | null;
+            /**
+             * Provisional
+             * @description Only orders named them so far; see the import.
+             */
+            provisional: boolean;
+            /** Region */
+            region?: string | null;
+            /**
+             * Retired
+             * @description They were given up; their orders stay.
+             */
+            retired: boolean;
+            /** Street */
+            street?: string | null;
+            /**
+             * Under Percent
+             * @default 0
+             */
+            under_percent?: number;
         };
         /**
          * CustomerList
@@ -1358,6 +4481,22 @@ export interface components {
              */
             total: number;
         };
+        /**
+         * CustomerName
+         * @description What others call a customer.
+         */
+        CustomerName: {
+            /** Scheme */
+            scheme: string;
+            /** Value */
+            value: string;
+        };
+        /**
+         * DateOrder
+         * @description How days, months and years follow each other where a date does not begin with the year.
+         * @enum {string}
+         */
+        DateOrder: "dmy" | "mdy" | "ymd";
         /**
          * DeadLetter
          * @description Something that was refused, or a record that made no sense, with its bytes.
@@ -1430,47 +4569,89 @@ export interface components {
             total: number;
         };
         /**
-         * Delivery
-         * @description A shipment of an order: `contracts.live`'s DeliveryView, as on `/v1/live`.
+         * DecimalSign
+         * @description What stands before the decimals; the other one groups thousands.
+         * @enum {string}
          */
-        Delivery: {
-            /** Delivered At */
-            delivered_at: string | null;
+        DecimalSign: "." | ",";
+        /**
+         * Decision
+         * @description A decision of the order desk and why.
+         */
+        Decision: {
+            /** Reason */
+            reason: string;
             /**
-             * Number
-             * @description Rises within the order.
+             * Version
+             * @description Refused (409) when the order is not at this version any more.
              */
-            number: number;
-            /** Packed */
-            packed: number;
-            /** Packed At */
-            packed_at: string | null;
-            /** Picked */
-            picked: number;
-            /**
-             * Picking
-             * @description Since when it is picked.
-             */
-            picking: string | null;
-            /** Shipped */
-            shipped: number;
-            /** Shipped At */
-            shipped_at: string | null;
-            /**
-             * State
-             * @description `picking`, `packed`, `shipped`, `delivered`, …
-             */
-            state: string;
-            /** Unit */
-            unit: string;
+            version?: number | null;
         };
         /**
-         * DeliveryList
-         * @description An order's shipments by number.
+         * DeliveryState
+         * @description Where an order's goods are: derived from the lines, these from the shipments.
          */
-        DeliveryList: {
+        DeliveryState: {
+            delivery: components["schemas"]["LineDelivery"];
             /** Items */
-            items: components["schemas"]["Delivery"][];
+            items: components["schemas"]["api__shipping__schemas__LineState"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * DeviceMove
+         * @description A warehouse device's move as it was told.
+         */
+        DeviceMove: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Boot */
+            boot: string;
+            /** Device */
+            device: string;
+            /** Event */
+            event: string;
+            /** From Location */
+            from_location: string | null;
+            /** Item */
+            item: string;
+            /** Lot */
+            lot: string | null;
+            /** Order */
+            order: string | null;
+            /** Quantity */
+            quantity: number;
+            /**
+             * Reason
+             * @description Why stock did not change: `unknown_item`, `unit`; null: it did.
+             */
+            reason: string | null;
+            /** Seq */
+            seq: number;
+            /** Site */
+            site: string;
+            /** Source */
+            source: string;
+            /** To Location */
+            to_location: string | null;
+            /** Unit */
+            unit: string | null;
+            /** Work Order */
+            work_order: string | null;
+        };
+        /**
+         * DeviceMoveList
+         * @description Devices' moves, newest first.
+         */
+        DeviceMoveList: {
+            /** Items */
+            items: components["schemas"]["DeviceMove"][];
             /**
              * Total
              * @description How many there are in all.
@@ -1483,6 +4664,14 @@ export interface components {
          * @enum {string}
          */
         DifferenceKind: "added" | "removed" | "reassigned" | "earlier" | "later";
+        /**
+         * Dismissal
+         * @description Why nothing is ordered.
+         */
+        Dismissal: {
+            /** Reason */
+            reason?: string | null;
+        };
         /**
          * Disruption
          * @description Something that made a plan wrong, and how it was answered.
@@ -1565,6 +4754,118 @@ export interface components {
          */
         DisruptionOutcome: "planned" | "no_change" | "failed";
         /**
+         * DocumentKind
+         * @description What a document wants of the order that it names.
+         * @enum {string}
+         */
+        DocumentKind: "order" | "change" | "cancel";
+        /**
+         * DocumentLine
+         * @description A line as it stands now, beside what the document said.
+         */
+        DocumentLine: {
+            /** Description */
+            description: string | null;
+            /** Due */
+            due: string | null;
+            /** Item */
+            item: string;
+            /** Item Name */
+            item_name: string;
+            /**
+             * Item Provisional
+             * @description Nobody knew the item; it was made for this.
+             */
+            item_provisional: boolean;
+            /** Number */
+            number: number;
+            /**
+             * Position
+             * @description Its number in the document, as written.
+             */
+            position: string | null;
+            /**
+             * Price
+             * @description For `price_basis` of the units told.
+             */
+            price: number | null;
+            /** Price Basis */
+            price_basis: number;
+            /** Promised */
+            promised: string | null;
+            /**
+             * Quantity
+             * @description In the item's unit where that could be said exactly.
+             */
+            quantity: number;
+            /** Quantity As Told */
+            quantity_as_told: number | null;
+            /** State */
+            state: string;
+            /** Unit */
+            unit: string;
+            /** Unit As Told */
+            unit_as_told: string | null;
+        };
+        /**
+         * DocumentProblem
+         * @description Something in a document that is not as it should be.
+         */
+        DocumentProblem: {
+            /**
+             * Code
+             * @description The same word for the same fault.
+             */
+            code: string;
+            /**
+             * Document
+             * @description The order's number there; null: the whole file.
+             */
+            document: string | null;
+            /**
+             * Place
+             * @description Where, in the terms of the format.
+             */
+            place: string;
+            /**
+             * Problem
+             * @description What is wrong with it, and what to do.
+             */
+            problem: string;
+            /** @description `error`: not taken in; `warning`: taken in, to be looked at; `note`. */
+            severity: components["schemas"]["domain__documents__Severity"];
+            /**
+             * Value
+             * @description What stands there.
+             */
+            value: string | null;
+        };
+        /**
+         * EventList
+         * @description Events, and from where to go on.
+         */
+        EventList: {
+            /** Items */
+            items: components["schemas"]["CloudEvent"][];
+            /**
+             * Next
+             * @description What `after` has to be the next time.
+             */
+            next: number;
+        };
+        /**
+         * ExportFormat
+         * @description How master data is written.
+         * @enum {string}
+         */
+        ExportFormat: "yaml" | "csv-zip";
+        /**
+         * Field
+         * @description What a column can tell of an order or of a line of it.
+         * @enum {string}
+         */
+        Field: "order_number" | "customer" | "customer_name" | "customer_reference" | "order_date" | "order_due" | "currency" | "priority" | "version" | "action" | "ship_to_name" | "ship_to_street" | "ship_to_city" | "ship_to_postal_code" | "ship_to_country" | "position" | "item" | "customer_item" | "gtin" | "description" | "quantity" | "unit" | "price" | "price_basis" | "due" | "note";
+        /**
          * FieldProblem
          * @description What is wrong with one field of a request.
          */
@@ -1586,11 +4887,78 @@ export interface components {
             value?: unknown;
         };
         /**
-         * Format
-         * @description What the answer is written in.
+         * FileFormat
+         * @description What a list can be had as.
          * @enum {string}
          */
-        Format: "json" | "csv";
+        FileFormat: "csv" | "xlsx";
+        /**
+         * Finding
+         * @description Something odd about an order.
+         */
+        Finding: {
+            /**
+             * Advice
+             * @description What to do about it, in words.
+             */
+            advice: string;
+            code: components["schemas"]["Code"];
+            /**
+             * Detail
+             * @description The values compared, by code.
+             */
+            detail: {
+                [key: string]: unknown;
+            };
+            /**
+             * Found
+             * Format: date-time
+             */
+            found: string;
+            /** Id */
+            id: number;
+            /**
+             * Line
+             * @description Null: the order as a whole.
+             */
+            line: number | null;
+            /**
+             * Order
+             * @description The order's number.
+             */
+            order?: string | null;
+            /**
+             * Problem
+             * @description What is odd, in words.
+             */
+            problem: string;
+            /** Settled */
+            settled: string | null;
+            /** Settled By */
+            settled_by: string | null;
+            /**
+             * Settled How
+             * @description `gone`, `by_hand`, `overruled`, `confirmed`.
+             */
+            settled_how: string | null;
+            /** Settled Reason */
+            settled_reason: string | null;
+            /** @description `error`: to settle or overrule; `warning`: to look at. */
+            severity: components["schemas"]["domain__review__Severity"];
+        };
+        /**
+         * FindingList
+         * @description An order's findings, open ones first.
+         */
+        FindingList: {
+            /** Items */
+            items: components["schemas"]["Finding"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
         /**
          * History
          * @description A machine's past: buckets, or with `raw` everything as it was told.
@@ -1657,6 +5025,97 @@ export interface components {
             values: components["schemas"]["Value"][];
         };
         /**
+         * HoldAll
+         * @description Keep them from going on.
+         */
+        HoldAll: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            do: "hold";
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * ImportChange
+         * @description What becomes of a record; of one that changes only the fields that differ.
+         */
+        ImportChange: {
+            /** After */
+            after: {
+                [key: string]: unknown;
+            };
+            /** Before */
+            before: {
+                [key: string]: unknown;
+            };
+            change: components["schemas"]["ChangeKind"];
+            /** Kind */
+            kind: string;
+            /**
+             * Name
+             * @description The record in words.
+             */
+            name: string;
+        };
+        /**
+         * ImportFault
+         * @description What is wrong, and where.
+         */
+        ImportFault: {
+            /**
+             * Column
+             * @description From 1, in a table the cell's number; 0: not known.
+             */
+            column: number;
+            /** File */
+            file: string;
+            /**
+             * Line
+             * @description From 1; 0: not known.
+             */
+            line: number;
+            /** Problem */
+            problem: string;
+            /** Value */
+            value: string | null;
+        };
+        /**
+         * ImportOutcome
+         * @description What an import did, or with `dry_run` would do.
+         */
+        ImportOutcome: {
+            /**
+             * Applied
+             * @description False: nothing was written.
+             */
+            applied: boolean;
+            /**
+             * Changes
+             * @description The first thousand.
+             */
+            changes: components["schemas"]["ImportChange"][];
+            /**
+             * Definite
+             * @description Items and customers that only orders had named, and that are known now.
+             */
+            definite: string[];
+            /** Dry Run */
+            dry_run: boolean;
+            /** Faults */
+            faults: components["schemas"]["ImportFault"][];
+            /**
+             * Judged Orders
+             * @description Orders before release that were judged again.
+             */
+            judged_orders: number;
+            /** Kinds */
+            kinds: components["schemas"]["KindOutcome"][];
+            /** Total Changes */
+            total_changes: number;
+        };
+        /**
          * Ingest
          * @description How much of a site was stored so far.
          */
@@ -1685,15 +5144,86 @@ export interface components {
             site: string;
         };
         /**
+         * Intake
+         * @description What became of what was sent.
+         */
+        Intake: {
+            /** Answers */
+            answers: components["schemas"]["AnswerDocument"][];
+            /** Documents */
+            documents: components["schemas"]["TakenDocument"][];
+            /** Dry Run */
+            dry_run: boolean;
+            format: components["schemas"]["domain__documents__Format"];
+            /**
+             * Problems
+             * @description All of them, also those of documents.
+             */
+            problems: components["schemas"]["DocumentProblem"][];
+        };
+        /**
+         * IssuedGoods
+         * @description What has gone.
+         */
+        IssuedGoods: {
+            /** Item */
+            item: string;
+            /**
+             * Line
+             * @description The order's line.
+             */
+            line?: number | null;
+            /**
+             * Location
+             * @description Default: first expired, first out.
+             */
+            location?: string | null;
+            /** Lot */
+            lot?: string | null;
+            /**
+             * Order
+             * @description The order that it is for.
+             */
+            order?: string | null;
+            /**
+             * Quantity
+             * @description Exact; a JSON number or text.
+             */
+            quantity: number | string;
+            /**
+             * Unit
+             * @description The item's own, as a safeguard.
+             */
+            unit?: string | null;
+            /** Work Order */
+            work_order?: string | null;
+        };
+        /**
          * Item
          * @description An item and the standard way it is made, by site.
          */
         Item: {
             /** Code */
             code: string;
+            /** Family */
+            family: string | null;
+            kind: components["schemas"]["ItemKind"];
             /** Name */
             name: string;
-            /** Routings */
+            /**
+             * Provisional
+             * @description Only orders named it so far; see the import.
+             */
+            provisional: boolean;
+            /**
+             * Retired
+             * @description It was given up; what it went into stays.
+             */
+            retired: boolean;
+            /**
+             * Routings
+             * @description What is effective today.
+             */
             routings: components["schemas"]["Routing"][];
             /** Setup Family */
             setup_family: string | null;
@@ -1705,11 +5235,46 @@ export interface components {
          * @description How an item is called, in what unit it is kept, and how it is made.
          */
         ItemChange: {
+            /**
+             * Batch Max
+             * @description Left out: as it is.
+             */
+            batch_max?: (number | string) | null;
+            /**
+             * Batch Min
+             * @description Left out: as it is.
+             */
+            batch_min?: (number | string) | null;
+            /**
+             * Description
+             * @description Left out: as it is.
+             */
+            description?: string | null;
+            /**
+             * Family
+             * @description For splits, prices, times. Left out: as it is.
+             */
+            family?: string | null;
+            /**
+             * Gtin
+             * @description GS1: 8, 12, 13 or 14 digits. Left out: as it is.
+             */
+            gtin?: string | null;
+            /**
+             * @description Whether it is had by making. Left out: as it is.
+             * @default made
+             */
+            kind?: components["schemas"]["ItemKind"];
+            /**
+             * Lot Size
+             * @description Rounded up to. Left out: as it is.
+             */
+            lot_size?: (number | string) | null;
             /** Name */
             name: string;
             /**
              * Routings
-             * @description Replaces the routings at the sites named here.
+             * @description Replaces the routings that are effective today at the sites named here.
              * @default []
              */
             routings?: components["schemas"]["Routing"][];
@@ -1723,7 +5288,81 @@ export interface components {
              * @default pcs
              */
             unit?: string;
+            /**
+             * Weight Kg
+             * @description Of one unit. Left out: as it is.
+             */
+            weight_kg?: (number | string) | null;
         };
+        /**
+         * ItemDetail
+         * @description An item and everything that master data says of it.
+         */
+        ItemDetail: {
+            /** Batch Max */
+            batch_max: number | null;
+            /** Batch Min */
+            batch_min: number | null;
+            /**
+             * Bills
+             * @description All versions that were not given up.
+             */
+            bills: components["schemas"]["Bill"][];
+            /** Code */
+            code: string;
+            /** Description */
+            description: string | null;
+            /** Family */
+            family: string | null;
+            /** Gtin */
+            gtin: string | null;
+            kind: components["schemas"]["ItemKind"];
+            /** Lot Size */
+            lot_size: number | null;
+            /** Name */
+            name: string;
+            /**
+             * Names
+             * @description What others call it.
+             */
+            names: components["schemas"]["ItemName"][];
+            /**
+             * Provisional
+             * @description Only orders named it so far; see the import.
+             */
+            provisional: boolean;
+            /**
+             * Retired
+             * @description It was given up; what it went into stays.
+             */
+            retired: boolean;
+            /** Routing Versions */
+            routing_versions: components["schemas"]["RoutingVersion"][];
+            /**
+             * Routings
+             * @description What is effective today.
+             */
+            routings: components["schemas"]["Routing"][];
+            /** Setup Family */
+            setup_family: string | null;
+            /** Sites */
+            sites: components["schemas"]["ItemSite"][];
+            /** Unit */
+            unit: string;
+            /**
+             * Used In
+             * @description Items whose bills name it.
+             */
+            used_in: string[];
+            /** Weight Kg */
+            weight_kg: number | null;
+        };
+        /**
+         * ItemKind
+         * @description How an item is had.
+         * @enum {string}
+         */
+        ItemKind: "made" | "bought" | "both";
         /**
          * ItemList
          * @description Items by code.
@@ -1736,6 +5375,47 @@ export interface components {
              * @description How many there are in all.
              */
             total: number;
+        };
+        /**
+         * ItemName
+         * @description What others call an item; with a customer: that customer alone.
+         */
+        ItemName: {
+            /** Customer */
+            customer: string | null;
+            /** Scheme */
+            scheme: string;
+            /** Value */
+            value: string;
+        };
+        /**
+         * ItemSite
+         * @description How an item is had at a site, and what is kept of it there.
+         */
+        ItemSite: {
+            /** Item */
+            item: string;
+            /** Max Stock */
+            max_stock: number | null;
+            /** Min Stock */
+            min_stock: number | null;
+            /** Order Multiple */
+            order_multiple: number | null;
+            /** Reorder Point */
+            reorder_point: number | null;
+            /** Safety Days */
+            safety_days: number;
+            /** Site */
+            site: string;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "make" | "buy";
+            /** Supplier */
+            supplier: string | null;
+            /** Supplier Lead Days */
+            supplier_lead_days: number | null;
         };
         /**
          * JobEvent
@@ -1788,6 +5468,55 @@ export interface components {
             work_order: string;
         };
         /**
+         * JudgedGoods
+         * @description What gets another status.
+         */
+        JudgedGoods: {
+            from_status: components["schemas"]["StockStatus"];
+            /** Item */
+            item: string;
+            /**
+             * Location
+             * @description Default: `MAIN`.
+             */
+            location?: string | null;
+            /** Lot */
+            lot?: string | null;
+            /**
+             * Quantity
+             * @description Exact; a JSON number or text.
+             */
+            quantity: number | string;
+            to_status: components["schemas"]["StockStatus"];
+            /**
+             * Unit
+             * @description The item's own, as a safeguard.
+             */
+            unit?: string | null;
+        };
+        /**
+         * Kind
+         * @description What happened. New kinds may come; these keep their meaning.
+         * @enum {string}
+         */
+        Kind: "document" | "received" | "finding" | "finding_settled" | "reviewed" | "confirmed" | "rejected" | "held" | "resumed" | "changed" | "cancelled" | "released" | "line_state" | "planned" | "expected_moved" | "operation_started" | "first_piece" | "last_piece" | "operation_ended" | "stop" | "disruption" | "reserved" | "reservation_closed" | "shipment_picking" | "shipment_packed" | "shipment_shipped" | "shipment_delivered" | "other";
+        /**
+         * KindOutcome
+         * @description How many records of a kind were told, and what becomes of them.
+         */
+        KindOutcome: {
+            /** Added */
+            added: number;
+            /** Changed */
+            changed: number;
+            /** Kind */
+            kind: string;
+            /** Retired */
+            retired: number;
+            /** Unchanged */
+            unchanged: number;
+        };
+        /**
          * LateCause
          * @description A link of the chain that makes an order late, from its end backwards.
          */
@@ -1814,16 +5543,68 @@ export interface components {
             work_order: string | null;
         };
         /**
-         * LineChange
-         * @description What is to change of a line; absent: nothing, `due_at` null: no due date.
+         * LeadTimeRule
+         * @description Days from order to delivery: fixed, and what `units_per_day` makes of the quantity.
          */
-        LineChange: {
-            /** Due At */
-            due_at?: string | null;
-            /** Number */
-            number: number;
-            /** Quantity */
-            quantity?: (number | string) | null;
+        LeadTimeRule: {
+            /** Days */
+            days: number;
+            /** Family */
+            family: string | null;
+            /** Item */
+            item: string | null;
+            /** Site */
+            site: string | null;
+            /** Units Per Day */
+            units_per_day: number | null;
+        };
+        /**
+         * LeadTimeRuleList
+         * @description Lead-time rules by item.
+         */
+        LeadTimeRuleList: {
+            /** Items */
+            items: components["schemas"]["LeadTimeRule"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * LineAction
+         * @description What a document wants of a line. In a new order every line is added.
+         * @enum {string}
+         */
+        LineAction: "add" | "change" | "cancel";
+        /**
+         * LineDelivery
+         * @description Where a line's goods are, derived from its shipments.
+         * @enum {string}
+         */
+        LineDelivery: "open" | "partly_shipped" | "shipped" | "partly_delivered" | "delivered" | "returned";
+        /**
+         * LineName
+         * @description An order line.
+         */
+        LineName: {
+            /** Line */
+            line: number;
+            /** Order */
+            order: string;
+        };
+        /**
+         * LineQuantity
+         * @description So much of a line.
+         */
+        LineQuantity: {
+            /** Line */
+            line: number;
+            /**
+             * Quantity
+             * @description Exact; a JSON number or text.
+             */
+            quantity: number | string;
         };
         /**
          * LineReference
@@ -1836,18 +5617,162 @@ export interface components {
             order: string;
         };
         /**
-         * LineState
-         * @description Where an order line stands.
-         * @enum {string}
-         */
-        LineState: "received" | "under_review" | "confirmed" | "released" | "in_production" | "produced" | "on_hold" | "cancelled";
-        /**
          * LinkList
          * @description An order's links, newest first.
          */
         LinkList: {
             /** Items */
             items: components["schemas"]["TrackingLink"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * Location
+         * @description A place where goods lie.
+         */
+        Location: {
+            /** Code */
+            code: string;
+            /**
+             * Configured
+             * @description False: a movement named it, nobody described it.
+             */
+            configured: boolean;
+            /** Name */
+            name: string | null;
+            /** Site */
+            site: string;
+        };
+        /**
+         * LocationChange
+         * @description How a location is called.
+         */
+        LocationChange: {
+            /** Name */
+            name: string;
+            /** Site */
+            site: string;
+        };
+        /**
+         * LocationList
+         * @description Locations by site and code.
+         */
+        LocationList: {
+            /** Items */
+            items: components["schemas"]["Location"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * LogEntry
+         * @description An entry. It is never changed and never deleted.
+         */
+        LogEntry: {
+            /** Action */
+            action: string;
+            /**
+             * Actor
+             * @description A user's name, `token …`, `key …`, or a part of gemba.
+             */
+            actor: string;
+            /**
+             * After
+             * @description What was changed, as it stands.
+             */
+            after: unknown;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Before
+             * @description What was changed, as it stood.
+             */
+            before: unknown;
+            /** Id */
+            id: number;
+            /**
+             * Object Key
+             * @description The object's name among its kind.
+             */
+            object_key: string | null;
+            /**
+             * Object Kind
+             * @description `order`, `user`, `machine`, …
+             */
+            object_kind: string | null;
+            /** Order Number */
+            order_number: string | null;
+            /**
+             * Origin
+             * @description From where: `session 10.0.0.7`, `key gk_Ab12Cd 10.0.0.9`.
+             */
+            origin: string;
+            /** Reason */
+            reason: string | null;
+            /** Site */
+            site: string | null;
+            /** Work Order */
+            work_order: string | null;
+        };
+        /**
+         * LogEntryList
+         * @description Entries, newest first.
+         */
+        LogEntryList: {
+            /** Items */
+            items: components["schemas"]["LogEntry"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * Lot
+         * @description Goods of one item at one place.
+         */
+        Lot: {
+            /** Expires On */
+            expires_on: string | null;
+            /** Item */
+            item: string;
+            /** Item Name */
+            item_name: string;
+            /** Location */
+            location: string;
+            /**
+             * Lot
+             * @description Empty: without a lot.
+             */
+            lot: string;
+            /** Quantity */
+            quantity: number;
+            /**
+             * Received At
+             * Format: date-time
+             */
+            received_at: string;
+            /** Site */
+            site: string;
+            status: components["schemas"]["StockStatus"];
+            /** Unit */
+            unit: string;
+        };
+        /**
+         * LotList
+         * @description What lies where.
+         */
+        LotList: {
+            /** Items */
+            items: components["schemas"]["Lot"][];
             /**
              * Total
              * @description How many there are in all.
@@ -1937,6 +5862,24 @@ export interface components {
          */
         MachineState: "running" | "idle" | "setup" | "down" | "planned_stop" | "offline";
         /**
+         * Merge
+         * @description Put work orders together that make the same in the same way and have not begun.
+         */
+        Merge: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            action: "merge";
+            /**
+             * Into
+             * @description Default: the one that is due first.
+             */
+            into?: number | null;
+            /** Work Orders */
+            work_orders: number[];
+        };
+        /**
          * Metric
          * @description What a machine reports readings of.
          */
@@ -1963,34 +5906,262 @@ export interface components {
             total: number;
         };
         /**
-         * MoveEvent
-         * @description What happened to goods in the warehouse.
-         * @enum {string}
+         * Move
+         * @description Give an order line a quantity from another supply.
          */
-        MoveEvent: "received" | "issued" | "transferred" | "picked" | "packed" | "shipped" | "counted";
-        /**
-         * NewLine
-         * @description A line to be ordered. Lines are numbered from 1 in the order given.
-         */
-        NewLine: {
-            /** Due At */
-            due_at?: string | null;
-            /** Item */
-            item: string;
+        Move: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            action: "move";
+            demand: components["schemas"]["LineName"];
             /**
              * Quantity
              * @description Exact; a JSON number or text.
              */
             quantity: number | string;
             /**
+             * Source
+             * @description A work order; null: its shortage.
+             */
+            source?: number | null;
+            /**
+             * Target
+             * @description A work order; null: nowhere for now.
+             */
+            target?: number | null;
+        };
+        /**
+         * MoveEvent
+         * @description What happened to goods in the warehouse.
+         * @enum {string}
+         */
+        MoveEvent: "received" | "issued" | "transferred" | "picked" | "packed" | "shipped" | "counted";
+        /**
+         * MovedGoods
+         * @description What is moved.
+         */
+        MovedGoods: {
+            /** Item */
+            item: string;
+            /**
+             * Location
+             * @description From where; default: wherever it is.
+             */
+            location?: string | null;
+            /** Lot */
+            lot?: string | null;
+            /**
+             * Quantity
+             * @description Exact; a JSON number or text.
+             */
+            quantity: number | string;
+            /**
+             * To Location
+             * @description Default: `MAIN`.
+             */
+            to_location?: string | null;
+            /**
              * Unit
-             * @description Must be the item's, which is the default.
+             * @description The item's own, as a safeguard.
              */
             unit?: string | null;
         };
         /**
+         * Movement
+         * @description A row of the ledger: a quantity that went from one account to another.
+         */
+        Movement: {
+            /** Actor */
+            actor: string;
+            from_account: components["schemas"]["Account"];
+            /**
+             * From Left
+             * @description What was left there.
+             */
+            from_left: number | null;
+            /** From Location */
+            from_location: string | null;
+            /** From Lot */
+            from_lot: string | null;
+            from_status: components["schemas"]["StockStatus"] | null;
+            /**
+             * Head Version
+             * @description The item's version that it made.
+             */
+            head_version: number;
+            /** Id */
+            id: number;
+            /** Item */
+            item: string;
+            kind: components["schemas"]["PostingKind"];
+            /** Line */
+            line: number | null;
+            /**
+             * Occurred At
+             * Format: date-time
+             */
+            occurred_at: string;
+            /** Order */
+            order: string | null;
+            /** Origin */
+            origin: string;
+            /** Posting */
+            posting: number;
+            /** Purchase */
+            purchase: string | null;
+            /** Quantity */
+            quantity: number;
+            /** Reason */
+            reason: string | null;
+            /**
+             * Recorded At
+             * Format: date-time
+             */
+            recorded_at: string;
+            /** Reference */
+            reference: string | null;
+            /** Site */
+            site: string;
+            to_account: components["schemas"]["Account"];
+            /** To Left */
+            to_left: number | null;
+            /** To Location */
+            to_location: string | null;
+            /** To Lot */
+            to_lot: string | null;
+            to_status: components["schemas"]["StockStatus"] | null;
+            /** Unit */
+            unit: string;
+            /** Work Order */
+            work_order: string | null;
+        };
+        /**
+         * MovementList
+         * @description The ledger, newest first.
+         */
+        MovementList: {
+            /** Items */
+            items: components["schemas"]["Movement"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * NameScheme
+         * @description Who gave an item or a partner the name that a document calls it by.
+         * @enum {string}
+         */
+        NameScheme: "supplier" | "buyer" | "gtin" | "gln" | "duns" | "tax" | "email" | "other";
+        /**
+         * NewAdjustment
+         * @description A correction of the books.
+         */
+        NewAdjustment: {
+            /** Lines */
+            lines: components["schemas"]["AdjustedGoods"][];
+            /**
+             * Occurred At
+             * @description When it happened; default: now.
+             */
+            occurred_at?: string | null;
+            /**
+             * Reason
+             * @description Why; it stands in the ledger.
+             */
+            reason: string;
+            /**
+             * Reference
+             * @description Yours: the same one again is the same posting.
+             */
+            reference?: string | null;
+            /** Site */
+            site: string;
+        };
+        /**
+         * NewCount
+         * @description What somebody counted at a location.
+         */
+        NewCount: {
+            /**
+             * Counted At
+             * @description Default: now.
+             */
+            counted_at?: string | null;
+            /** Lines */
+            lines: components["schemas"]["Counted"][];
+            /**
+             * Location
+             * @default MAIN
+             */
+            location?: string;
+            /** Reference */
+            reference?: string | null;
+            /** Site */
+            site: string;
+        };
+        /**
+         * NewIssue
+         * @description Goods that went out.
+         */
+        NewIssue: {
+            /** Lines */
+            lines: components["schemas"]["IssuedGoods"][];
+            /**
+             * Occurred At
+             * @description When it happened; default: now.
+             */
+            occurred_at?: string | null;
+            /** Reason */
+            reason?: string | null;
+            /**
+             * Reference
+             * @description Yours: the same one again is the same posting.
+             */
+            reference?: string | null;
+            /** Site */
+            site: string;
+        };
+        /**
+         * NewKey
+         * @description A key to be made.
+         */
+        NewKey: {
+            /**
+             * Customer
+             * @description Whose orders they see; for the role customer, and only it.
+             */
+            customer?: string | null;
+            /**
+             * Days
+             * @description How long it opens doors; null: until it is revoked.
+             */
+            days?: number | null;
+            /**
+             * Lines
+             * @description Limited to these lines (site/area/line); empty: all.
+             * @default []
+             */
+            lines?: string[];
+            /**
+             * Name
+             * @description What it is for; stands in the audit log.
+             */
+            name: string;
+            role: components["schemas"]["Role"];
+            /**
+             * Sites
+             * @description Limited to these sites; empty: all.
+             * @default []
+             */
+            sites?: string[];
+        };
+        /**
          * NewLink
-         * @description How long a tracking link leads somewhere.
+         * @description How long a tracking link leads somewhere, and what it shows.
          */
         NewLink: {
             /**
@@ -1998,6 +6169,16 @@ export interface components {
              * @default 90
              */
             days?: number;
+            /**
+             * Line
+             * @description Show this line of the order only.
+             */
+            line?: number | null;
+            /**
+             * Shipment
+             * @description Show this shipment only.
+             */
+            shipment?: number | null;
         };
         /**
          * NewOrder
@@ -2025,7 +6206,7 @@ export interface components {
              */
             external_source?: string | null;
             /** Lines */
-            lines: components["schemas"]["NewLine"][];
+            lines: components["schemas"]["api__orders__schemas__NewLine"][];
             /**
              * Number
              * @description Drawn (`SO-000123`) when absent.
@@ -2044,6 +6225,355 @@ export interface components {
             release?: boolean;
             /** Site */
             site: string;
+        };
+        /**
+         * NewPolicy
+         * @description A policy in place of the one there was for the same; without fields it is taken away.
+         */
+        NewPolicy: {
+            /**
+             * Auto Confirm
+             * @description Orders without findings are confirmed by themselves (false).
+             */
+            auto_confirm?: boolean | null;
+            /** Channel */
+            channel?: string | null;
+            /** Customer */
+            customer?: string | null;
+            /**
+             * Duplicate Days
+             * @description Equal orders within so many days are suspected (3).
+             */
+            duplicate_days?: number | null;
+            /**
+             * History At Least
+             * @description Earlier lines that make a history (8).
+             */
+            history_at_least?: number | null;
+            /**
+             * Price Deviations
+             * @description Robust standard deviations that a price may be off (4).
+             */
+            price_deviations?: number | null;
+            /**
+             * Price Percent
+             * @description How far a price may be off its rule in percent (2).
+             */
+            price_percent?: number | null;
+            /**
+             * Priority At Most
+             * @description A higher priority has to be granted (10).
+             */
+            priority_at_most?: number | null;
+            /**
+             * Promise Days
+             * @description What documents want within so many days is asked for a promise (7; 0: never).
+             */
+            promise_days?: number | null;
+            /**
+             * Quantity Deviations
+             * @description Likewise for a quantity (4).
+             */
+            quantity_deviations?: number | null;
+            /**
+             * Severities
+             * @description What findings ask for, by code; `off`: the rule is off.
+             * @default {}
+             */
+            severities?: {
+                [key: string]: components["schemas"]["domain__review__Severity"];
+            };
+            /** Site */
+            site?: string | null;
+        };
+        /**
+         * NewPromise
+         * @description A question: when could these be ready?
+         */
+        NewPromise: {
+            /** Customer */
+            customer?: string | null;
+            /**
+             * Hold Minutes
+             * @description Hold it for so long: soft reservations that expire by themselves.
+             */
+            hold_minutes?: number | null;
+            /** Lines */
+            lines: components["schemas"]["AskedLine"][];
+            /** Note */
+            note?: string | null;
+            /**
+             * Reference
+             * @description Of the reservations; the line's place is added to it.
+             */
+            reference?: string | null;
+            /**
+             * Site
+             * @description Where; default: the site that has all of it ready first.
+             */
+            site?: string | null;
+        };
+        /**
+         * NewPurchase
+         * @description An order to a supplier.
+         */
+        NewPurchase: {
+            /** Lines */
+            lines: components["schemas"]["api__purchases__schemas__NewLine"][];
+            /**
+             * Number
+             * @description Default: drawn. The same number and content again: the same.
+             */
+            number?: string | null;
+            /** Site */
+            site: string;
+            /** Supplier */
+            supplier?: string | null;
+        };
+        /**
+         * NewReceipt
+         * @description Goods that came in.
+         */
+        NewReceipt: {
+            /** Lines */
+            lines: components["schemas"]["ReceivedGoods"][];
+            /**
+             * Occurred At
+             * @description When it happened; default: now.
+             */
+            occurred_at?: string | null;
+            /** Reason */
+            reason?: string | null;
+            /**
+             * Reference
+             * @description Yours: the same one again is the same posting.
+             */
+            reference?: string | null;
+            /** Site */
+            site: string;
+        };
+        /**
+         * NewReservation
+         * @description What is to be held, and for whom.
+         */
+        NewReservation: {
+            /** Customer */
+            customer?: string | null;
+            /**
+             * Expires At
+             * @description It is given up by itself then.
+             */
+            expires_at?: string | null;
+            /** Item */
+            item: string;
+            /**
+             * @description `hard`: out of what lies there; `soft`: of what will be there by `need_at`.
+             * @default soft
+             */
+            kind?: components["schemas"]["ReservationKind"];
+            /**
+             * Line
+             * @description The order's line; default: the first.
+             */
+            line?: number | null;
+            /**
+             * Need At
+             * @description Default: now.
+             */
+            need_at?: string | null;
+            /** Note */
+            note?: string | null;
+            /** Order */
+            order?: string | null;
+            /**
+             * Quantity
+             * @description Exact; a JSON number or text.
+             */
+            quantity: number | string;
+            /**
+             * Reference
+             * @description Yours: the same one again is the same reservation.
+             */
+            reference?: string | null;
+            /** Site */
+            site: string;
+            /**
+             * Unit
+             * @description The item's own, as a safeguard.
+             */
+            unit?: string | null;
+        };
+        /**
+         * NewReturn
+         * @description What came back. It waits for an inspection (`quality`).
+         */
+        NewReturn: {
+            /** Lines */
+            lines: components["schemas"]["LineQuantity"][];
+            /** Location */
+            location?: string | null;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * NewShipment
+         * @description What is to leave together.
+         */
+        NewShipment: {
+            /** Carrier */
+            carrier?: string | null;
+            /** Expected At */
+            expected_at?: string | null;
+            /**
+             * Lines
+             * @description Empty: all that is still to be shipped.
+             * @default []
+             */
+            lines?: components["schemas"]["LineQuantity"][];
+            /** Tracking Number */
+            tracking_number?: string | null;
+        };
+        /**
+         * NewStatus
+         * @description Goods that were released, blocked, or sent to inspection.
+         */
+        NewStatus: {
+            /** Lines */
+            lines: components["schemas"]["JudgedGoods"][];
+            /**
+             * Occurred At
+             * @description When it happened; default: now.
+             */
+            occurred_at?: string | null;
+            /** Reason */
+            reason?: string | null;
+            /**
+             * Reference
+             * @description Yours: the same one again is the same posting.
+             */
+            reference?: string | null;
+            /** Site */
+            site: string;
+        };
+        /**
+         * NewTransfer
+         * @description Goods that were moved to another location, or to another site.
+         */
+        NewTransfer: {
+            /** Lines */
+            lines: components["schemas"]["MovedGoods"][];
+            /**
+             * Occurred At
+             * @description When it happened; default: now.
+             */
+            occurred_at?: string | null;
+            /** Reason */
+            reason?: string | null;
+            /**
+             * Reference
+             * @description Yours: the same one again is the same posting.
+             */
+            reference?: string | null;
+            /** Site */
+            site: string;
+            /** To Site */
+            to_site?: string | null;
+        };
+        /**
+         * NewUser
+         * @description An account to be made.
+         */
+        NewUser: {
+            /**
+             * Customer
+             * @description Whose orders they see; for the role customer, and only it.
+             */
+            customer?: string | null;
+            /** Display Name */
+            display_name?: string | null;
+            /**
+             * Email
+             * @description By which the OpenID provider may know them.
+             */
+            email?: string | null;
+            /**
+             * Lines
+             * @description Limited to these lines (site/area/line); empty: all.
+             * @default []
+             */
+            lines?: string[];
+            /**
+             * Name
+             * @description What they sign in with: no spaces, no slashes.
+             */
+            name: string;
+            /**
+             * Password
+             * @description True: a password for the first sign-in is made and told once. False: they sign in with the OpenID provider, which has to vouch for `email`.
+             * @default true
+             */
+            password?: boolean;
+            role: components["schemas"]["Role"];
+            /**
+             * Sites
+             * @description Limited to these sites; empty: all.
+             * @default []
+             */
+            sites?: string[];
+        };
+        /**
+         * NewView
+         * @description A view to be kept.
+         */
+        NewView: {
+            /**
+             * Columns
+             * @default []
+             */
+            columns?: string[];
+            /** @default {} */
+            filter?: components["schemas"]["OrderFilter"];
+            /**
+             * Query
+             * @description What else the screen keeps.
+             * @default {}
+             */
+            query?: {
+                [key: string]: string;
+            };
+            /**
+             * Shared
+             * @description Everybody sees it; the owner changes it.
+             * @default false
+             */
+            shared?: boolean;
+            /** @default received */
+            sort?: components["schemas"]["OrderSort"];
+        };
+        /**
+         * NewWebhook
+         * @description Where events are to be sent.
+         */
+        NewWebhook: {
+            /**
+             * Event Types
+             * @description Empty: all.
+             */
+            event_types?: string[];
+            /** Name */
+            name: string;
+            /**
+             * Secret
+             * @description Default: drawn.
+             */
+            secret?: string | null;
+            /**
+             * Site
+             * @description Of this site only.
+             */
+            site?: string | null;
+            /** Url */
+            url: string;
         };
         /**
          * NewWorkOrder
@@ -2067,6 +6597,90 @@ export interface components {
             quantity_ordered?: (number | string) | null;
             /** Site */
             site: string;
+        };
+        /**
+         * OidcMethod
+         * @description Signing in with the company's OpenID provider.
+         */
+        OidcMethod: {
+            /**
+             * Name
+             * @description What to call it on the button.
+             */
+            name: string;
+            /**
+             * Start
+             * @description Where the button leads; takes `next`, a path of this site.
+             */
+            start: string;
+        };
+        /**
+         * OneTimePassword
+         * @description A password for one sign-in, shown here and never again.
+         */
+        OneTimePassword: {
+            /** Password */
+            password: string;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+        };
+        /**
+         * OpenSession
+         * @description A session that is open.
+         */
+        OpenSession: {
+            /** Address */
+            address: string | null;
+            /**
+             * Agent
+             * @description The browser, as it calls itself.
+             */
+            agent: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Current
+             * @description Whether it is the one that asks.
+             */
+            current: boolean;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Id */
+            id: number;
+            /**
+             * Method
+             * @description How they signed in.
+             * @enum {string}
+             */
+            method: "password" | "oidc";
+            /**
+             * Seen At
+             * Format: date-time
+             * @description When it was last used, to some minutes.
+             */
+            seen_at: string;
+        };
+        /**
+         * OpenSessionList
+         * @description Open sessions, the one used last first.
+         */
+        OpenSessionList: {
+            /** Items */
+            items: components["schemas"]["OpenSession"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
         };
         /**
          * Operation
@@ -2191,22 +6805,51 @@ export interface components {
              */
             changed: string;
             /**
+             * Channel
+             * @description By which channel it came in.
+             */
+            channel: string | null;
+            /**
+             * Confirmed
+             * @description When it was confirmed first.
+             */
+            confirmed: string | null;
+            /** Currency */
+            currency: string | null;
+            /**
              * Customer
              * @description Their name.
              */
             customer: string;
             /** Customer Code */
             customer_code: string;
+            /**
+             * Customer Known
+             * @description False: review has to say whose order it is.
+             */
+            customer_known: boolean;
             /** Customer Reference */
             customer_reference: string | null;
             /** Deliveries */
-            deliveries: components["schemas"]["Delivery"][];
+            deliveries: components["schemas"]["api__orders__schemas__Delivery"][];
+            /** Document Date */
+            document_date: string | null;
             /** Due */
             due: string | null;
+            /**
+             * Errors
+             * @description How many of them have to be settled or overruled.
+             */
+            errors: number;
             /** External Id */
             external_id: string | null;
             /** External Source */
             external_source: string | null;
+            /**
+             * Findings
+             * @description Open findings of review.
+             */
+            findings: number;
             /** Good Pieces */
             good_pieces: number;
             /**
@@ -2226,10 +6869,17 @@ export interface components {
             lateness_minutes: number | null;
             /** Lines */
             lines: components["schemas"]["OrderLine"][];
+            /**
+             * Notes
+             * @description Free texts of the document.
+             */
+            notes: string[];
             /** Number */
             number: string;
             /** Operations */
             operations: components["schemas"]["OrderOperation"][];
+            /** Parties */
+            parties: components["schemas"]["Party"][];
             /** Pegs */
             pegs: components["schemas"]["Peg"][];
             /** Percent */
@@ -2254,10 +6904,15 @@ export interface components {
             scrap_pieces: number;
             /** Site */
             site: string;
+            /**
+             * Source Version
+             * @description Of the newest document that was applied.
+             */
+            source_version: number | null;
             /** @description In the customer's terms. */
             stage: components["schemas"]["Stage"];
             /** @description Derived from the lines. */
-            state: components["schemas"]["LineState"];
+            state: components["schemas"]["domain__orders__LineState"];
             /** Unit */
             unit: string;
             /** Version */
@@ -2269,18 +6924,48 @@ export interface components {
             waits_for: string | null;
         };
         /**
+         * OrderAnswers
+         * @description What we say to the order of a document, as things stand.
+         */
+        OrderAnswers: {
+            /** Items */
+            items: components["schemas"]["AnswerDocument"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * OrderBatch
+         * @description Orders to be taken in together.
+         */
+        OrderBatch: {
+            /** Orders */
+            orders: components["schemas"]["NewOrder"][];
+        };
+        /**
          * OrderChange
          * @description What is to change of an order, as one knew it at `version`.
          */
         OrderChange: {
             /**
+             * Add
+             * @description Lines that come in addition.
+             * @default []
+             */
+            add?: components["schemas"]["api__orders__schemas__NewLine"][];
+            /**
              * Lines
              * @default []
              */
-            lines?: components["schemas"]["LineChange"][];
+            lines?: components["schemas"]["api__orders__schemas__LineChange"][];
             /** Priority */
             priority?: number | null;
-            /** Reason */
+            /**
+             * Reason
+             * @description Needed to cancel lines.
+             */
             reason?: string | null;
             /** Version */
             version: number;
@@ -2307,39 +6992,149 @@ export interface components {
             to_end: string | null;
         };
         /**
+         * OrderFilter
+         * @description Which orders are meant; absent: whatever it is.
+         */
+        OrderFilter: {
+            /**
+             * Channel
+             * @description The channel's name.
+             */
+            channel?: string | null;
+            /**
+             * Customer
+             * @description The customer's code.
+             */
+            customer?: string | null;
+            /** Due From */
+            due_from?: string | null;
+            /**
+             * Due Until
+             * @description Due before then.
+             */
+            due_until?: string | null;
+            /** @description With an open finding of this code. */
+            finding?: components["schemas"]["Code"] | null;
+            /**
+             * Item
+             * @description With a line of this item (its code).
+             */
+            item?: string | null;
+            /**
+             * Late
+             * @description True: open, and overdue or projected to end after a due date; false: not.
+             */
+            late?: boolean | null;
+            /**
+             * Open
+             * @description True: something is still to be made; false: nothing is.
+             */
+            open?: boolean | null;
+            /** Priority At Least */
+            priority_at_least?: number | null;
+            /** Received From */
+            received_from?: string | null;
+            /**
+             * Received Until
+             * @description Received before then.
+             */
+            received_until?: string | null;
+            /**
+             * Search
+             * @description Text in number, customer, their reference, or external id.
+             */
+            search?: string | null;
+            /**
+             * Site
+             * @description Of this site (its code).
+             */
+            site?: string | null;
+            /**
+             * Source
+             * @description Where it comes from.
+             */
+            source?: string | null;
+            state?: components["schemas"]["domain__orders__LineState"] | null;
+        };
+        /**
          * OrderLine
          * @description A line and how far it is.
          */
         OrderLine: {
+            /**
+             * Description
+             * @description The item in the document's words.
+             */
+            description: string | null;
             /** Due */
             due: string | null;
             /** Good Pieces */
             good_pieces: number;
+            /** @description Where it goes on after a hold. */
+            held_from: components["schemas"]["domain__orders__LineState"] | null;
+            /** Hold Reason */
+            hold_reason: string | null;
             /** Item */
             item: string;
+            /**
+             * Item Known
+             * @description False: review has to say which item is meant.
+             */
+            item_known: boolean;
             /** Item Name */
             item_name: string;
             /** Number */
             number: number;
+            /**
+             * Position
+             * @description Its number in the customer's document.
+             */
+            position: string | null;
+            /**
+             * Price
+             * @description In the order's currency, for `price_basis` units.
+             */
+            price: number | null;
+            /** Price Basis */
+            price_basis: number;
             /** Produced */
             produced: string | null;
             /** Projected End */
             projected_end: string | null;
+            /**
+             * Promised
+             * @description When it was promised.
+             */
+            promised: string | null;
             /** Quantity */
             quantity: number;
+            /** Quantity As Told */
+            quantity_as_told: number | null;
+            /** Rejected Reason */
+            rejected_reason: string | null;
             /** Scrap Pieces */
             scrap_pieces: number;
+            /**
+             * Site
+             * @description Who makes or delivers it.
+             */
+            site: string;
             /** Started */
             started: string | null;
-            state: components["schemas"]["LineState"];
+            state: components["schemas"]["domain__orders__LineState"];
             /** Unit */
             unit: string;
+            /**
+             * Unit As Told
+             * @description The unit as the document writes it.
+             */
+            unit_as_told: string | null;
             /** Work Orders */
             work_orders: string[];
         };
         /**
          * OrderList
-         * @description Orders, newest first.
+         * @description A part of the orders that are wanted.
          */
         OrderList: {
             /** Items */
@@ -2349,6 +7144,12 @@ export interface components {
              * @description How many there are in all.
              */
             total: number;
+            /**
+             * Total Is Estimate
+             * @description They are too many to be counted each time.
+             * @default false
+             */
+            total_is_estimate?: boolean;
         };
         /**
          * OrderOperation
@@ -2395,7 +7196,77 @@ export interface components {
          * @description In which order orders are told; newest first where that leaves it open.
          * @enum {string}
          */
-        OrderSort: "received" | "due" | "priority" | "lateness";
+        OrderSort: "received" | "due" | "priority" | "lateness" | "waiting";
+        /**
+         * OrderStatus
+         * @description Where an order is, when it will be there, what it waits for.
+         */
+        OrderStatus: {
+            /**
+             * Changed
+             * Format: date-time
+             */
+            changed: string;
+            /**
+             * Customer
+             * @description Their name.
+             */
+            customer: string;
+            /** Deliveries */
+            deliveries: components["schemas"]["api__orders__schemas__Delivery"][];
+            /** Due */
+            due: string | null;
+            /** Good Pieces */
+            good_pieces: number;
+            /**
+             * Item
+             * @description The first line's item, and how many more there are.
+             */
+            item: string;
+            /** Late Because */
+            late_because: components["schemas"]["LateCause"][];
+            /**
+             * Lateness Minutes
+             * @description Negative is early.
+             */
+            lateness_minutes: number | null;
+            /** Lines */
+            lines: components["schemas"]["StatusLine"][];
+            /** Number */
+            number: string;
+            /** Percent */
+            percent: number;
+            /** Planned End */
+            planned_end: string | null;
+            /** Priority */
+            priority: number;
+            /** Projected End */
+            projected_end: string | null;
+            /** Quantity Ordered */
+            quantity_ordered: number;
+            /**
+             * Received
+             * Format: date-time
+             */
+            received: string;
+            /** Scrap Pieces */
+            scrap_pieces: number;
+            /** Site */
+            site: string;
+            /** @description In the customer's terms. */
+            stage: components["schemas"]["Stage"];
+            /** @description Derived from the lines. */
+            state: components["schemas"]["domain__orders__LineState"];
+            /** Unit */
+            unit: string;
+            /** Version */
+            version: number;
+            /**
+             * Waits For
+             * @description `release`, `hold`, `machine`, `machine:<path>`, `operator:<path>` or null.
+             */
+            waits_for: string | null;
+        };
         /**
          * OrderSummary
          * @description Where an order is, when it will be there, what it waits for.
@@ -2407,22 +7278,51 @@ export interface components {
              */
             changed: string;
             /**
+             * Channel
+             * @description By which channel it came in.
+             */
+            channel: string | null;
+            /**
+             * Confirmed
+             * @description When it was confirmed first.
+             */
+            confirmed: string | null;
+            /** Currency */
+            currency: string | null;
+            /**
              * Customer
              * @description Their name.
              */
             customer: string;
             /** Customer Code */
             customer_code: string;
+            /**
+             * Customer Known
+             * @description False: review has to say whose order it is.
+             */
+            customer_known: boolean;
             /** Customer Reference */
             customer_reference: string | null;
             /** Deliveries */
-            deliveries: components["schemas"]["Delivery"][];
+            deliveries: components["schemas"]["api__orders__schemas__Delivery"][];
+            /** Document Date */
+            document_date: string | null;
             /** Due */
             due: string | null;
+            /**
+             * Errors
+             * @description How many of them have to be settled or overruled.
+             */
+            errors: number;
             /** External Id */
             external_id: string | null;
             /** External Source */
             external_source: string | null;
+            /**
+             * Findings
+             * @description Open findings of review.
+             */
+            findings: number;
             /** Good Pieces */
             good_pieces: number;
             /**
@@ -2442,6 +7342,11 @@ export interface components {
             lateness_minutes: number | null;
             /** Lines */
             lines: components["schemas"]["OrderLine"][];
+            /**
+             * Notes
+             * @description Free texts of the document.
+             */
+            notes: string[];
             /** Number */
             number: string;
             /** Percent */
@@ -2466,10 +7371,15 @@ export interface components {
             scrap_pieces: number;
             /** Site */
             site: string;
+            /**
+             * Source Version
+             * @description Of the newest document that was applied.
+             */
+            source_version: number | null;
             /** @description In the customer's terms. */
             stage: components["schemas"]["Stage"];
             /** @description Derived from the lines. */
-            state: components["schemas"]["LineState"];
+            state: components["schemas"]["domain__orders__LineState"];
             /** Unit */
             unit: string;
             /** Version */
@@ -2479,6 +7389,213 @@ export interface components {
              * @description `release`, `hold`, `machine`, `machine:<path>`, `operator:<path>` or null.
              */
             waits_for: string | null;
+        };
+        /**
+         * Outcome
+         * @description What became of a document.
+         * @enum {string}
+         */
+        Outcome: "created" | "changed" | "cancelled" | "repeated" | "outdated" | "waiting" | "conflict" | "refused";
+        /**
+         * Outcomes
+         * @description An outcome for every order that was meant.
+         */
+        Outcomes: {
+            /**
+             * Done
+             * @description With how many it was done.
+             */
+            done: number;
+            /** Items */
+            items: components["schemas"]["ActionOutcome"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * OwnLine
+         * @description A line of one's order.
+         */
+        OwnLine: {
+            /** Due */
+            due: string | null;
+            /** Good Pieces */
+            good_pieces: number;
+            /**
+             * Item
+             * @description Our code of it.
+             */
+            item: string;
+            /** Item Name */
+            item_name: string;
+            /** Number */
+            number: number;
+            /** Packed */
+            packed: number;
+            /** Quantity */
+            quantity: number;
+            /** Shipped */
+            shipped: number;
+            stage: components["schemas"]["Stage"];
+            /** Unit */
+            unit: string;
+        };
+        /**
+         * OwnOrder
+         * @description One's order with its lines.
+         */
+        OwnOrder: {
+            /**
+             * Changed
+             * Format: date-time
+             */
+            changed: string;
+            /**
+             * Changes
+             * @description Newest first.
+             */
+            changes: components["schemas"]["Change"][];
+            /** Customer */
+            customer: string;
+            /** Deliveries */
+            deliveries: components["schemas"]["api__orders__schemas__Delivery"][];
+            /** Due */
+            due: string | null;
+            /** Expected */
+            expected: string | null;
+            /** Expected Latest */
+            expected_latest: string | null;
+            /** Good Pieces */
+            good_pieces: number;
+            /** Item */
+            item: string;
+            /** Lines */
+            lines: components["schemas"]["OwnLine"][];
+            /** Number */
+            number: string;
+            /** Percent */
+            percent: number;
+            /** Quantity Ordered */
+            quantity_ordered: number;
+            /**
+             * Reference
+             * @description The customer's own name for the order.
+             */
+            reference: string | null;
+            stage: components["schemas"]["Stage"];
+            /** Stages */
+            stages: components["schemas"]["StageMark"][];
+            /** Time Zone */
+            time_zone: string;
+            /** Unit */
+            unit: string;
+        };
+        /**
+         * OwnOrderList
+         * @description One's orders, newest first.
+         */
+        OwnOrderList: {
+            /** Items */
+            items: components["schemas"]["OwnOrderSummary"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * OwnOrderSummary
+         * @description One's order in a list.
+         */
+        OwnOrderSummary: {
+            /**
+             * Changed
+             * Format: date-time
+             */
+            changed: string;
+            /** Due */
+            due: string | null;
+            /** Expected */
+            expected: string | null;
+            /** Expected Latest */
+            expected_latest: string | null;
+            /** Good Pieces */
+            good_pieces: number;
+            /**
+             * Item
+             * @description The first line's item, and how many more there are.
+             */
+            item: string;
+            /** Number */
+            number: string;
+            /** Percent */
+            percent: number;
+            /** Quantity Ordered */
+            quantity_ordered: number;
+            /**
+             * Reference
+             * @description Your own name for the order.
+             */
+            reference: string | null;
+            stage: components["schemas"]["Stage"];
+            /** Unit */
+            unit: string;
+        };
+        /**
+         * Party
+         * @description A partner as the newest document has them.
+         */
+        Party: {
+            /** City */
+            city: string | null;
+            /** Country */
+            country: string | null;
+            /** Name */
+            name: string | null;
+            /**
+             * Names
+             * @description Their numbers: `scheme`, `value`.
+             */
+            names: {
+                [key: string]: string;
+            }[];
+            /** Phone */
+            phone: string | null;
+            /** Postal Code */
+            postal_code: string | null;
+            /** Region */
+            region: string | null;
+            /**
+             * Role
+             * @description `sold_to`, `ship_to`, `bill_to`, `supplier`, `other`.
+             */
+            role: string;
+            /**
+             * Role Code
+             * @description The format's own word.
+             */
+            role_code: string;
+            /** Street */
+            street: string[];
+        };
+        /**
+         * PasswordChange
+         * @description Another password for oneself.
+         */
+        PasswordChange: {
+            /**
+             * New Password
+             * Format: password
+             */
+            new_password: string;
+            /**
+             * Password
+             * Format: password
+             * @description The present one.
+             */
+            password: string;
         };
         /**
          * Peg
@@ -2495,11 +7612,27 @@ export interface components {
             work_order_id: number;
         };
         /**
+         * PeggedLine
+         * @description For whom, how much.
+         */
+        PeggedLine: {
+            /** Customer */
+            customer: string;
+            /** Due */
+            due: string | null;
+            /** Line */
+            line: number;
+            /** Order */
+            order: string;
+            /** Quantity */
+            quantity: number;
+        };
+        /**
          * Permission
          * @description What a call of the API needs.
          * @enum {string}
          */
-        Permission: "read" | "configure" | "order" | "plan" | "operate" | "dead_letters" | "metrics";
+        Permission: "read" | "configure" | "order" | "review" | "plan" | "stock" | "purchase" | "ship" | "operate" | "dead_letters" | "metrics" | "audit" | "administer" | "own_orders";
         /**
          * PieceSlot
          * @description Pieces of five minutes.
@@ -2940,6 +8073,231 @@ export interface components {
             tolerance_ms?: number;
         };
         /**
+         * PolicyFields
+         * @description Thresholds of the rules; absent: what is more general holds.
+         */
+        PolicyFields: {
+            /**
+             * Auto Confirm
+             * @description Orders without findings are confirmed by themselves (false).
+             */
+            auto_confirm?: boolean | null;
+            /**
+             * Duplicate Days
+             * @description Equal orders within so many days are suspected (3).
+             */
+            duplicate_days?: number | null;
+            /**
+             * History At Least
+             * @description Earlier lines that make a history (8).
+             */
+            history_at_least?: number | null;
+            /**
+             * Price Deviations
+             * @description Robust standard deviations that a price may be off (4).
+             */
+            price_deviations?: number | null;
+            /**
+             * Price Percent
+             * @description How far a price may be off its rule in percent (2).
+             */
+            price_percent?: number | null;
+            /**
+             * Priority At Most
+             * @description A higher priority has to be granted (10).
+             */
+            priority_at_most?: number | null;
+            /**
+             * Promise Days
+             * @description What documents want within so many days is asked for a promise (7; 0: never).
+             */
+            promise_days?: number | null;
+            /**
+             * Quantity Deviations
+             * @description Likewise for a quantity (4).
+             */
+            quantity_deviations?: number | null;
+            /**
+             * Severities
+             * @description What findings ask for, by code; `off`: the rule is off.
+             * @default {}
+             */
+            severities?: {
+                [key: string]: components["schemas"]["domain__review__Severity"];
+            };
+        };
+        /**
+         * PolicyFor
+         * @description A policy's own fields and for whom they hold; neither of the three: for all.
+         */
+        PolicyFor: {
+            /**
+             * Changed
+             * Format: date-time
+             */
+            changed: string;
+            /** Changed By */
+            changed_by: string;
+            /** Channel */
+            channel: string | null;
+            /** Customer */
+            customer: string | null;
+            policy: components["schemas"]["PolicyFields"];
+            /** Site */
+            site: string | null;
+        };
+        /**
+         * PolicyList
+         * @description Policies, the most general first.
+         */
+        PolicyList: {
+            /**
+             * Defaults
+             * @description What holds where nothing is said.
+             */
+            defaults: {
+                [key: string]: unknown;
+            };
+            /** Items */
+            items: components["schemas"]["PolicyFor"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * Posted
+         * @description What was booked.
+         */
+        Posted: {
+            /** Id */
+            id: number;
+            kind: components["schemas"]["PostingKind"];
+            /** Movements */
+            movements: components["schemas"]["Movement"][];
+            /** Reference */
+            reference: string | null;
+            /** Site */
+            site: string;
+        };
+        /**
+         * PostingKind
+         * @description Why stock moved.
+         * @enum {string}
+         */
+        PostingKind: "receipt" | "issue" | "adjustment" | "transfer" | "count" | "status" | "production" | "consumption" | "pick" | "shipment" | "return" | "settlement";
+        /**
+         * PreviewLine
+         * @description A row as it would be taken in.
+         */
+        PreviewLine: {
+            action: components["schemas"]["LineAction"];
+            /** Description */
+            description: string | null;
+            /** Due */
+            due: string | null;
+            /** Names */
+            names: components["schemas"]["PreviewName"][];
+            /** Position */
+            position: string;
+            /** Price */
+            price: number | null;
+            /** Price Basis */
+            price_basis: number;
+            /** Quantity */
+            quantity: number | null;
+            /** Unit */
+            unit: string | null;
+        };
+        /**
+         * PreviewName
+         * @description What an item is called, and by whom.
+         */
+        PreviewName: {
+            scheme: components["schemas"]["NameScheme"];
+            /** Value */
+            value: string;
+        };
+        /**
+         * PreviewRequest
+         * @description What is to be rearranged.
+         */
+        PreviewRequest: {
+            /** Wish */
+            wish: components["schemas"]["Split"] | components["schemas"]["Merge"] | components["schemas"]["Arrange"] | components["schemas"]["Move"];
+        };
+        /**
+         * PreviewRow
+         * @description A row as it stands there, and what it means.
+         */
+        PreviewRow: {
+            /** Cells */
+            cells: string[];
+            line: components["schemas"]["PreviewLine"] | null;
+            /**
+             * Number
+             * @description As the spreadsheet shows it.
+             */
+            number: number;
+            /** Order */
+            order: string | null;
+        };
+        /**
+         * PriceRule
+         * @description What `price_basis` units of an item or of a family cost from a quantity on.
+         */
+        PriceRule: {
+            /** Currency */
+            currency: string;
+            /** Customer */
+            customer: string | null;
+            /** Family */
+            family: string | null;
+            /** From Quantity */
+            from_quantity: number;
+            /** Item */
+            item: string | null;
+            /** Price */
+            price: number;
+            /** Price Basis */
+            price_basis: number;
+            /** Tolerance Percent */
+            tolerance_percent: number;
+            /** Valid From */
+            valid_from: string | null;
+            /** Valid To */
+            valid_to: string | null;
+        };
+        /**
+         * PriceRuleList
+         * @description Price rules by item.
+         */
+        PriceRuleList: {
+            /** Items */
+            items: components["schemas"]["PriceRule"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * PrioritiseAll
+         * @description Give them a priority.
+         */
+        PrioritiseAll: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            do: "priority";
+            /** Priority */
+            priority: number;
+            /** Reason */
+            reason?: string | null;
+        };
+        /**
          * Problem
          * @description RFC 9457 problem details.
          */
@@ -2967,18 +8325,240 @@ export interface components {
             type: string;
         };
         /**
+         * Promise
+         * @description When everything could be ready at a site. Nothing is held, unless it was asked for.
+         */
+        Promise: {
+            /**
+             * As Of
+             * Format: date-time
+             */
+            as_of: string;
+            /**
+             * Elsewhere
+             * @description The same question at the other sites that could do it.
+             */
+            elsewhere: {
+                [key: string]: string | null;
+            };
+            /** In Time */
+            in_time: boolean | null;
+            /** Lines */
+            lines: components["schemas"]["PromisedLine"][];
+            /**
+             * Promised At
+             * @description The last line's; null: one cannot be had.
+             */
+            promised_at: string | null;
+            /** Reservations */
+            reservations: components["schemas"]["Reservation"][];
+            /** Site */
+            site: string;
+        };
+        /**
+         * PromisedLine
+         * @description When a line could be ready, and why not earlier.
+         */
+        PromisedLine: {
+            /** Bindings */
+            bindings: components["schemas"]["Binding"][];
+            /** Due */
+            due: string | null;
+            /**
+             * From Stock
+             * @description What of it comes from stock and what is on its way.
+             */
+            from_stock: number;
+            /**
+             * In Time
+             * @description Null: no date was asked for.
+             */
+            in_time: boolean | null;
+            /** Item */
+            item: string;
+            /**
+             * Promised At
+             * @description Null: it cannot be promised.
+             */
+            promised_at: string | null;
+            /** Quantity */
+            quantity: number;
+            /** To Buy */
+            to_buy: number;
+            /** To Make */
+            to_make: number;
+            /** Unit */
+            unit: string;
+        };
+        /**
+         * ProposalList
+         * @description Proposals by when they have to be ordered.
+         */
+        ProposalList: {
+            /** Items */
+            items: components["schemas"]["ReplenishmentProposal"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
          * PublishRule
          * @description Who puts a new plan in force.
          * @enum {string}
          */
         PublishRule: "auto" | "draft";
         /**
+         * Purchase
+         * @description An order to a supplier, and what of it has come.
+         */
+        Purchase: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /** Lines */
+            lines: components["schemas"]["PurchaseLine"][];
+            /** Number */
+            number: string;
+            /** Site */
+            site: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "open" | "received" | "cancelled";
+            /** Supplier */
+            supplier: string | null;
+            /** Version */
+            version: number;
+        };
+        /**
+         * PurchaseCancellation
+         * @description Why a purchase is given up.
+         */
+        PurchaseCancellation: {
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * PurchaseChange
+         * @description What changes about a purchase.
+         */
+        PurchaseChange: {
+            /** Lines */
+            lines: components["schemas"]["api__purchases__schemas__LineChange"][];
+            /** Reason */
+            reason?: string | null;
+            /**
+             * Version
+             * @description The version that one has looked at.
+             */
+            version: number;
+        };
+        /**
+         * PurchaseLine
+         * @description A line of a purchase.
+         */
+        PurchaseLine: {
+            /** Closed */
+            closed: boolean;
+            /**
+             * Due At
+             * Format: date-time
+             */
+            due_at: string;
+            /** Item */
+            item: string;
+            /** Number */
+            number: number;
+            /**
+             * Open
+             * @description What is still to come.
+             */
+            open: number;
+            /** Quantity */
+            quantity: number;
+            /** Received */
+            received: number;
+            /** Unit */
+            unit: string;
+        };
+        /**
+         * PurchaseList
+         * @description Purchases, newest first.
+         */
+        PurchaseList: {
+            /** Items */
+            items: components["schemas"]["Purchase"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * PutChannel
+         * @description A channel as it should be. What is left out gets its default; a secret is kept.
+         */
+        PutChannel: {
+            /**
+             * Customer
+             * @description Who orders there, where a document names nobody we know.
+             */
+            customer?: string | null;
+            /**
+             * Enabled
+             * @default true
+             */
+            enabled?: boolean;
+            format: components["schemas"]["domain__documents__Format"];
+            /**
+             * Mapping
+             * @description Of a table's columns.
+             */
+            mapping?: string | null;
+            /**
+             * Priority
+             * @description Of orders that say nothing of urgency.
+             * @default 0
+             */
+            priority?: number;
+            /**
+             * Secret
+             * @description What signs the channel's webhooks. Kept sealed, and never told again.
+             */
+            secret?: string | null;
+            /**
+             * Site
+             * @description Who handles what comes in there.
+             */
+            site?: string | null;
+            /**
+             * Source
+             * @description Who numbered the orders, where documents do not say.
+             */
+            source?: string | null;
+        };
+        /**
+         * PutMapping
+         * @description A mapping to be remembered.
+         */
+        PutMapping: {
+            format: components["schemas"]["TableFormat"];
+            mapping: components["schemas"]["ColumnMapping"];
+        };
+        /**
          * Readiness
          * @description Whether the installation does its work, and how each part is.
          */
         Readiness: {
             /** Components */
-            components: components["schemas"]["Component"][];
+            components: components["schemas"]["api__health__schemas__Component"][];
             /**
              * Status
              * @enum {string}
@@ -2986,17 +8566,483 @@ export interface components {
             status: "ready" | "not_ready";
         };
         /**
+         * RearrangedWork
+         * @description A work order before and after; null on the side where it is not there.
+         */
+        RearrangedWork: {
+            /**
+             * Change
+             * @enum {string}
+             */
+            change: "new" | "gone" | "changed";
+            /** Due */
+            due: string | null;
+            /**
+             * Id
+             * @description Null: it would be new.
+             */
+            id: number | null;
+            /** Item */
+            item: string | null;
+            /**
+             * Lines
+             * @description Whom it is for afterwards.
+             */
+            lines: components["schemas"]["PeggedLine"][];
+            /** Merged Into */
+            merged_into: string | null;
+            /** Number */
+            number: string | null;
+            /** Projected End */
+            projected_end: string | null;
+            /** Projected End Before */
+            projected_end_before: string | null;
+            /** Quantity After */
+            quantity_after: number | null;
+            /** Quantity Before */
+            quantity_before: number | null;
+            /** Site */
+            site: string;
+            /** Split From */
+            split_from: string | null;
+            /** Started */
+            started: boolean;
+            /**
+             * Surplus
+             * @description For nobody, afterwards.
+             */
+            surplus: number;
+            /** Unit */
+            unit: string;
+        };
+        /**
+         * Rearrangement
+         * @description Something that was rearranged.
+         */
+        Rearrangement: {
+            /**
+             * After
+             * @description Numbers of those that there are.
+             */
+            after: string[];
+            /**
+             * Before
+             * @description Numbers of the work orders that there were.
+             */
+            before: string[];
+            /** Id */
+            id: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "split" | "merge" | "arrange" | "move";
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /** Made By */
+            made_by: string;
+            /** Reason */
+            reason: string | null;
+            /** Site */
+            site: string;
+            /** Undone At */
+            undone_at: string | null;
+            /** Undone By */
+            undone_by: string | null;
+            /** Wish */
+            wish: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * RearrangementList
+         * @description Rearrangements, newest first.
+         */
+        RearrangementList: {
+            /** Items */
+            items: components["schemas"]["Rearrangement"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * ReceivedGoods
+         * @description What has come.
+         */
+        ReceivedGoods: {
+            /** Expires On */
+            expires_on?: string | null;
+            /** Item */
+            item: string;
+            /**
+             * Location
+             * @description Default: `MAIN`.
+             */
+            location?: string | null;
+            /** Lot */
+            lot?: string | null;
+            /**
+             * Purchase
+             * @description The purchase that it was ordered by.
+             */
+            purchase?: string | null;
+            /** Purchase Line */
+            purchase_line?: number | null;
+            /**
+             * Quantity
+             * @description Exact; a JSON number or text.
+             */
+            quantity: number | string;
+            /** @default available */
+            status?: components["schemas"]["StockStatus"];
+            /**
+             * Unit
+             * @description The item's own, as a safeguard.
+             */
+            unit?: string | null;
+        };
+        /**
+         * Refresh
+         * @description Which site is looked at; default: all that one may see.
+         */
+        Refresh: {
+            /** Site */
+            site?: string | null;
+        };
+        /**
+         * RegisteredDocument
+         * @description A document in the register.
+         */
+        RegisteredDocument: {
+            /** Applied At */
+            applied_at: string | null;
+            /** Channel */
+            channel: string | null;
+            /**
+             * Expires At
+             * @description While it waits: until when.
+             */
+            expires_at: string | null;
+            /** File Name */
+            file_name: string | null;
+            format: components["schemas"]["domain__documents__Format"];
+            /** Id */
+            id: number;
+            kind: components["schemas"]["DocumentKind"];
+            /**
+             * Message
+             * @description Its own identity: a control number, DOCNUM.
+             */
+            message: string | null;
+            /** Number */
+            number: string;
+            /** Order */
+            order: string | null;
+            outcome: components["schemas"]["Outcome"];
+            /** Problems */
+            problems: components["schemas"]["DocumentProblem"][];
+            /** Reason */
+            reason: string | null;
+            /**
+             * Received At
+             * Format: date-time
+             */
+            received_at: string;
+            /** Received By */
+            received_by: string;
+            /** Repeated At */
+            repeated_at: string | null;
+            /**
+             * Repeats
+             * @description How often it came in again.
+             */
+            repeats: number;
+            /** Site */
+            site: string | null;
+            /**
+             * Size
+             * @description Bytes of the file it came in with.
+             */
+            size: number;
+            /** Source */
+            source: string;
+            /** Version */
+            version: number;
+        };
+        /**
+         * RegisteredDocuments
+         * @description Documents, newest first.
+         */
+        RegisteredDocuments: {
+            /** Items */
+            items: components["schemas"]["RegisteredDocument"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * Rejudged
+         * @description What looking again came to.
+         */
+        Rejudged: {
+            /**
+             * Confirmed
+             * @description Orders that the policy confirmed now.
+             */
+            confirmed: string[];
+            /** Judged */
+            judged: number;
+            /**
+             * More
+             * @description There are more than one request handles: ask again.
+             */
+            more: boolean;
+            /**
+             * Under Review
+             * @description Orders that wait for people now, and did not.
+             */
+            under_review: string[];
+        };
+        /**
+         * Rejudgement
+         * @description Which orders to look at again: all that are not released, unless narrowed.
+         */
+        Rejudgement: {
+            /** @description With an open finding of this code. */
+            code?: components["schemas"]["Code"] | null;
+            /** Numbers */
+            numbers?: string[] | null;
+            /** Site */
+            site?: string | null;
+        };
+        /**
+         * ReleaseAll
+         * @description Hand them to the floor.
+         */
+        ReleaseAll: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            do: "release";
+        };
+        /**
+         * RememberedMapping
+         * @description A mapping, and who changed it last.
+         */
+        RememberedMapping: {
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /** Changed By */
+            changed_by: string;
+            format: components["schemas"]["TableFormat"];
+            mapping: components["schemas"]["ColumnMapping"];
+            /** Name */
+            name: string;
+        };
+        /**
+         * RememberedMappings
+         * @description Mappings by name.
+         */
+        RememberedMappings: {
+            /** Items */
+            items: components["schemas"]["RememberedMapping"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * ReplenishmentProposal
+         * @description So much should be ordered, or made.
+         */
+        ReplenishmentProposal: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Decided At */
+            decided_at: string | null;
+            /** Decided By */
+            decided_by: string | null;
+            /** Id */
+            id: number;
+            /** Item */
+            item: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "purchase" | "work_order";
+            /**
+             * Need At
+             * Format: date-time
+             */
+            need_at: string;
+            /**
+             * Order By
+             * Format: date-time
+             * @description In the past: it comes too late, whatever is done.
+             */
+            order_by: string;
+            /** Purchase */
+            purchase: string | null;
+            /** Quantity */
+            quantity: number;
+            /** Reason */
+            reason: string;
+            /** Site */
+            site: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "open" | "accepted" | "dismissed" | "superseded";
+            /** Supplier */
+            supplier: string | null;
+            /** Unit */
+            unit: string;
+            /** Work Order */
+            work_order: string | null;
+        };
+        /**
+         * Reservation
+         * @description A quantity that somebody was promised.
+         */
+        Reservation: {
+            /** Closed At */
+            closed_at: string | null;
+            /**
+             * Consumed
+             * @description What of it has left, or was used.
+             */
+            consumed: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /** Customer */
+            customer: string | null;
+            /** Expires At */
+            expires_at: string | null;
+            /**
+             * Head Version
+             * @description The item's version at which it was accepted.
+             */
+            head_version: number;
+            /** Id */
+            id: number;
+            /** Item */
+            item: string;
+            kind: components["schemas"]["ReservationKind"];
+            /** Line */
+            line: number | null;
+            /**
+             * Need At
+             * Format: date-time
+             */
+            need_at: string;
+            /** Note */
+            note: string | null;
+            /** Order */
+            order: string | null;
+            origin: components["schemas"]["ReservationOrigin"];
+            /** Quantity */
+            quantity: number;
+            /** Reference */
+            reference: string | null;
+            /** Site */
+            site: string;
+            state: components["schemas"]["ReservationState"];
+            /** Unit */
+            unit: string;
+            /** Work Order */
+            work_order: string | null;
+        };
+        /**
+         * ReservationKind
+         * @description Out of what somebody was promised goods.
+         * @enum {string}
+         */
+        ReservationKind: "soft" | "hard";
+        /**
+         * ReservationList
+         * @description Reservations by need.
+         */
+        ReservationList: {
+            /** Items */
+            items: components["schemas"]["Reservation"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * ReservationOrigin
+         * @description Who made a reservation.
+         * @enum {string}
+         */
+        ReservationOrigin: "request" | "production" | "work_order" | "promise";
+        /**
+         * ReservationState
+         * @description Where a reservation stands; all but OPEN are final.
+         * @enum {string}
+         */
+        ReservationState: "open" | "consumed" | "released" | "expired";
+        /**
          * Resolution
          * @description How finely the past is told. Days are the site's, 23 or 25 hours long when clocks change.
          * @enum {string}
          */
         Resolution: "raw" | "5m" | "1h" | "1d";
         /**
+         * ResumeAll
+         * @description Let them go on.
+         */
+        ResumeAll: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            do: "resume";
+            /** Reason */
+            reason?: string | null;
+        };
+        /**
+         * Resumption
+         * @description Letting an order go on.
+         */
+        Resumption: {
+            /** Reason */
+            reason?: string | null;
+            /**
+             * Version
+             * @description Refused (409) when the order is not at this version any more.
+             */
+            version?: number | null;
+        };
+        /**
          * Role
          * @description What somebody is here for. The values stand in bearer tokens and in the users' rows.
          * @enum {string}
          */
-        Role: "admin" | "supervisor" | "planner" | "sales" | "customer_service" | "operator" | "viewer" | "gateway";
+        Role: "admin" | "supervisor" | "planner" | "sales" | "customer_service" | "purchasing" | "warehouse" | "quality" | "finance" | "operator" | "viewer" | "gateway" | "customer";
         /**
          * Routing
          * @description How the item is made at a site.
@@ -3008,11 +9054,119 @@ export interface components {
             steps: components["schemas"]["Step"][];
         };
         /**
+         * RoutingVersion
+         * @description A version of a routing, with the days on which it is effective (null: without end).
+         */
+        RoutingVersion: {
+            /** Item */
+            item: string;
+            /** Site */
+            site: string;
+            /** Steps */
+            steps: components["schemas"]["VersionStep"][];
+            /** Valid From */
+            valid_from: string | null;
+            /** Valid To */
+            valid_to: string | null;
+            /** Version */
+            version: string;
+        };
+        /**
+         * Rule
+         * @description For some items: when work orders are put together, and how large they may be.
+         */
+        Rule: {
+            /** Batch Max */
+            batch_max?: (number | string) | null;
+            /** Batch Min */
+            batch_min?: (number | string) | null;
+            /** Capacity Hours */
+            capacity_hours?: (number | string) | null;
+            /** Family */
+            family?: string | null;
+            /** Item */
+            item?: string | null;
+            /**
+             * Merge
+             * @default false
+             */
+            merge?: boolean;
+            /** Multiple */
+            multiple?: (number | string) | null;
+            /**
+             * Split Due
+             * @default false
+             */
+            split_due?: boolean;
+            /** Window Hours */
+            window_hours?: number | null;
+        };
+        /**
+         * Running
+         * @description What becomes of work that has begun and is wanted no more.
+         * @enum {string}
+         */
+        Running: "stop" | "to_stock";
+        /**
+         * SavedView
+         * @description A view that somebody keeps.
+         */
+        SavedView: {
+            /**
+             * Changed
+             * Format: date-time
+             */
+            changed: string;
+            /** Name */
+            name: string;
+            /**
+             * Own
+             * @description It is of whoever asks.
+             */
+            own: boolean;
+            /** Owner */
+            owner: string;
+            /** Shared */
+            shared: boolean;
+            view: components["schemas"]["ViewQuery"];
+        };
+        /**
+         * SavedViews
+         * @description One's own views, then those that others share.
+         */
+        SavedViews: {
+            /** Items */
+            items: components["schemas"]["SavedView"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * Sent
+         * @description A message was put in line.
+         */
+        Sent: {
+            /** Delivery */
+            delivery: number;
+            /** Message Id */
+            message_id: string;
+        };
+        /**
          * Session
          * @description The session.
          */
         Session: {
             user: components["schemas"]["User"];
+        };
+        /**
+         * SessionsEnded
+         * @description How many sessions ended.
+         */
+        SessionsEnded: {
+            /** Ended */
+            ended: number;
         };
         /**
          * Setup
@@ -3048,6 +9202,211 @@ export interface components {
             setups: components["schemas"]["Setup"][];
         };
         /**
+         * Shipment
+         * @description A shipment with its lines and its carrier's words.
+         */
+        Shipment: {
+            /**
+             * By Hand
+             * @description False: made of the warehouse devices' moves.
+             */
+            by_hand: boolean;
+            /** Carrier */
+            carrier: string | null;
+            /** Carrier At */
+            carrier_at: string | null;
+            /** Carrier Events */
+            carrier_events: components["schemas"]["CarrierEntry"][];
+            carrier_status: components["schemas"]["CarrierStatus"] | null;
+            /** Delivered At */
+            delivered_at: string | null;
+            /** Expected At */
+            expected_at: string | null;
+            /** Lines */
+            lines: components["schemas"]["ShipmentLine"][];
+            /** Number */
+            number: number;
+            /** Order */
+            order: string;
+            /** Packed At */
+            packed_at: string | null;
+            /** Picking At */
+            picking_at: string | null;
+            /** Shipped At */
+            shipped_at: string | null;
+            state: components["schemas"]["ShipmentState"];
+            /** Tracking Number */
+            tracking_number: string | null;
+            /** Version */
+            version: number;
+        };
+        /**
+         * ShipmentLine
+         * @description A line's part of a shipment.
+         */
+        ShipmentLine: {
+            /** Item */
+            item: string;
+            /** Line */
+            line: number;
+            /** Packed */
+            packed: number;
+            /** Picked */
+            picked: number;
+            /** Planned */
+            planned: number;
+            /** Returned */
+            returned: number;
+            /** Shipped */
+            shipped: number;
+            /** Unit */
+            unit: string;
+        };
+        /**
+         * ShipmentState
+         * @description Where a shipment is. What has left is delivered when its carrier says so.
+         * @enum {string}
+         */
+        ShipmentState: "picking" | "packed" | "shipped" | "delivered";
+        /**
+         * Shortage
+         * @description Somebody goes short of an item: a released work order, or whoever was promised it.
+         */
+        Shortage: {
+            /**
+             * Comes At
+             * @description When the last of it comes; null: nobody knows.
+             */
+            comes_at: string | null;
+            /**
+             * Comes From
+             * @description The purchases and work orders that bring it.
+             */
+            comes_from: string[];
+            /** Item */
+            item: string;
+            /**
+             * Missing
+             * @description What of it is not there by `need_at`.
+             */
+            missing: number;
+            /**
+             * Need At
+             * Format: date-time
+             */
+            need_at: string;
+            /** Needed */
+            needed: number;
+            /** Order */
+            order: string | null;
+            /** Reservation */
+            reservation: number;
+            /** Site */
+            site: string;
+            /** Unit */
+            unit: string;
+            /** Work Order */
+            work_order: string | null;
+        };
+        /**
+         * ShortageList
+         * @description Shortages by date of need.
+         */
+        ShortageList: {
+            /** Items */
+            items: components["schemas"]["Shortage"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * ShortfallList
+         * @description Shortfalls, newest first.
+         */
+        ShortfallList: {
+            /** Items */
+            items: components["schemas"]["ShortfallView"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * ShortfallView
+         * @description Goods that left although the books had none: something was not booked.
+         */
+        ShortfallView: {
+            /** Actor */
+            actor: string;
+            /** Id */
+            id: number;
+            /** Item */
+            item: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             */
+            occurred_at: string;
+            /** Open Quantity */
+            open_quantity: number;
+            /** Order */
+            order: string | null;
+            /** Quantity */
+            quantity: number;
+            /** Reason */
+            reason: string | null;
+            /** Settled At */
+            settled_at: string | null;
+            /** Site */
+            site: string;
+            /** Unit */
+            unit: string;
+            /** Work Order */
+            work_order: string | null;
+        };
+        /**
+         * ShownPolicy
+         * @description A site's policy as it stands.
+         */
+        ShownPolicy: {
+            /** At Release */
+            at_release: boolean;
+            /** Join Open */
+            join_open: boolean;
+            /** Rules */
+            rules: components["schemas"]["ShownRule"][];
+            running: components["schemas"]["Running"];
+            /** Site */
+            site: string;
+        };
+        /**
+         * ShownRule
+         * @description A rule as it stands.
+         */
+        ShownRule: {
+            /** Batch Max */
+            batch_max: number | null;
+            /** Batch Min */
+            batch_min: number | null;
+            /** Capacity Hours */
+            capacity_hours: number | null;
+            /** Family */
+            family: string | null;
+            /** Item */
+            item: string | null;
+            /** Merge */
+            merge: boolean;
+            /** Multiple */
+            multiple: number | null;
+            /** Split Due */
+            split_due: boolean;
+            /** Window Hours */
+            window_hours: number | null;
+        };
+        /**
          * SignIn
          * @description A name and a password.
          */
@@ -3055,10 +9414,35 @@ export interface components {
             /** Name */
             name: string;
             /**
+             * New Password
+             * @description Another password from now on; needed when this one is good for once only.
+             */
+            new_password?: string | null;
+            /**
              * Password
              * Format: password
              */
             password: string;
+        };
+        /**
+         * SignInMethods
+         * @description How people may sign in here.
+         */
+        SignInMethods: {
+            oidc: components["schemas"]["OidcMethod"] | null;
+            /** Password */
+            password: boolean;
+        };
+        /**
+         * SignedOut
+         * @description Where to go to sign out at the OpenID provider as well.
+         */
+        SignedOut: {
+            /**
+             * Url
+             * @description Null: the provider has no such page.
+             */
+            url: string | null;
         };
         /**
          * Site
@@ -3076,6 +9460,89 @@ export interface components {
             planning_scope: string | null;
             /** Time Zone */
             time_zone: string;
+        };
+        /**
+         * SiteAssignment
+         * @description Which site makes or delivers a line; without `site` the rule chooses.
+         */
+        SiteAssignment: {
+            /** Reason */
+            reason?: string | null;
+            /** Site */
+            site?: string | null;
+            /** Version */
+            version?: number | null;
+        };
+        /**
+         * SiteAvailability
+         * @description An item's availability at the sites that one may see.
+         */
+        SiteAvailability: {
+            /** Items */
+            items: components["schemas"]["Availability"][];
+            /** Total */
+            total: number;
+        };
+        /**
+         * SiteCandidate
+         * @description What a site could do for a line.
+         */
+        SiteCandidate: {
+            /**
+             * Arrives
+             * @description At the site that handles the order.
+             */
+            arrives: string | null;
+            /**
+             * Chosen
+             * @description The rule would choose it.
+             */
+            chosen: boolean;
+            /** Current */
+            current: boolean;
+            /** In Time */
+            in_time: boolean | null;
+            /** Ready */
+            ready: string | null;
+            /** Site */
+            site: string;
+            /** Source */
+            source: ("stock" | "make") | null;
+            /** Transport Hours */
+            transport_hours: number;
+            /** Why Not */
+            why_not: string | null;
+        };
+        /**
+         * SiteCandidates
+         * @description The sites for a line, the best first.
+         */
+        SiteCandidates: {
+            /** Candidates */
+            candidates: components["schemas"]["SiteCandidate"][];
+            /** Chosen */
+            chosen: string | null;
+            /** Current */
+            current: string;
+            /** Due */
+            due: string | null;
+            /** Item */
+            item: string;
+            /** Line */
+            line: number;
+            /** Order */
+            order: string;
+            /** Quantity */
+            quantity: number;
+            /** Reason */
+            reason: string;
+            /** Unit */
+            unit: string;
+            /**
+             * Version
+             * @description The order's; assign with it.
+             */
+            version: number;
         };
         /**
          * SiteChange
@@ -3108,6 +9575,48 @@ export interface components {
              * @description How many there are in all.
              */
             total: number;
+        };
+        /**
+         * Split
+         * @description Split a work order. `by` says how; the field of that name says how much.
+         */
+        Split: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            action: "split";
+            /**
+             * Batch Max
+             * @description Pieces of a work order at most.
+             */
+            batch_max?: (number | string) | null;
+            /** Batch Min */
+            batch_min?: (number | string) | null;
+            /**
+             * By
+             * @enum {string}
+             */
+            by: "quantities" | "batch" | "capacity" | "due" | "order";
+            /**
+             * Capacity Hours
+             * @description As much as the slowest operation makes in this time.
+             */
+            capacity_hours?: (number | string) | null;
+            /** Multiple */
+            multiple?: (number | string) | null;
+            /**
+             * Quantities
+             * @description What is split off.
+             */
+            quantities?: (number | string)[] | null;
+            /**
+             * Window Hours
+             * @description Demands due further apart than this are cut apart.
+             */
+            window_hours?: number | null;
+            /** Work Order */
+            work_order: number;
         };
         /**
          * Stage
@@ -3144,6 +9653,37 @@ export interface components {
             state: components["schemas"]["MachineState"];
         };
         /**
+         * StatusLine
+         * @description A line, and what was made for it.
+         */
+        StatusLine: {
+            /** Due */
+            due: string | null;
+            /** Good Pieces */
+            good_pieces: number;
+            /** Item */
+            item: string;
+            /** Item Name */
+            item_name: string;
+            /** Number */
+            number: number;
+            /** Produced */
+            produced: string | null;
+            /** Projected End */
+            projected_end: string | null;
+            /** Quantity */
+            quantity: number;
+            /** Scrap Pieces */
+            scrap_pieces: number;
+            /** Started */
+            started: string | null;
+            state: components["schemas"]["domain__orders__LineState"];
+            /** Unit */
+            unit: string;
+            /** Work Orders */
+            work_orders: string[];
+        };
+        /**
          * Step
          * @description A step of a routing. Times are for one piece and for one set-up.
          */
@@ -3172,6 +9712,288 @@ export interface components {
             setup_ms?: number;
         };
         /**
+         * StepTaken
+         * @description What was done to a shipment.
+         */
+        StepTaken: {
+            /** Carrier */
+            carrier?: string | null;
+            /** Expected At */
+            expected_at?: string | null;
+            /**
+             * Insist
+             * @description It has left, whatever the books say: what they do not have becomes a shortfall.
+             * @default false
+             */
+            insist?: boolean;
+            /**
+             * Lines
+             * @description What is not named: as much as the step before left.
+             * @default []
+             */
+            lines?: components["schemas"]["LineQuantity"][];
+            /** Reason */
+            reason?: string | null;
+            /** Tracking Number */
+            tracking_number?: string | null;
+        };
+        /**
+         * StockStatus
+         * @description What may be done with goods that lie somewhere.
+         * @enum {string}
+         */
+        StockStatus: "available" | "quality" | "blocked";
+        /**
+         * Sum
+         * @description An item's stock at a site.
+         */
+        Sum: {
+            /** Available */
+            available: number;
+            /** Blocked */
+            blocked: number;
+            /**
+             * Free
+             * @description Available, not reserved hard, and owed to nobody.
+             */
+            free: number;
+            /** Hard Reserved */
+            hard_reserved: number;
+            /**
+             * Incoming
+             * @description What purchases still bring.
+             */
+            incoming: number;
+            /** Item */
+            item: string;
+            /** Item Name */
+            item_name: string;
+            /**
+             * Quality
+             * @description Waits for an inspection.
+             */
+            quality: number;
+            /**
+             * Shortfall
+             * @description Taken although the books had none.
+             */
+            shortfall: number;
+            /** Site */
+            site: string;
+            /** Soft Reserved */
+            soft_reserved: number;
+            /**
+             * Uncovered
+             * @description Reserved hard, and no longer there.
+             */
+            uncovered: number;
+            /** Unit */
+            unit: string;
+            /**
+             * Version
+             * @description Counts the changes of this item here.
+             */
+            version: number;
+        };
+        /**
+         * SumList
+         * @description Items' stock by site.
+         */
+        SumList: {
+            /** Items */
+            items: components["schemas"]["Sum"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * Supplier
+         * @description A supplier.
+         */
+        Supplier: {
+            /** City */
+            city: string | null;
+            /** Code */
+            code: string;
+            /** Country */
+            country: string | null;
+            /** Currency */
+            currency: string | null;
+            /** Email */
+            email: string | null;
+            /** Lead Days */
+            lead_days: number;
+            /** Name */
+            name: string;
+            /** Phone */
+            phone: string | null;
+            /** Postal Code */
+            postal_code: string | null;
+            /** Region */
+            region: string | null;
+            /** Street */
+            street: string | null;
+        };
+        /**
+         * SupplierChange
+         * @description A supplier. What is left out stays as it is.
+         */
+        SupplierChange: {
+            /** City */
+            city?: string | null;
+            /**
+             * Country
+             * @description ISO 3166, two letters.
+             */
+            country?: string | null;
+            /**
+             * Currency
+             * @description ISO 4217.
+             */
+            currency?: string | null;
+            /** Email */
+            email?: string | null;
+            /**
+             * Lead Days
+             * @description From order to receipt.
+             * @default 0
+             */
+            lead_days?: number | string;
+            /** Name */
+            name: string;
+            /** Phone */
+            phone?: string | null;
+            /** Postal Code */
+            postal_code?: string | null;
+            /** Region */
+            region?: string | null;
+            /** Street */
+            street?: string | null;
+        };
+        /**
+         * SupplierList
+         * @description Suppliers by code.
+         */
+        SupplierList: {
+            /** Items */
+            items: components["schemas"]["Supplier"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * TableFormat
+         * @description The formats that have columns.
+         * @enum {string}
+         */
+        TableFormat: "csv" | "xlsx";
+        /**
+         * TakenBatch
+         * @description What became of each order, in the order given.
+         */
+        TakenBatch: {
+            /** Created */
+            created: number;
+            /** Orders */
+            orders: components["schemas"]["TakenOrder"][];
+            /** Refused */
+            refused: number;
+            /** Repeated */
+            repeated: number;
+        };
+        /**
+         * TakenDocument
+         * @description What became of one document of what was sent.
+         */
+        TakenDocument: {
+            /** Currency */
+            currency?: string | null;
+            /**
+             * Customer
+             * @description Their code.
+             */
+            customer?: string | null;
+            /** Customer Name */
+            customer_name?: string | null;
+            /**
+             * Customer Provisional
+             * @description Nobody knew the customer; it was made for this.
+             * @default false
+             */
+            customer_provisional?: boolean;
+            /** Customer Reference */
+            customer_reference?: string | null;
+            /**
+             * Id
+             * @description In the register; null in a dry run.
+             */
+            id: number | null;
+            kind: components["schemas"]["DocumentKind"];
+            /** Lines */
+            lines: components["schemas"]["DocumentLine"][];
+            /**
+             * Number
+             * @description The order's number there.
+             */
+            number: string;
+            /**
+             * Order
+             * @description Ours; null in a dry run that would make one.
+             */
+            order: string | null;
+            outcome: components["schemas"]["Outcome"];
+            /** Priority */
+            priority?: number | null;
+            /** Problems */
+            problems: components["schemas"]["DocumentProblem"][];
+            /**
+             * Reasons
+             * @description Why the outcome, or why people have to look at it.
+             */
+            reasons: string[];
+            /** Site */
+            site?: string | null;
+            /** Source */
+            source: string;
+            /**
+             * State
+             * @description Of the order.
+             */
+            state?: string | null;
+            /** Version */
+            version: number;
+        };
+        /**
+         * TakenOrder
+         * @description What became of one of them.
+         */
+        TakenOrder: {
+            /** External Id */
+            external_id?: string | null;
+            /**
+             * Number
+             * @description The order's; null: it was refused.
+             */
+            number?: string | null;
+            /**
+             * Outcome
+             * @description `repeated`: it was there before, and equal.
+             * @enum {string}
+             */
+            outcome: "created" | "repeated" | "refused";
+            /**
+             * Problems
+             * @description Why it was refused, or was not released as asked for.
+             * @default []
+             */
+            problems?: components["schemas"]["FieldProblem"][];
+            state?: components["schemas"]["domain__orders__LineState"] | null;
+        };
+        /**
          * TicketIssued
          * @description A ticket for one socket.
          */
@@ -3193,6 +10015,51 @@ export interface components {
             state: components["schemas"]["MachineState"];
         };
         /**
+         * TimelineEntry
+         * @description Something that happened to an order.
+         */
+        TimelineEntry: {
+            /** Actor */
+            actor: string | null;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Detail */
+            detail: {
+                [key: string]: unknown;
+            };
+            /**
+             * Kind
+             * @description What: `document`, `received`, `finding`, `released`, …
+             */
+            kind: string;
+            /** Line */
+            line: number | null;
+            /** Machine */
+            machine: string | null;
+            /** Operation */
+            operation: number | null;
+            /** Reason */
+            reason: string | null;
+            /** Work Order */
+            work_order: string | null;
+        };
+        /**
+         * TimelineList
+         * @description What happened to an order, oldest first.
+         */
+        TimelineList: {
+            /** Items */
+            items: components["schemas"]["TimelineEntry"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
          * Tracking
          * @description What a customer sees of their order.
          */
@@ -3210,7 +10077,7 @@ export interface components {
             /** Customer */
             customer: string;
             /** Deliveries */
-            deliveries: components["schemas"]["Delivery"][];
+            deliveries: components["schemas"]["api__orders__schemas__Delivery"][];
             /** Due */
             due: string | null;
             /** Expected */
@@ -3259,8 +10126,18 @@ export interface components {
             expires_at: string;
             /** Id */
             id: number;
+            /**
+             * Line
+             * @description The only line that it shows.
+             */
+            line: number | null;
             /** Revoked At */
             revoked_at: string | null;
+            /**
+             * Shipment
+             * @description The only shipment that it shows.
+             */
+            shipment: number | null;
         };
         /**
          * Unassigned
@@ -3271,6 +10148,14 @@ export interface components {
             good: number;
             /** Scrap */
             scrap: number;
+        };
+        /**
+         * Undoing
+         * @description Why something is undone.
+         */
+        Undoing: {
+            /** Reason */
+            reason?: string | null;
         };
         /**
          * Unmatched
@@ -3351,8 +10236,18 @@ export interface components {
          * @description Who is signed in, and what they may do.
          */
         User: {
+            /**
+             * Customer
+             * @description The code of the customer whose orders they see.
+             */
+            customer: string | null;
             /** Display Name */
             display_name: string;
+            /**
+             * Lines
+             * @description Limited to these lines (site/area/line); empty: all.
+             */
+            lines: string[];
             /** Name */
             name: string;
             /** Permissions */
@@ -3363,6 +10258,93 @@ export interface components {
              * @description Limited to these sites; empty: all.
              */
             sites: string[];
+        };
+        /**
+         * UserAccount
+         * @description A person's account.
+         */
+        UserAccount: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Customer */
+            customer: string | null;
+            /** Disabled At */
+            disabled_at: string | null;
+            /** Display Name */
+            display_name: string;
+            /** Email */
+            email: string | null;
+            /** Last Sign In At */
+            last_sign_in_at: string | null;
+            /** Lines */
+            lines: string[];
+            /** Name */
+            name: string;
+            /**
+             * Openid
+             * @description Whether a person of the OpenID provider is bound to it.
+             */
+            openid: boolean;
+            /**
+             * Password
+             * @description Whether they can sign in with a password.
+             */
+            password: boolean;
+            /**
+             * Password Once Until
+             * @description The password is good for one sign-in until then.
+             */
+            password_once_until: string | null;
+            role: components["schemas"]["Role"];
+            /** Sites */
+            sites: string[];
+            /** Version */
+            version: number;
+        };
+        /**
+         * UserChange
+         * @description What shall be different; what is left out stays.
+         */
+        UserChange: {
+            /**
+             * Customer
+             * @description Whose orders they see; for the role customer, and only it.
+             */
+            customer?: string | null;
+            /**
+             * Disabled
+             * @description True: they are signed out and cannot sign in.
+             */
+            disabled?: boolean | null;
+            /** Display Name */
+            display_name?: string | null;
+            /** Email */
+            email?: string | null;
+            /** Lines */
+            lines?: string[] | null;
+            /** Reason */
+            reason?: string | null;
+            role?: components["schemas"]["Role"] | null;
+            /** Sites */
+            sites?: string[] | null;
+            /** Version */
+            version: number;
+        };
+        /**
+         * UserList
+         * @description Accounts by name.
+         */
+        UserList: {
+            /** Items */
+            items: components["schemas"]["UserAccount"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
         };
         /**
          * Value
@@ -3380,11 +10362,168 @@ export interface components {
             value: number;
         };
         /**
+         * VersionStep
+         * @description A step: on a machine or its alternatives, or on any machine with a capability.
+         */
+        VersionStep: {
+            /** Alternatives */
+            alternatives: components["schemas"]["Way"][];
+            /** Capability */
+            capability: string | null;
+            /** Cycle Ms */
+            cycle_ms: number;
+            /** Machine */
+            machine: string | null;
+            /** Name */
+            name: string;
+            /** Number */
+            number: number;
+            /** Setup Ms */
+            setup_ms: number;
+        };
+        /**
+         * ViewQuery
+         * @description What a saved view shows.
+         */
+        ViewQuery: {
+            /**
+             * Columns
+             * @default []
+             */
+            columns?: string[];
+            /** @default {} */
+            filter?: components["schemas"]["OrderFilter"];
+            /**
+             * Query
+             * @description What else the screen keeps.
+             * @default {}
+             */
+            query?: {
+                [key: string]: string;
+            };
+            /** @default received */
+            sort?: components["schemas"]["OrderSort"];
+        };
+        /**
+         * WaitingOrder
+         * @description An order that waits for people, and why; without findings somebody has to confirm it.
+         */
+        WaitingOrder: {
+            /** Findings */
+            findings: components["schemas"]["Finding"][];
+            order: components["schemas"]["OrderSummary"];
+        };
+        /**
+         * WaitingOrders
+         * @description Orders under review, oldest first.
+         */
+        WaitingOrders: {
+            /**
+             * Codes
+             * @description How many orders wait for each code, all pages.
+             */
+            codes: {
+                [key: string]: number;
+            };
+            /** Items */
+            items: components["schemas"]["WaitingOrder"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
          * WantedResolution
          * @description How finely the past is to be told.
          * @enum {string}
          */
         WantedResolution: "auto" | "raw" | "5m" | "1h" | "1d";
+        /**
+         * Way
+         * @description Another machine that can do a step.
+         */
+        Way: {
+            /** Cycle Ms */
+            cycle_ms: number;
+            /** Machine */
+            machine: string;
+            /** Setup Ms */
+            setup_ms: number;
+        };
+        /**
+         * Webhook
+         * @description A webhook. Its secret is never shown again.
+         */
+        Webhook: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /** Disabled At */
+            disabled_at: string | null;
+            /** Disabled Reason */
+            disabled_reason: string | null;
+            /** Event Types */
+            event_types: string[];
+            /** Failing Since */
+            failing_since: string | null;
+            /**
+             * Failures
+             * @description Attempts that failed since the last success.
+             */
+            failures: number;
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Site */
+            site: string | null;
+            /**
+             * State
+             * @description `active` or `disabled`: by hand, or after repeated failure.
+             */
+            state: string;
+            /** Url */
+            url: string;
+            /** Version */
+            version: number;
+        };
+        /**
+         * WebhookChange
+         * @description What changes about a webhook; what is left out stays.
+         */
+        WebhookChange: {
+            /** Event Types */
+            event_types?: string[] | null;
+            /** Secret */
+            secret?: string | null;
+            /** State */
+            state?: ("active" | "disabled") | null;
+            /** Url */
+            url?: string | null;
+            /**
+             * Version
+             * @description The version that one has looked at.
+             */
+            version: number;
+        };
+        /**
+         * WebhookList
+         * @description Webhooks by name.
+         */
+        WebhookList: {
+            /** Items */
+            items: components["schemas"]["Webhook"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
         /**
          * WorkOrder
          * @description A work order with its operations.
@@ -3459,6 +10598,69 @@ export interface components {
             total: number;
         };
         /**
+         * WorkOrderPegs
+         * @description Whom a work order is for, and what of it is for nobody.
+         */
+        WorkOrderPegs: {
+            /**
+             * Alike
+             * @description Work orders that it can be merged with.
+             */
+            alike: number[];
+            /** @description What the floor is asked for. */
+            closing: components["schemas"]["Running"] | null;
+            /** Good Pieces */
+            good_pieces: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "make" | "rework" | "stock";
+            /** Lines */
+            lines: components["schemas"]["AttributedLine"][];
+            /** Quantity */
+            quantity: number | null;
+            /**
+             * Splittable
+             * @description How much can be split off.
+             */
+            splittable: number;
+            /** Surplus */
+            surplus: number;
+            /**
+             * To Stock
+             * @description Good pieces that are nobody's.
+             */
+            to_stock: number;
+            /** Work Order */
+            work_order: string;
+        };
+        /**
+         * WorkOrderPolicy
+         * @description How a site wants its work orders; the first rule that fits an item counts.
+         */
+        WorkOrderPolicy: {
+            /**
+             * At Release
+             * @description The rules apply when orders are released.
+             * @default false
+             */
+            at_release?: boolean;
+            /**
+             * Join Open
+             * @description Released lines join work orders of earlier releases that have not begun.
+             * @default false
+             */
+            join_open?: boolean;
+            /**
+             * Rules
+             * @default []
+             */
+            rules?: components["schemas"]["Rule"][];
+            /** @default stop */
+            running?: components["schemas"]["Running"];
+        };
+        /**
          * WorkOrderState
          * @description Where a work order stands, derived from its operations.
          * @enum {string}
@@ -3496,6 +10698,223 @@ export interface components {
              * @description On which it begins: 0 is Monday, 6 is Sunday.
              */
             weekday: number;
+        };
+        /**
+         * Format
+         * @description What an export is written in.
+         * @enum {string}
+         */
+        api__audit__endpoints__Format: "csv" | "jsonl";
+        /**
+         * Component
+         * @description A part of the installation.
+         */
+        api__health__schemas__Component: {
+            /** Name */
+            name: string;
+            /**
+             * Reason
+             * @description Only for those signed in.
+             */
+            reason?: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "ok" | "degraded" | "failed" | "missing";
+        };
+        /**
+         * Format
+         * @description What the answer is written in.
+         * @enum {string}
+         */
+        api__history__endpoints__Format: "json" | "csv";
+        /**
+         * Preview
+         * @description What a table would become.
+         */
+        api__intake__schemas__Preview: {
+            format: components["schemas"]["TableFormat"];
+            /** Header */
+            header: string[];
+            /** Header Row */
+            header_row: number | null;
+            /** Lines */
+            lines: number;
+            /** @description As told, with what was guessed. */
+            mapping: components["schemas"]["ColumnMapping"] | null;
+            /** Orders */
+            orders: number;
+            /**
+             * Problems
+             * @description One for each bad cell.
+             */
+            problems: components["schemas"]["DocumentProblem"][];
+            /**
+             * Rows
+             * @description The first ones.
+             */
+            rows: components["schemas"]["PreviewRow"][];
+            /** Sheets */
+            sheets: string[];
+        };
+        /**
+         * Component
+         * @description What goes into one unit of an item, in the component's unit.
+         */
+        api__master_data__schemas__Component: {
+            /** Component */
+            component: string;
+            /** Quantity */
+            quantity: number;
+            /** Scrap Factor */
+            scrap_factor: number;
+        };
+        /**
+         * Delivery
+         * @description A shipment of an order: `contracts.live`'s DeliveryView, as on `/v1/live`.
+         */
+        api__orders__schemas__Delivery: {
+            /** Carrier */
+            carrier?: string | null;
+            /** Carrier At */
+            carrier_at?: string | null;
+            /**
+             * Carrier Status
+             * @description The carrier's newest word.
+             */
+            carrier_status?: string | null;
+            /** Delivered At */
+            delivered_at: string | null;
+            /**
+             * Expected At
+             * @description When it is to arrive.
+             */
+            expected_at?: string | null;
+            /**
+             * Number
+             * @description Rises within the order.
+             */
+            number: number;
+            /** Packed */
+            packed: number;
+            /** Packed At */
+            packed_at: string | null;
+            /** Picked */
+            picked: number;
+            /**
+             * Picking
+             * @description Since when it is picked.
+             */
+            picking: string | null;
+            /**
+             * Returned
+             * @default 0
+             */
+            returned?: number;
+            /** Shipped */
+            shipped: number;
+            /** Shipped At */
+            shipped_at: string | null;
+            /**
+             * State
+             * @description `picking`, `packed`, `shipped`, `delivered`, …
+             */
+            state: string;
+            /** Tracking Number */
+            tracking_number?: string | null;
+            /** Unit */
+            unit: string;
+        };
+        /**
+         * DeliveryList
+         * @description An order's shipments by number.
+         */
+        api__orders__schemas__DeliveryList: {
+            /** Items */
+            items: components["schemas"]["api__orders__schemas__Delivery"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * LineChange
+         * @description What is to change of a line; absent: nothing, `due_at` null: no due date.
+         */
+        api__orders__schemas__LineChange: {
+            /**
+             * Cancel
+             * @description Give the line up.
+             * @default false
+             */
+            cancel?: boolean;
+            /** Due At */
+            due_at?: string | null;
+            /** Number */
+            number: number;
+            /** Quantity */
+            quantity?: (number | string) | null;
+        };
+        /**
+         * NewLine
+         * @description A line to be ordered. Lines are numbered from 1 in the order given.
+         */
+        api__orders__schemas__NewLine: {
+            /** Due At */
+            due_at?: string | null;
+            /** Item */
+            item: string;
+            /**
+             * Quantity
+             * @description Exact; a JSON number or text.
+             */
+            quantity: number | string;
+            /**
+             * Unit
+             * @description Must be the item's, which is the default.
+             */
+            unit?: string | null;
+        };
+        /**
+         * Preview
+         * @description What a rearrangement would do. Apply it with `token`, as long as nothing has changed.
+         */
+        api__pegging__schemas__Preview: {
+            /**
+             * Estimated
+             * @description Dates are work after work: no plan could be made to tell them.
+             */
+            estimated: boolean;
+            /** Lines */
+            lines: components["schemas"]["ConcernedLine"][];
+            /**
+             * Nothing
+             * @description There is nothing to rearrange.
+             */
+            nothing: boolean;
+            /** Setup Minutes After */
+            setup_minutes_after: number | null;
+            /** Setup Minutes Before */
+            setup_minutes_before: number | null;
+            /**
+             * Setup Saved Minutes
+             * @description Over the whole plan of the scope; null when no plan can be made.
+             */
+            setup_saved_minutes: number | null;
+            /** Setups After */
+            setups_after: number | null;
+            /** Setups Before */
+            setups_before: number | null;
+            /** Token */
+            token: string;
+            /** Work Orders */
+            work_orders: components["schemas"]["RearrangedWork"][];
+            /** Work Orders After */
+            work_orders_after: number;
+            /** Work Orders Before */
+            work_orders_before: number;
         };
         /**
          * PlannedOperation
@@ -3539,6 +10958,126 @@ export interface components {
             work_order: string;
         };
         /**
+         * LineChange
+         * @description What changes about a line.
+         */
+        api__purchases__schemas__LineChange: {
+            /**
+             * Closed
+             * @description True: nothing more of it comes.
+             */
+            closed?: boolean | null;
+            /** Due At */
+            due_at?: string | null;
+            /** Number */
+            number: number;
+            /** Quantity */
+            quantity?: (number | string) | null;
+        };
+        /**
+         * NewLine
+         * @description What is ordered.
+         */
+        api__purchases__schemas__NewLine: {
+            /**
+             * Due At
+             * Format: date-time
+             */
+            due_at: string;
+            /** Item */
+            item: string;
+            /**
+             * Quantity
+             * @description Exact; a JSON number or text.
+             */
+            quantity: number | string;
+            /**
+             * Unit
+             * @description The item's own, as a safeguard.
+             */
+            unit?: string | null;
+        };
+        /**
+         * Settlement
+         * @description Why a finding does not matter.
+         */
+        api__review__schemas__Settlement: {
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * LineState
+         * @description Where a line's goods are.
+         */
+        api__shipping__schemas__LineState: {
+            delivery: components["schemas"]["LineDelivery"];
+            /** Line */
+            line: number;
+        };
+        /**
+         * Settlement
+         * @description Why a shortfall needs no goods any more.
+         */
+        api__stock__schemas__Settlement: {
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * Delivery
+         * @description A message to a webhook.
+         */
+        api__webhooks__schemas__Delivery: {
+            /** Attempts */
+            attempts: number;
+            /** Body */
+            body: string;
+            /** Delivered At */
+            delivered_at: string | null;
+            /** Event Type */
+            event_type: string;
+            /** Id */
+            id: number;
+            /** Last At */
+            last_at: string | null;
+            /** Last Error */
+            last_error: string | null;
+            /** Last Status */
+            last_status: number | null;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /**
+             * Message Id
+             * @description The header `webhook-id`, the same at each attempt.
+             */
+            message_id: string;
+            /**
+             * Next At
+             * @description When it is tried next, while it waits.
+             */
+            next_at: string | null;
+            /**
+             * State
+             * @description `waiting`, `delivered` or `given_up`.
+             */
+            state: string;
+        };
+        /**
+         * DeliveryList
+         * @description A webhook's deliveries, newest first.
+         */
+        api__webhooks__schemas__DeliveryList: {
+            /** Items */
+            items: components["schemas"]["api__webhooks__schemas__Delivery"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
          * PlannedOperation
          * @description An operation to be planned. Without a quantity it makes the work order's.
          */
@@ -3568,6 +11107,30 @@ export interface components {
              */
             setup_ms?: number;
         };
+        /**
+         * Format
+         * @description A document's format, as it stands in `POST /v1/intake/{format}`.
+         * @enum {string}
+         */
+        domain__documents__Format: "sap-idoc" | "x12" | "edifact" | "kingdee" | "yonyou" | "shopify" | "csv" | "xlsx";
+        /**
+         * Severity
+         * @description What a problem means for the document that has it.
+         * @enum {string}
+         */
+        domain__documents__Severity: "error" | "warning" | "note";
+        /**
+         * LineState
+         * @description Where an order line stands.
+         * @enum {string}
+         */
+        domain__orders__LineState: "received" | "under_review" | "confirmed" | "released" | "in_production" | "produced" | "on_hold" | "cancelled";
+        /**
+         * Severity
+         * @description What a finding asks for.
+         * @enum {string}
+         */
+        domain__review__Severity: "error" | "warning" | "off";
     };
     responses: never;
     parameters: never;
@@ -3671,6 +11234,408 @@ export interface operations {
             };
         };
     };
+    listApiKeys: {
+        parameters: {
+            query?: {
+                /** @description Only (not) revoked ones. */
+                revoked?: boolean | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createApiKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewKey"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedKey"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeApiKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAudit: {
+        parameters: {
+            query?: {
+                /** @description Who, exactly. */
+                actor?: string | null;
+                /** @description What, exactly: `OrderChanged`. */
+                action?: string | null;
+                /** @description `order`, `user`, … */
+                object_kind?: string | null;
+                /** @description The object's name. */
+                object_key?: string | null;
+                /** @description All that touched this order. */
+                order?: string | null;
+                site?: string | null;
+                /** @description RFC 3339 with a zone. */
+                from?: string | null;
+                /** @description Likewise, excluded. */
+                to?: string | null;
+                /** @description Text in who, what, why or the object's name. */
+                search?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogEntryList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportAudit: {
+        parameters: {
+            query?: {
+                format?: components["schemas"]["api__audit__endpoints__Format"];
+                /** @description Who, exactly. */
+                actor?: string | null;
+                /** @description What, exactly: `OrderChanged`. */
+                action?: string | null;
+                /** @description `order`, `user`, … */
+                object_kind?: string | null;
+                /** @description The object's name. */
+                object_key?: string | null;
+                /** @description All that touched this order. */
+                order?: string | null;
+                site?: string | null;
+                /** @description RFC 3339 with a zone. */
+                from?: string | null;
+                /** @description Likewise, excluded. */
+                to?: string | null;
+                /** @description Text in who, what, why or the object's name. */
+                search?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One entry per line. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "application/x-ndjson": string;
+                    "text/csv": string;
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAvailability: {
+        parameters: {
+            query: {
+                item: string;
+                /** @description How much is wanted. */
+                quantity?: (number | string) | null;
+                /** @description By when; default: now. */
+                date?: string | null;
+                /** @description Of this site only (its code). */
+                site?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteAvailability"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listBills: {
+        parameters: {
+            query?: {
+                item?: string | null;
+                /** @description Of this site only (its code). */
+                site?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BillList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listChannels: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Channel"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutChannel"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Channel"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listCustomers: {
         parameters: {
             query?: {
@@ -3705,6 +11670,37 @@ export interface operations {
             };
         };
     };
+    getCustomer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerDetail"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     putCustomer: {
         parameters: {
             query?: never;
@@ -3726,7 +11722,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Customer"];
+                    "application/json": components["schemas"]["CustomerDetail"];
                 };
             };
             /** @description A problem (RFC 9457). */
@@ -3878,6 +11874,43 @@ export interface operations {
             };
         };
     };
+    listEvents: {
+        parameters: {
+            query?: {
+                /** @description The last `next`; left out: from now on. */
+                after?: number | null;
+                /** @description Separated by commas; empty: all. */
+                types?: string;
+                limit?: number;
+                /** @description Wait so long for the first one (long poll). */
+                wait_s?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listUnmatchedMoves: {
         parameters: {
             query?: {
@@ -3944,6 +11977,343 @@ export interface operations {
             };
         };
     };
+    listDocuments: {
+        parameters: {
+            query?: {
+                /** @description What became of them: `waiting`, `refused`, … */
+                state?: components["schemas"]["Outcome"] | null;
+                /** @description Of this order (its number). */
+                order?: string | null;
+                source?: string | null;
+                channel?: string | null;
+                /** @description Text in the number there, the source, our number. */
+                search?: string | null;
+                /** @description Of this site only (its code). */
+                site?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegisteredDocuments"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDocument: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                document_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegisteredDocument"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDocumentAnswers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                document_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderAnswers"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDocumentContent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                document_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listColumnMappings: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RememberedMappings"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getColumnMapping: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RememberedMapping"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putColumnMapping: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutMapping"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RememberedMapping"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    previewTable: {
+        parameters: {
+            query?: {
+                /** @description A remembered mapping. */
+                mapping?: string | null;
+                /** @description A mapping of columns, as JSON; goes before `mapping`. */
+                columns?: string | null;
+                /** @description How many rows to show. */
+                rows?: number;
+            };
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                format: components["schemas"]["TableFormat"];
+            };
+            cookie?: never;
+        };
+        /** @description The document as it is, byte for byte. */
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["api__intake__schemas__Preview"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    takeDocumentsIn: {
+        parameters: {
+            query?: {
+                /** @description Tell what would happen, and write nothing. */
+                dry_run?: boolean;
+                /** @description Who handles the orders. */
+                site?: string | null;
+                /** @description By which channel they come in. */
+                channel?: string | null;
+                /** @description Who numbered the orders, where the document does not say. */
+                source?: string | null;
+                /** @description Of a table's columns. */
+                mapping?: string | null;
+                /** @description A mapping of columns, as JSON; goes before `mapping`. */
+                columns?: string | null;
+                /** @description What the file is called. */
+                file_name?: string | null;
+            };
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                format: components["schemas"]["domain__documents__Format"];
+            };
+            cookie?: never;
+        };
+        /** @description The document as it is, byte for byte. */
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Intake"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listItems: {
         parameters: {
             query?: {
@@ -3965,6 +12335,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ItemList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getItem: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ItemDetail"];
                 };
             };
             /** @description A problem (RFC 9457). */
@@ -4000,6 +12401,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Item"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listLeadTimeRules: {
+        parameters: {
+            query?: {
+                item?: string | null;
+                /** @description Of this site only (its code). */
+                site?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeadTimeRuleList"];
                 };
             };
             /** @description A problem (RFC 9457). */
@@ -4157,7 +12595,7 @@ export interface operations {
                 metrics?: string[] | null;
                 /** @description With `raw`: how many values at most. */
                 limit?: number;
-                format?: components["schemas"]["Format"];
+                format?: components["schemas"]["api__history__endpoints__Format"];
             };
             header?: never;
             path: {
@@ -4320,6 +12758,107 @@ export interface operations {
             };
         };
     };
+    exportMasterData: {
+        parameters: {
+            query?: {
+                format?: components["schemas"]["ExportFormat"];
+                /** @description Only these, separated by commas, as `items,bills`. */
+                kinds?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/yaml": string;
+                    "application/zip": string;
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    importMasterData: {
+        parameters: {
+            query?: {
+                /** @description For text/csv: whose records these are. */
+                kind?: string | null;
+                /** @description What to call the file in faults. */
+                file?: string | null;
+                /** @description Say what would happen; write nothing. */
+                dry_run?: boolean;
+                /** @description Give up what the kinds of the file hold no more. */
+                remove_missing?: boolean;
+                /** @description Why, for the audit log. */
+                reason?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    areas?: Record<string, unknown>[];
+                    bills?: Record<string, unknown>[];
+                    calendar_exceptions?: Record<string, unknown>[];
+                    calendars?: Record<string, unknown>[];
+                    customer_names?: Record<string, unknown>[];
+                    customers?: Record<string, unknown>[];
+                    item_names?: Record<string, unknown>[];
+                    item_sites?: Record<string, unknown>[];
+                    items?: Record<string, unknown>[];
+                    lead_time_rules?: Record<string, unknown>[];
+                    lines?: Record<string, unknown>[];
+                    machines?: Record<string, unknown>[];
+                    price_rules?: Record<string, unknown>[];
+                    routings?: Record<string, unknown>[];
+                    setups?: Record<string, unknown>[];
+                    shipping_zones?: Record<string, unknown>[];
+                    sites?: Record<string, unknown>[];
+                    suppliers?: Record<string, unknown>[];
+                    transport_times?: Record<string, unknown>[];
+                };
+                "application/yaml": string;
+                "application/zip": string;
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportOutcome"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getOpenApi: {
         parameters: {
             query?: never;
@@ -4393,9 +12932,25 @@ export interface operations {
     listOrders: {
         parameters: {
             query?: {
-                state?: components["schemas"]["LineState"] | null;
+                /** @description `received`: newest first; `waiting`: oldest first; `due`: by the next due date of what is open; `priority`: highest first; `lateness`: furthest behind first. Newest first where that leaves it open. */
+                sort?: components["schemas"]["OrderSort"];
+                state?: components["schemas"]["domain__orders__LineState"] | null;
                 /** @description The customer's code. */
                 customer?: string | null;
+                /** @description Where it comes from. */
+                source?: string | null;
+                /** @description The channel's name. */
+                channel?: string | null;
+                /** @description With a line of this item (its code). */
+                item?: string | null;
+                due_from?: string | null;
+                /** @description Due before then. */
+                due_until?: string | null;
+                received_from?: string | null;
+                /** @description Received before then. */
+                received_until?: string | null;
+                /** @description With an open finding of this code. */
+                finding?: components["schemas"]["Code"] | null;
                 /** @description Text in number, customer, their reference, or external id. */
                 search?: string | null;
                 /** @description True: something is still to be made; false: nothing is. */
@@ -4403,8 +12958,6 @@ export interface operations {
                 /** @description True: open, and overdue or projected to end after a due date; false: not. */
                 late?: boolean | null;
                 priority_at_least?: number | null;
-                /** @description `received`: newest first; `due`: by the next due date of what is open; `priority`: highest first; `lateness`: furthest behind first. Newest first where that leaves it open. */
-                sort?: components["schemas"]["OrderSort"];
                 /** @description Of this site only (its code). */
                 site?: string | null;
                 /** @description How many items at most. */
@@ -4441,7 +12994,10 @@ export interface operations {
     takeOrderIn: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4468,6 +13024,293 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Order"];
                 };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    actOnOrders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Bulk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outcomes"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    takeOrdersIn: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderBatch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TakenBatch"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirmOrders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkConfirmation"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outcomes"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportOrders: {
+        parameters: {
+            query?: {
+                format?: components["schemas"]["FileFormat"];
+                state?: components["schemas"]["domain__orders__LineState"] | null;
+                /** @description The customer's code. */
+                customer?: string | null;
+                /** @description Where it comes from. */
+                source?: string | null;
+                /** @description The channel's name. */
+                channel?: string | null;
+                /** @description With a line of this item (its code). */
+                item?: string | null;
+                due_from?: string | null;
+                /** @description Due before then. */
+                due_until?: string | null;
+                received_from?: string | null;
+                /** @description Received before then. */
+                received_until?: string | null;
+                /** @description With an open finding of this code. */
+                finding?: components["schemas"]["Code"] | null;
+                /** @description Text in number, customer, their reference, or external id. */
+                search?: string | null;
+                /** @description True: something is still to be made; false: nothing is. */
+                open?: boolean | null;
+                /** @description True: open, and overdue or projected to end after a due date; false: not. */
+                late?: boolean | null;
+                priority_at_least?: number | null;
+                /** @description Of this site only (its code). */
+                site?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": unknown;
+                    "text/csv": unknown;
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listOrderViews: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedViews"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getOrderView: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedView"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putOrderView: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewView"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedView"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteOrderView: {
+        parameters: {
+            query?: {
+                /** @description Somebody else's shared view: administrators only. */
+                owner?: string | null;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem (RFC 9457). */
             default: {
@@ -4549,7 +13392,10 @@ export interface operations {
     cancelOrder: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 number: string;
             };
@@ -4568,6 +13414,107 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CancelledOrder"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirmOrder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Confirmation"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Order"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    assignCustomer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AssignCustomer"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Order"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryState"];
                 };
             };
             /** @description A problem (RFC 9457). */
@@ -4617,7 +13564,77 @@ export interface operations {
             };
         };
     };
-    releaseOrder: {
+    listFindings: {
+        parameters: {
+            query?: {
+                /** @description Also those that are settled. */
+                settled?: boolean;
+            };
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FindingList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    settleFinding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+                finding_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["api__review__schemas__Settlement"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Order"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    holdOrder: {
         parameters: {
             query?: never;
             header?: never;
@@ -4626,7 +13643,219 @@ export interface operations {
             };
             cookie?: never;
         };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Decision"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Order"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    assignItem: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+                line: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AssignItem"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Order"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listLineSites: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+                line: number;
+            };
+            cookie?: never;
+        };
         requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteCandidates"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    assignLineSite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+                line: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SiteAssignment"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteCandidates"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rejectOrder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Decision"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Order"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    releaseOrder: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Order"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resumeOrder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Resumption"] | null;
+            };
+        };
         responses: {
             /** @description Successful Response */
             200: {
@@ -4665,7 +13894,380 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DeliveryList"];
+                    "application/json": components["schemas"]["api__orders__schemas__DeliveryList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    planShipment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NewShipment"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shipment"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getShipment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+                shipment: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shipment"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addCarrierEvent: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                number: string;
+                shipment: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CarrierWord"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shipment"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deliverShipment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                number: string;
+                shipment: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["StepTaken"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shipment"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    packShipment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                number: string;
+                shipment: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["StepTaken"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shipment"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pickShipment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                number: string;
+                shipment: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["StepTaken"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shipment"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    returnShipment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                number: string;
+                shipment: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewReturn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shipment"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    shipShipment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                number: string;
+                shipment: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["StepTaken"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shipment"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getOrderStatus: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderStatus"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getOrderTimeline: {
+        parameters: {
+            query?: {
+                /** @description Of these kinds only. */
+                kind?: components["schemas"]["Kind"][] | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TimelineList"];
                 };
             };
             /** @description A problem (RFC 9457). */
@@ -4713,7 +14315,10 @@ export interface operations {
     createTrackingLink: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 number: string;
             };
@@ -4732,6 +14337,106 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CreatedLink"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listOwnOrders: {
+        parameters: {
+            query?: {
+                /** @description Text in our number or in your own name for it. */
+                search?: string | null;
+                /** @description True: something is still to be made. */
+                open?: boolean | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnOrderList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getOwnOrder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnOrder"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listOwnShipments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["api__orders__schemas__DeliveryList"];
                 };
             };
             /** @description A problem (RFC 9457). */
@@ -5079,6 +14784,813 @@ export interface operations {
             };
         };
     };
+    listPriceRules: {
+        parameters: {
+            query?: {
+                item?: string | null;
+                customer?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceRuleList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    promise: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPromise"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Promise"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPurchases: {
+        parameters: {
+            query?: {
+                supplier?: string | null;
+                item?: string | null;
+                state?: string | null;
+                /** @description Of this site only (its code). */
+                site?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PurchaseList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createPurchase: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPurchase"];
+            };
+        };
+        responses: {
+            /** @description It was there, and equal. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Purchase"];
+                };
+            };
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Purchase"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPurchase: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Purchase"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changePurchase: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PurchaseChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Purchase"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelPurchase: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PurchaseCancellation"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Purchase"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listRearrangements: {
+        parameters: {
+            query?: {
+                work_order?: number | null;
+                /** @description Of this site only (its code). */
+                site?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RearrangementList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    undoRearrangement: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rearrangement_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Undoing"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rearrangement"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listReplenishment: {
+        parameters: {
+            query?: {
+                item?: string | null;
+                state?: string | null;
+                /** @description Of this site only (its code). */
+                site?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    proposeReplenishment: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Refresh"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acceptReplenishment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                proposal_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Acceptance"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReplenishmentProposal"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dismissReplenishment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                proposal_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Dismissal"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReplenishmentProposal"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listReservations: {
+        parameters: {
+            query?: {
+                item?: string | null;
+                order?: string | null;
+                work_order?: string | null;
+                kind?: components["schemas"]["ReservationKind"] | null;
+                state?: components["schemas"]["ReservationState"] | null;
+                origin?: components["schemas"]["ReservationOrigin"] | null;
+                /** @description Of this site only (its code). */
+                site?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReservationList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reserve: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewReservation"];
+            };
+        };
+        responses: {
+            /** @description It was there, and equal. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reservation"];
+                };
+            };
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reservation"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getReservation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                reservation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reservation"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    releaseReservation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                reservation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    hardenReservation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                reservation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reservation"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listOrdersUnderReview: {
+        parameters: {
+            query?: {
+                /** @description With an open finding of this code. */
+                code?: components["schemas"]["Code"] | null;
+                /** @description With an open finding of this severity. */
+                severity?: components["schemas"]["domain__review__Severity"] | null;
+                /** @description The customer's code. */
+                customer?: string | null;
+                /** @description The channel's name. */
+                channel?: string | null;
+                /** @description Of this site only (its code). */
+                site?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WaitingOrders"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listReviewPolicies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putReviewPolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPolicy"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reviewAgain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rejudgement"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rejudged"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getSession: {
         parameters: {
             query?: never;
@@ -5156,6 +15668,253 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listOwnSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenSessionList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endOwnSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSignInMethods: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInMethods"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    finishOidc: {
+        parameters: {
+            query?: {
+                state?: string;
+                code?: string;
+                error?: string;
+                iss?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    signOutOidc: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedOut"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    startOidc: {
+        parameters: {
+            query?: {
+                /** @description Where to go afterwards: a path of this site. */
+                next?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeOwnPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listShortages: {
+        parameters: {
+            query?: {
+                item?: string | null;
+                work_order?: string | null;
+                /** @description Of this site only (its code). */
+                site?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShortageList"];
+                };
             };
             /** @description A problem (RFC 9457). */
             default: {
@@ -5334,6 +16093,899 @@ export interface operations {
             };
         };
     };
+    getWorkOrderPolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShownPolicy"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putWorkOrderPolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WorkOrderPolicy"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShownPolicy"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listStock: {
+        parameters: {
+            query?: {
+                item?: string | null;
+                location?: string | null;
+                lot?: string | null;
+                status?: components["schemas"]["StockStatus"] | null;
+                /** @description As it stood at that moment, by when things happened. */
+                as_of?: string | null;
+                /** @description Also the places where nothing lies any more. */
+                empty?: boolean;
+                /** @description Of this site only (its code). */
+                site?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LotList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    adjustStock: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAdjustment"];
+            };
+        };
+        responses: {
+            /** @description It was booked before, and is the same. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Posted"];
+                };
+            };
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Posted"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listCounts: {
+        parameters: {
+            query?: {
+                state?: string | null;
+                /** @description Of this site only (its code). */
+                site?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CountList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    countStock: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCount"];
+            };
+        };
+        responses: {
+            /** @description It was there, and equal. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Count"];
+                };
+            };
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Count"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                count_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Count"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    approveCount: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                count_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CountDecision"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Count"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rejectCount: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                count_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CountDecision"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Count"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    issueGoods: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewIssue"];
+            };
+        };
+        responses: {
+            /** @description It was booked before, and is the same. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Posted"];
+                };
+            };
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Posted"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listStockItems: {
+        parameters: {
+            query?: {
+                item?: string | null;
+                /** @description Text in the item's code or name. */
+                search?: string | null;
+                /** @description Of this site only (its code). */
+                site?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SumList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listLocations: {
+        parameters: {
+            query?: {
+                /** @description Of this site only (its code). */
+                site?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LocationList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putLocation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LocationChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Location"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listStockMovements: {
+        parameters: {
+            query?: {
+                item?: string | null;
+                location?: string | null;
+                lot?: string | null;
+                kind?: components["schemas"]["PostingKind"] | null;
+                order?: string | null;
+                work_order?: string | null;
+                purchase?: string | null;
+                from?: string | null;
+                to?: string | null;
+                /** @description Of this site only (its code). */
+                site?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MovementList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDeviceMoves: {
+        parameters: {
+            query?: {
+                /** @description True: those that changed nothing; false: the others. */
+                unmatched?: boolean | null;
+                /** @description Of this site only (its code). */
+                site?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceMoveList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    receiveGoods: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewReceipt"];
+            };
+        };
+        responses: {
+            /** @description It was booked before, and is the same. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Posted"];
+                };
+            };
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Posted"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listShortfalls: {
+        parameters: {
+            query?: {
+                item?: string | null;
+                open?: boolean | null;
+                /** @description Of this site only (its code). */
+                site?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShortfallList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    settleShortfall: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                shortfall_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["api__stock__schemas__Settlement"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShortfallView"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeStockStatus: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewStatus"];
+            };
+        };
+        responses: {
+            /** @description It was booked before, and is the same. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Posted"];
+                };
+            };
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Posted"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    transferGoods: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTransfer"];
+            };
+        };
+        responses: {
+            /** @description It was booked before, and is the same. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Posted"];
+                };
+            };
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Posted"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSuppliers: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SupplierList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSupplier: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Supplier"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putSupplier: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SupplierChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Supplier"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     revokeTrackingLink: {
         parameters: {
             query?: never;
@@ -5412,6 +17064,539 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TicketIssued"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listUsers: {
+        parameters: {
+            query?: {
+                /** @description Text in names or address. */
+                search?: string | null;
+                role?: components["schemas"]["Role"] | null;
+                disabled?: boolean | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewUser"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedUser"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserAccount"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserAccount"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resetPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OneTimePassword"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listUserSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenSessionList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endUserSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionsEnded"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endUserSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                session_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionsEnded"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listWebhooks: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewWebhook"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedWebhook"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listWebhookDeliveries: {
+        parameters: {
+            query?: {
+                state?: ("waiting" | "delivered" | "given_up") | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                webhook: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["api__webhooks__schemas__DeliveryList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replayWebhookDelivery: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                webhook: number;
+                delivery: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    testWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                webhook: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sent"];
                 };
             };
             /** @description A problem (RFC 9457). */
@@ -5505,6 +17690,72 @@ export interface operations {
             };
         };
     };
+    applyRearrangement: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApplyRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rearrangement"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    previewRearrangement: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["api__pegging__schemas__Preview"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getWorkOrder: {
         parameters: {
             query?: never;
@@ -5558,6 +17809,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CancelledWorkOrder"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getWorkOrderPegs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                work_order_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkOrderPegs"];
                 };
             };
             /** @description A problem (RFC 9457). */

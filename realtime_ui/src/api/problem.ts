@@ -53,15 +53,16 @@ export async function problemOf(response: Response): Promise<Problem> {
   return new Problem(response.status, title === "" ? response.statusText : title, text(record["detail"]), fields(record["errors"]));
 }
 
-/** Ask the server; `null` for an empty answer. Rejects with Problem or Unreachable. */
+/** Ask the server; `null` for an empty answer. A file goes as it is. Rejects with Problem or Unreachable. */
 export async function ask(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<unknown> {
   let response: Response;
+  const raw = body instanceof Blob;
   try {
     response = await fetch(path, {
       method,
       credentials: "same-origin",
-      headers: { accept: "application/json", ...(body === undefined ? {} : { "content-type": "application/json" }) },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      headers: { accept: "application/json", ...(body === undefined ? {} : { "content-type": raw ? "application/octet-stream" : "application/json" }) },
+      ...(body === undefined ? {} : { body: raw ? body : JSON.stringify(body) }),
       ...(signal === undefined ? {} : { signal }),
     });
   } catch (error) {

@@ -1,11 +1,17 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet } from "@tanstack/react-router";
-import type { OrderFilters } from "../orders/filters.ts";
+import { filtersOf, type OrderFilters } from "../orders/filters.ts";
 import type { Looks } from "../plan/gantt/gantt.tsx";
+import { stockSearchOf, type StockSearch } from "../stock/search.ts";
 import { LoginPage } from "../session/login.tsx";
 import { HomePage, Shell } from "./shell.tsx";
 import { Broken, Missing } from "./trouble.tsx";
 
 const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : typeof value === "number" ? String(value) : undefined);
+
+function pageOf(value: unknown): { page?: number } {
+  const page = Number(value);
+  return Number.isSafeInteger(page) && page > 0 ? { page } : {};
+}
 
 const root = createRootRoute({ component: Outlet, notFoundComponent: Missing });
 
@@ -34,20 +40,58 @@ const orders = createRoute({
   getParentRoute: () => shell,
   path: "/orders",
   component: lazyRouteComponent(() => import("../orders/list.tsx"), "OrdersPage"),
-  validateSearch: (search): OrderFilters => {
-    const filters: OrderFilters = {};
-    for (const name of ["site", "state", "customer", "search", "sort", "late"] as const) {
-      const value = text(search[name]);
-      if (value !== undefined) filters[name] = value;
-    }
-    return filters;
-  },
+  validateSearch: (search): OrderFilters => filtersOf(search),
 });
 
 const order = createRoute({
   getParentRoute: () => shell,
   path: "/orders/$number",
   component: lazyRouteComponent(() => import("../orders/order.tsx"), "OrderPage"),
+});
+
+const review = createRoute({
+  getParentRoute: () => shell,
+  path: "/review",
+  component: lazyRouteComponent(() => import("../review/page.tsx"), "ReviewPage"),
+  validateSearch: (search): { code?: string; page?: number } => {
+    const code = text(search["code"]);
+    return { ...(code === undefined ? {} : { code }), ...pageOf(search["page"]) };
+  },
+});
+
+const importing = createRoute({
+  getParentRoute: () => shell,
+  path: "/import",
+  component: lazyRouteComponent(() => import("../intake/page.tsx"), "ImportPage"),
+});
+
+const promise = createRoute({
+  getParentRoute: () => shell,
+  path: "/promise",
+  component: lazyRouteComponent(() => import("../promise/page.tsx"), "PromisePage"),
+});
+
+const stock = createRoute({
+  getParentRoute: () => shell,
+  path: "/stock",
+  component: lazyRouteComponent(() => import("../stock/page.tsx"), "StockPage"),
+  validateSearch: (search): StockSearch => stockSearchOf(search),
+});
+
+const own = createRoute({
+  getParentRoute: () => shell,
+  path: "/own",
+  component: lazyRouteComponent(() => import("../own/page.tsx"), "OwnOrdersPage"),
+  validateSearch: (search): { search?: string; open?: string; page?: number } => {
+    const said = text(search["search"]);
+    return { ...(said === undefined ? {} : { search: said }), ...(String(search["open"]) === "true" ? { open: "true" } : {}), ...pageOf(search["page"]) };
+  },
+});
+
+const ownOrder = createRoute({
+  getParentRoute: () => shell,
+  path: "/own/$number",
+  component: lazyRouteComponent(() => import("../own/page.tsx"), "OwnOrderPage"),
 });
 
 const plan = createRoute({
@@ -101,7 +145,7 @@ const deadLetters = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([login, shell.addChildren([home, floor, orders, order, plan, planHistory, planVersion, terminal, deadLetters])]),
+  routeTree: root.addChildren([login, shell.addChildren([home, floor, orders, order, review, importing, promise, stock, own, ownOrder, plan, planHistory, planVersion, terminal, deadLetters])]),
   defaultPreload: "intent",
   defaultErrorComponent: Broken,
   scrollRestoration: true,

@@ -47,6 +47,9 @@ function NavigationBar({ name }: { name: string }): ReactElement {
   const queries = useQueryClient();
   const navigate = useNavigate();
   const live = useLive();
+  const reads = usePermission("read");
+  const mayOrder = usePermission("order");
+  const seesOwn = usePermission("own_orders");
   const seesLetters = usePermission("dead_letters");
   const leave = async (): Promise<void> => {
     try {
@@ -69,8 +72,25 @@ function NavigationBar({ name }: { name: string }): ReactElement {
             {sites.data.items.length > 1 ? site.name : t("nav.floor")}
           </Link>
         ))}
-        <Link to="/orders">{t("nav.orders")}</Link>
-        <Link to="/plan">{t("nav.plan")}</Link>
+        {seesOwn && <Link to="/own">{t("nav.own")}</Link>}
+        {reads && (
+          <>
+            <Link to="/orders">{t("nav.orders")}</Link>
+            <Link to="/review">{t("nav.review")}</Link>
+          </>
+        )}
+        {mayOrder && (
+          <>
+            <Link to="/promise">{t("nav.promise")}</Link>
+            <Link to="/import">{t("nav.import")}</Link>
+          </>
+        )}
+        {reads && (
+          <>
+            <Link to="/stock">{t("nav.stock")}</Link>
+            <Link to="/plan">{t("nav.plan")}</Link>
+          </>
+        )}
         {seesLetters && <Link to="/dead-letters">{t("nav.dead_letters")}</Link>}
       </nav>
       <div className="bar-end">
@@ -100,8 +120,13 @@ function ShellSkeleton(): ReactElement {
   );
 }
 
-/** `/`: the first site's floor. */
+/** `/`: the first site's floor; a customer's own orders. */
 export function HomePage(): ReactElement {
+  const seesOwn = usePermission("own_orders");
+  return seesOwn ? <Navigate to="/own" search={{}} replace /> : <FirstFloor />;
+}
+
+function FirstFloor(): ReactElement {
   const t = useT();
   const sites = useSites();
   if (sites.isError) return <Failed what={t("error.sites")} error={sites.error} retry={() => void sites.refetch()} />;

@@ -14,7 +14,7 @@ export function useSites(): ReturnType<typeof useQuery<Awaited<ReturnType<typeof
     queryFn: api.sites,
     staleTime: KEPT_MS,
     refetchInterval: (query) => (query.state.data?.items.length === 0 ? NONE_YET_MS : false),
-    enabled: session.data != null,
+    enabled: session.data?.permissions.includes("read") === true,
   });
 }
 

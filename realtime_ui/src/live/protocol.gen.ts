@@ -26,6 +26,10 @@ export interface components {
             cycle_ms?: number | null;
             /** @default null */
             work_projected_end?: string | null;
+            /** @default null */
+            asked?: string | null;
+            /** @default null */
+            asked_because?: string | null;
         };
         /**
          * DeliveryView
@@ -42,6 +46,18 @@ export interface components {
             packed_at: string | null;
             shipped_at: string | null;
             delivered_at: string | null;
+            /** @default null */
+            carrier?: string | null;
+            /** @default null */
+            tracking_number?: string | null;
+            /** @default null */
+            carrier_status?: string | null;
+            /** @default null */
+            carrier_at?: string | null;
+            /** @default null */
+            expected_at?: string | null;
+            /** @default 0 */
+            returned?: number;
         };
         /**
          * Delta
@@ -339,7 +355,7 @@ export interface components {
         };
         /**
          * TrackingView
-         * @description Key `order` of `tracking:<link>`: only what the customer may see.
+         * @description Key `order` of `tracking:<link>` and `own:<number>`: only what the customer may see.
          */
         TrackingView: {
             number: string;

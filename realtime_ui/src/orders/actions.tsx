@@ -5,7 +5,9 @@ import type { OrderChange, OrderDetails, OrderLine, OrderView, CreatedLink } fro
 import { tell } from "../app/toasts.tsx";
 import { useZone } from "../app/sites.ts";
 import { formatMoment, formatUnit, timeOf } from "../i18n/format.ts";
-import { useT } from "../i18n/staff.tsx";
+import { useDesk } from "../desk/language.tsx";
+import { RearrangeDialog } from "./rearrange.tsx";
+import { OrderDecisions } from "../review/decisions.tsx";
 import { usePermission } from "../session/session.ts";
 import { useNow } from "../ui/clock.ts";
 import { Confirm, Dialog, FormFoot } from "../ui/dialog.tsx";
@@ -13,7 +15,7 @@ import { Glyph } from "../ui/glyph.tsx";
 import { reasonOf } from "../ui/states.tsx";
 import { instantOf, localOf } from "./dates.ts";
 
-type Open = "release" | "change" | "cancel" | "link" | null;
+type Open = "release" | "rearrange" | "change" | "cancel" | "link" | null;
 
 interface OrderProps {
   order: OrderView;
@@ -22,41 +24,51 @@ interface OrderProps {
 
 /** What may be done with the order by whoever looks at it, in its state. */
 export function OrderActions({ order, details }: OrderProps): ReactElement | null {
-  const t = useT();
+  const t = useDesk();
   const mayOrder = usePermission("order");
+  const mayReview = usePermission("review");
   const queries = useQueryClient();
   const [open, setOpen] = useState<Open>(null);
   const close = (): void => { setOpen(null); };
-  const read = (): Promise<unknown> => Promise.all([queries.invalidateQueries({ queryKey: ["order", order.number] }), queries.invalidateQueries({ queryKey: ["order-events", order.number] }), queries.invalidateQueries({ queryKey: ["orders"] })]);
+  const read = (): Promise<unknown> => Promise.all([queries.invalidateQueries({ queryKey: ["order", order.number] }), queries.invalidateQueries({ queryKey: ["order-events", order.number] }), queries.invalidateQueries({ queryKey: ["order-timeline", order.number] }), queries.invalidateQueries({ queryKey: ["findings", order.number] }), queries.invalidateQueries({ queryKey: ["review"] }), queries.invalidateQueries({ queryKey: ["orders"] })]);
   const release = useMutation({
     mutationFn: () => api.releaseOrder(order.number),
     onSuccess: () => { tell(t("order.released_done", { number: order.number })); },
     onError: (error) => { tell(reasonOf(t, error), { bad: true }); },
     onSettled: read,
   });
-  if (!mayOrder) return null;
+  if (!mayOrder && !mayReview) return null;
   const ended = order.state === "produced" || order.state === "cancelled";
   const beforeRelease = ["received", "under_review", "confirmed"].includes(order.state);
   return (
     <div className="actions">
-      {beforeRelease && (
-        <button type="button" className="button button-primary" disabled={release.isPending} onClick={() => { setOpen("release"); }}>
+      <OrderDecisions order={details} errors={details.errors} after={read} />
+      {mayOrder && beforeRelease && details.errors === 0 && (
+        <button type="button" className={details.state === "confirmed" ? "button button-primary" : "button"} disabled={release.isPending} onClick={() => { setOpen("release"); }}>
           {t("order.release")}
         </button>
       )}
-      {!ended && (
+      {mayOrder && !ended && (
         <button type="button" className="button" onClick={() => { setOpen("change"); }}>
           {t("order.change")}
         </button>
       )}
-      <button type="button" className="button" onClick={() => { setOpen("link"); }}>
-        {t("order.link")}
-      </button>
-      {!ended && (
+      {mayOrder && (
+        <button type="button" className="button" onClick={() => { setOpen("link"); }}>
+          {t("order.link")}
+        </button>
+      )}
+      {mayOrder && !ended && (
         <button type="button" className="button" onClick={() => { setOpen("cancel"); }}>
           {t("order.cancel")}
         </button>
       )}
+      {mayOrder && !ended && details.pegs.length > 0 && (
+        <button type="button" className="button" onClick={() => { setOpen("rearrange"); }} data-testid="rearrange">
+          {t("rearrange.open")}
+        </button>
+      )}
+      {open === "rearrange" && <RearrangeDialog details={details} close={close} read={read} />}
       {open === "release" && <Confirm title={t("order.release_title", { number: order.number })} text={t("order.release_text")} action={t("order.release")} close={close} confirm={() => { release.mutate(); }} />}
       {open === "change" && <ChangeDialog order={order} details={details} close={close} read={read} />}
       {open === "cancel" && <CancelDialog order={order} details={details} close={close} read={read} />}
@@ -66,7 +78,7 @@ export function OrderActions({ order, details }: OrderProps): ReactElement | nul
 }
 
 function CancelDialog({ order, details, close, read }: OrderProps & { close: () => void; read: () => Promise<unknown> }): ReactElement {
-  const t = useT();
+  const t = useDesk();
   const [reason, setReason] = useState("");
   const cancel = useMutation({
     mutationFn: () => api.cancelOrder(order.number, reason.trim(), details.version),
@@ -101,7 +113,7 @@ interface Draft {
 }
 
 function ChangeDialog({ order, details, close, read }: OrderProps & { close: () => void; read: () => Promise<unknown> }): ReactElement {
-  const t = useT();
+  const t = useDesk();
   const zone = useZone(order.site);
   const lines = details.lines.filter((line) => !["produced", "cancelled"].includes(line.state));
   const asIs = (line: OrderLine): Draft => ({ quantity: String(line.quantity), due: localOf(line.due, zone) });
@@ -168,7 +180,7 @@ function ChangeDialog({ order, details, close, read }: OrderProps & { close: () 
 }
 
 function LinkDialog({ order, close }: { order: OrderView; close: () => void }): ReactElement {
-  const t = useT();
+  const t = useDesk();
   const now = useNow();
   const zone = useZone(order.site);
   const [copied, setCopied] = useState(false);

@@ -1,19 +1,23 @@
 import { useQueries, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useMemo, useRef, useState, type CSSProperties, type ReactElement } from "react";
+import { useEffect, useMemo, useRef, useState, type CSSProperties, type KeyboardEvent, type ReactElement } from "react";
 import { api } from "../api/endpoints.ts";
 import type { OrderView } from "../api/types.ts";
 import { useSites } from "../app/sites.ts";
 import { formatNumber, formatShortMoment, formatUnit, timeOf } from "../i18n/format.ts";
-import { useT } from "../i18n/staff.tsx";
+import { DeskWords, useDesk } from "../desk/language.tsx";
 import { wordOf } from "../i18n/translator.ts";
+import { FINDING_CODES } from "../review/words.ts";
 import { usePermission } from "../session/session.ts";
 import { useNow } from "../ui/clock.ts";
 import { Glyph } from "../ui/glyph.tsx";
 import { Empty, Failed, Skeleton } from "../ui/states.tsx";
 import { CreateOrder } from "./create.tsx";
-import type { OrderFilters } from "./filters.ts";
+import { BulkBar } from "./bulk.tsx";
+import { bodyOf, filtersOf, queryOf, type OrderFilters } from "./filters.ts";
+import { SavedViewsMenu } from "./saved.tsx";
+import { extend, NOTHING, pressed, toggle, type NumberAt, type Selection } from "./selection.ts";
 import { Lateness, StageBar } from "./standing.tsx";
 import { riskOf } from "./words.ts";
 import "./orders.css";
@@ -27,11 +31,11 @@ const TYPING_MS = 250;
 const SORTS = ["received", "due", "priority", "lateness"] as const;
 const STATES = ["received", "under_review", "confirmed", "released", "in_production", "produced", "on_hold", "cancelled"] as const;
 
-function usePages(filters: OrderFilters, pages: readonly number[]): { rows: (index: number) => OrderView | undefined; total: number | undefined; error: unknown; retry: () => void } {
+function usePages(filters: OrderFilters, zone: string, pages: readonly number[]): { rows: (index: number) => OrderView | undefined; total: number | undefined; error: unknown; retry: () => void } {
   const results = useQueries({
     queries: pages.map((page) => ({
-      queryKey: ["orders", filters, page],
-      queryFn: ({ signal }: { signal: AbortSignal }) => api.orders({ ...filters, limit: PAGE_ROWS, offset: page * PAGE_ROWS }, signal),
+      queryKey: ["orders", filters, zone, page],
+      queryFn: ({ signal }: { signal: AbortSignal }) => api.orders({ ...queryOf(filters, zone), limit: PAGE_ROWS, offset: page * PAGE_ROWS }, signal),
       refetchInterval: REFRESH_MS,
     })),
   });
@@ -45,52 +49,109 @@ function usePages(filters: OrderFilters, pages: readonly number[]): { rows: (ind
 }
 
 export function OrdersPage(): ReactElement {
-  const t = useT();
+  return (
+    <DeskWords skeleton={<Skeleton width="100%" height="320px" />}>
+      <Orders />
+    </DeskWords>
+  );
+}
+
+function Orders(): ReactElement {
+  const t = useDesk();
   const filters = route.useSearch();
   const mayOrder = usePermission("order");
+  const sites = useSites();
+  const zone = (sites.data?.items.find((site) => site.code === filters.site) ?? sites.data?.items[0])?.time_zone ?? "UTC";
   const [creating, setCreating] = useState<"order" | "rush" | null>(null);
+  const exported = { ...queryOf(filters, zone), sort: undefined };
   return (
     <div className="orders">
       <div className="orders-head">
         <h1>{t("orders.title")}</h1>
-        {mayOrder && (
-          <div className="orders-actions">
-            <button type="button" className="button" onClick={() => { setCreating("rush"); }} data-testid="rush-order">
-              <Glyph name="late" />
-              {t("orders.rush")}
-            </button>
-            <button type="button" className="button button-primary" onClick={() => { setCreating("order"); }}>
-              <Glyph name="plus" />
-              {t("orders.create")}
-            </button>
-          </div>
-        )}
+        <div className="orders-actions">
+          <a className="button button-quiet" href={api.exportAddress(exported, "csv")} download>
+            CSV
+          </a>
+          <a className="button button-quiet" href={api.exportAddress(exported, "xlsx")} download data-testid="export-xlsx">
+            XLSX
+          </a>
+          {mayOrder && (
+            <>
+              <button type="button" className="button" onClick={() => { setCreating("rush"); }} data-testid="rush-order">
+                <Glyph name="late" />
+                {t("orders.rush")}
+              </button>
+              <button type="button" className="button button-primary" onClick={() => { setCreating("order"); }}>
+                <Glyph name="plus" />
+                {t("orders.create")}
+              </button>
+            </>
+          )}
+        </div>
+      </div>
+      <div className="orders-head">
+        <Counts filters={filters} />
+        <SavedViewsMenu filters={filters} zone={zone} />
       </div>
       <Filters filters={filters} />
-      <Rows key={JSON.stringify(filters)} filters={filters} />
+      <Rows key={JSON.stringify(filters) + zone} filters={filters} zone={zone} mayOrder={mayOrder} />
       {creating !== null && <CreateOrder rush={creating === "rush"} close={() => { setCreating(null); }} />}
     </div>
   );
 }
 
+const QUICK: readonly { name: "open" | "under_review" | "late"; query: { state?: string; late?: string; open?: string } }[] = [
+  { name: "open", query: { open: "true" } },
+  { name: "under_review", query: { state: "under_review" } },
+  { name: "late", query: { late: "true" } },
+];
+
+/** How many orders are open, wait for people, are late: each a way to see them. */
+function Counts({ filters }: { filters: OrderFilters }): ReactElement {
+  const t = useDesk();
+  const site = filters.site;
+  const counts = useQueries({
+    queries: QUICK.map(({ name, query }) => ({
+      queryKey: ["order-count", name, site],
+      queryFn: () => api.orders({ site, ...query, limit: 0, offset: 0 }),
+      refetchInterval: REFRESH_MS,
+      select: (list: Awaited<ReturnType<typeof api.orders>>) => list.total,
+    })),
+  });
+  return (
+    <ul className="counts">
+      {QUICK.map(({ name, query }, place) => {
+        return (
+          <li key={name}>
+            <Link to="/orders" search={{ ...(site === undefined ? {} : { site }), ...query }} className="count" activeOptions={{ exact: true, includeSearch: true }} data-testid={`count-${name}`}>
+              <span>{wordOf(t, "count", name)}</span>
+              <strong>{counts[place]?.data === undefined ? "–" : formatNumber(counts[place].data, t.language)}</strong>
+            </Link>
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
+
 function Filters({ filters }: { filters: OrderFilters }): ReactElement {
-  const t = useT();
+  const t = useDesk();
   const navigate = useNavigate();
   const sites = useSites();
   const customers = useQuery({ queryKey: ["customers"], queryFn: api.customers, staleTime: 60_000 });
+  const items = useQuery({ queryKey: ["items"], queryFn: api.items, staleTime: 60_000 });
   const [search, setSearch] = useState(filters.search ?? "");
+  const [channel, setChannel] = useState(filters.channel ?? "");
   const apply = (change: { [Name in keyof OrderFilters]?: string | undefined }): void => {
-    const next: Record<string, string> = {};
-    for (const [name, value] of Object.entries({ ...filters, ...change })) if (value !== undefined && value !== "") next[name] = value;
-    void navigate({ to: "/orders", search: next, replace: true });
+    void navigate({ to: "/orders", search: filtersOf({ ...filters, ...change }), replace: true });
   };
   useEffect(() => {
-    if (search === (filters.search ?? "")) return undefined;
-    const timer = setTimeout(() => { apply({ search }); }, TYPING_MS);
+    if (search === (filters.search ?? "") && channel === (filters.channel ?? "")) return undefined;
+    const timer = setTimeout(() => { apply({ search, channel }); }, TYPING_MS);
     return () => { clearTimeout(timer); };
   });
   return (
-    <form className="filters" role="search" onSubmit={(event) => { event.preventDefault(); apply({ search }); }}>
+    <form className="filters" role="search" onSubmit={(event) => { event.preventDefault(); apply({ search, channel }); }}>
       <label>
         <span className="hidden-words">{t("orders.search")}</span>
         <input type="search" placeholder={t("orders.search")} value={search} onChange={(event) => { setSearch(event.target.value); }} />
@@ -144,9 +205,50 @@ function Filters({ filters }: { filters: OrderFilters }): ReactElement {
           </select>
         </label>
       )}
+      <details className="filters-more" open={MORE.some((name) => filters[name] !== undefined)}>
+        <summary>{t("orders.more_filters")}</summary>
+        <div className="filters">
+          <label className="field">
+            <span>{t("orders.item")}</span>
+            <select value={filters.item ?? ""} onChange={(event) => { apply({ item: event.target.value }); }}>
+              <option value="">{t("orders.all_items")}</option>
+              {items.data?.items.map((item) => (
+                <option key={item.code} value={item.code}>
+                  {item.name}
+                </option>
+              ))}
+            </select>
+          </label>
+          <label className="field">
+            <span>{t("orders.finding")}</span>
+            <select value={filters.finding ?? ""} onChange={(event) => { apply({ finding: event.target.value }); }}>
+              <option value="">{t("orders.any_finding")}</option>
+              {FINDING_CODES.map((code) => (
+                <option key={code} value={code}>
+                  {wordOf(t, "finding_name", code)}
+                </option>
+              ))}
+            </select>
+          </label>
+          <label className="field">
+            <span>{t("orders.channel")}</span>
+            <input value={channel} maxLength={100} onChange={(event) => { setChannel(event.target.value); }} />
+          </label>
+          <label className="field">
+            <span>{t("orders.due_from")}</span>
+            <input type="date" value={filters.due_from ?? ""} onChange={(event) => { apply({ due_from: event.target.value }); }} />
+          </label>
+          <label className="field">
+            <span>{t("orders.due_until")}</span>
+            <input type="date" value={filters.due_until ?? ""} onChange={(event) => { apply({ due_until: event.target.value }); }} />
+          </label>
+        </div>
+      </details>
     </form>
   );
 }
+
+const MORE = ["item", "finding", "channel", "due_from", "due_until"] as const;
 
 function useNarrow(): boolean {
   const [narrow, setNarrow] = useState(() => matchMedia("(max-width: 760px)").matches);
@@ -159,8 +261,8 @@ function useNarrow(): boolean {
   return narrow;
 }
 
-function Rows({ filters }: { filters: OrderFilters }): ReactElement {
-  const t = useT();
+function Rows({ filters, zone, mayOrder }: { filters: OrderFilters; zone: string; mayOrder: boolean }): ReactElement {
+  const t = useDesk();
   const list = useRef<HTMLDivElement>(null);
   const narrow = useNarrow();
   const rowHeight = narrow ? 124 : 60;
@@ -175,7 +277,31 @@ function Rows({ filters }: { filters: OrderFilters }): ReactElement {
   const first = Math.floor((items[0]?.index ?? 0) / PAGE_ROWS);
   const last = Math.floor((items.at(-1)?.index ?? 0) / PAGE_ROWS);
   const pages = useMemo(() => Array.from({ length: last - first + 1 }, (_, place) => first + place), [first, last]);
-  const { rows, total, error, retry } = usePages(filters, pages);
+  const { rows, total, error, retry } = usePages(filters, zone, pages);
+  const navigate = useNavigate();
+  const [selection, setSelection] = useState<Selection>(NOTHING);
+  // A range may reach over pages that are not asked for any more: what was seen is remembered.
+  const seen = useRef(new Map<number, string>());
+  useEffect(() => {
+    for (const item of items) {
+      const number = rows(item.index)?.number;
+      if (number !== undefined) seen.current.set(item.index, number);
+    }
+  });
+  const at: NumberAt = (index) => rows(index)?.number ?? seen.current.get(index);
+  const press = (event: KeyboardEvent): void => {
+    if (event.target !== event.currentTarget) return;
+    const opened = event.key === "Enter" && selection.cursor !== null ? at(selection.cursor) : undefined;
+    if (opened !== undefined) {
+      void navigate({ to: "/orders/$number", params: { number: opened } });
+      return;
+    }
+    const next = pressed(selection, event, total ?? 0, at);
+    if (next === null || (!mayOrder && (next.all || next.chosen.size > 0))) return;
+    event.preventDefault();
+    setSelection(next);
+    if (next.cursor !== null && next.cursor !== selection.cursor) virtual.scrollToIndex(next.cursor, { align: "auto" });
+  };
   if (total !== undefined && total !== count) setCount(total);
   if (error !== null && total === undefined) return <Failed what={t("orders.failed")} error={error} retry={retry} />;
   if (total === 0) return <NoOrders filtered={Object.keys(filters).length > 0} />;
@@ -184,9 +310,31 @@ function Rows({ filters }: { filters: OrderFilters }): ReactElement {
       <p className="order-total" aria-live="polite">
         {total === undefined ? " " : t("orders.total", { n: total })}
       </p>
-      <div role="table" aria-label={t("orders.title")} aria-rowcount={total ?? -1} aria-busy={total === undefined} className="order-table">
+      {(selection.all || selection.chosen.size > 0) && (
+        <BulkBar count={selection.all ? (total ?? 0) : selection.chosen.size} chosen={selection.all ? { filter: bodyOf(filters, zone) } : { numbers: [...selection.chosen] }} clear={() => { setSelection(NOTHING); }} />
+      )}
+      <div
+        role="grid"
+        aria-label={t("orders.title")}
+        aria-rowcount={total ?? -1}
+        aria-multiselectable={mayOrder}
+        aria-busy={total === undefined}
+        aria-activedescendant={selection.cursor === null ? undefined : `order-row-${selection.cursor}`}
+        className="order-table"
+        tabIndex={0}
+        title={t(mayOrder ? "orders.keys" : "orders.keys_read")}
+        onKeyDown={press}
+        data-testid="orders-grid"
+      >
       <div role="row" className="order-row order-columns">
-        <span role="columnheader">{t("orders.number")}</span>
+        <span role="columnheader">
+          {mayOrder && (
+            <label className="pick">
+              <input type="checkbox" aria-label={t("bulk.all")} checked={selection.all} onChange={() => { setSelection(selection.all ? NOTHING : { ...NOTHING, all: true }); }} />
+            </label>
+          )}
+          {t("orders.number")}
+        </span>
         <span role="columnheader">{t("orders.customer")}</span>
         <span role="columnheader">{t("orders.item")}</span>
         <span role="columnheader">{t("orders.progress")}</span>
@@ -198,7 +346,17 @@ function Rows({ filters }: { filters: OrderFilters }): ReactElement {
         {items.map((item) => {
           const order = rows(item.index);
           const style: CSSProperties = { height: rowHeight, transform: `translateY(${item.start - top}px)` };
-          return order === undefined ? <RowSkeleton key={item.index} style={style} /> : <Row key={item.index} order={order} style={style} index={item.index} />;
+          return order === undefined ? <RowSkeleton key={item.index} style={style} /> : (
+            <Row
+              key={item.index}
+              order={order}
+              style={style}
+              index={item.index}
+              atCursor={selection.cursor === item.index}
+              chosen={selection.all || selection.chosen.has(order.number)}
+              {...(mayOrder ? { choose: (range: boolean) => { setSelection(range ? extend(selection, item.index, at) : toggle(selection, item.index, at)); } } : {})}
+            />
+          );
         })}
         </div>
       </div>
@@ -207,7 +365,7 @@ function Rows({ filters }: { filters: OrderFilters }): ReactElement {
 }
 
 function NoOrders({ filtered }: { filtered: boolean }): ReactElement {
-  const t = useT();
+  const t = useDesk();
   if (!filtered) {
     return (
       <Empty title={t("orders.empty.title")}>
@@ -225,8 +383,18 @@ function NoOrders({ filtered }: { filtered: boolean }): ReactElement {
   );
 }
 
-function Row({ order, style, index }: { order: OrderView; style: CSSProperties; index: number }): ReactElement {
-  const t = useT();
+interface RowProps {
+  order: OrderView;
+  style: CSSProperties;
+  index: number;
+  atCursor: boolean;
+  chosen: boolean;
+  /** Missing: nothing may be done with orders. */
+  choose?: (range: boolean) => void;
+}
+
+function Row({ order, style, index, atCursor, chosen, choose }: RowProps): ReactElement {
+  const t = useDesk();
   const now = useNow();
   const sites = useSites();
   const zone = sites.data?.items.find((site) => site.code === order.site)?.time_zone ?? "UTC";
@@ -234,8 +402,13 @@ function Row({ order, style, index }: { order: OrderView; style: CSSProperties; 
   const projected = timeOf(order.projected_end);
   const risk = riskOf(order);
   return (
-    <div role="row" aria-rowindex={index + 1} className={`order-row risk-${risk}`} style={style} data-testid={`order-${order.number}`}>
-      <span role="cell" className="order-number">
+    <div role="row" aria-rowindex={index + 1} id={`order-row-${index}`} aria-selected={chosen} className={`order-row risk-${risk}${chosen ? " is-chosen" : ""}${atCursor ? " is-cursor" : ""}`} style={style} data-testid={`order-${order.number}`}>
+      <span role="gridcell" className="order-number">
+        {choose !== undefined && (
+          <label className="pick">
+            <input type="checkbox" tabIndex={-1} aria-label={t("bulk.choose", { number: order.number })} checked={chosen} onChange={(event) => { choose((event.nativeEvent as MouseEvent).shiftKey); }} data-testid={`choose-${order.number}`} />
+          </label>
+        )}
         <Link to="/orders/$number" params={{ number: order.number }}>
           {order.number}
         </Link>
@@ -246,17 +419,17 @@ function Row({ order, style, index }: { order: OrderView; style: CSSProperties; 
           </span>
         )}
       </span>
-      <span role="cell" className="order-customer">{order.customer}</span>
-      <span role="cell" className="order-item">{order.item}</span>
-      <span role="cell" className="order-progress">
+      <span role="gridcell" className="order-customer">{order.customer}</span>
+      <span role="gridcell" className="order-item">{order.item}</span>
+      <span role="gridcell" className="order-progress">
         <StageBar order={order} />
         <small>
           {wordOf(t, "stage", order.state)} · {formatNumber(order.good_pieces, t.language)} / {formatNumber(order.quantity_ordered, t.language)} {formatUnit(t, order.unit, order.quantity_ordered)}
         </small>
       </span>
-      <span role="cell" className="order-due"><span className="cell-label">{t("orders.due")} </span>{due === null ? "–" : formatShortMoment(t, due, now, zone)}</span>
-      <span role="cell" className="order-projected">{projected === null ? "–" : formatShortMoment(t, projected, now, zone)}</span>
-      <span role="cell" className="order-late">
+      <span role="gridcell" className="order-due"><span className="cell-label">{t("orders.due")} </span>{due === null ? "–" : formatShortMoment(t, due, now, zone)}</span>
+      <span role="gridcell" className="order-projected">{projected === null ? "–" : formatShortMoment(t, projected, now, zone)}</span>
+      <span role="gridcell" className="order-late">
         <Lateness order={order} />
       </span>
     </div>

@@ -6,7 +6,7 @@ import type { OrderDetails, OrderView } from "../api/types.ts";
 import { useMachineName } from "../app/machines.ts";
 import { useZone } from "../app/sites.ts";
 import { formatDuration, formatMoment, formatNumber, formatUnit, formatZone, timeOf, zoneDiffers } from "../i18n/format.ts";
-import { useT } from "../i18n/staff.tsx";
+import { DeskWords, useDesk } from "../desk/language.tsx";
 import { wordOf } from "../i18n/translator.ts";
 import { useChannel, useEntry, useStaleness } from "../live/react.tsx";
 import { useNow, useSeconds } from "../ui/clock.ts";
@@ -14,7 +14,7 @@ import { Glyph } from "../ui/glyph.tsx";
 import { Failed, Skeleton } from "../ui/states.tsx";
 import { OrderActions } from "./actions.tsx";
 import { Deliveries } from "./deliveries.tsx";
-import { History } from "./history.tsx";
+import { Documents, Events, OpenFindings, Parties, Reserved } from "./record.tsx";
 import { Operations } from "./operations.tsx";
 import { Lateness } from "./standing.tsx";
 import { WhyLate } from "./whylate.tsx";
@@ -24,7 +24,16 @@ import "./orders.css";
 const route = getRouteApi("/shell/orders/$number");
 
 export function OrderPage(): ReactElement {
-  const t = useT();
+  const { number } = route.useParams();
+  return (
+    <DeskWords skeleton={<Skeleton width="100%" height="320px" />}>
+      <LiveOrder key={number} />
+    </DeskWords>
+  );
+}
+
+function LiveOrder(): ReactElement {
+  const t = useDesk();
   const { number } = route.useParams();
   const queries = useQueryClient();
   const details = useQuery({ queryKey: ["order", number], queryFn: () => api.order(number) });
@@ -36,6 +45,8 @@ export function OrderPage(): ReactElement {
     if (changed === undefined) return;
     void queries.invalidateQueries({ queryKey: ["order", number] });
     void queries.invalidateQueries({ queryKey: ["order-events", number] });
+    void queries.invalidateQueries({ queryKey: ["order-timeline", number] });
+    void queries.invalidateQueries({ queryKey: ["findings", number] });
   }, [changed, queries, number]);
   useEffect(() => {
     document.title = `${number} – gemba`;
@@ -50,18 +61,22 @@ export function OrderPage(): ReactElement {
     <article className="order">
       <Head order={order} details={details.data} />
       <Answers order={order} />
+      <OpenFindings details={details.data} />
       <WhyLate order={order} />
       <Timeline order={order} details={details.data} />
       <Deliveries order={order} />
       <Operations channel={channel} fallback={details.data.operations} site={order.site} />
       <Lines order={order} details={details.data} />
-      <History number={number} site={order.site} />
+      <Reserved number={number} site={order.site} />
+      <Parties parties={details.data.parties} />
+      <Documents number={number} site={order.site} />
+      <Events number={number} site={order.site} />
     </article>
   );
 }
 
 function Head({ order, details }: { order: OrderView; details: OrderDetails }): ReactElement {
-  const t = useT();
+  const t = useDesk();
   return (
     <header className="order-head">
       <div>
@@ -81,7 +96,7 @@ function Head({ order, details }: { order: OrderView; details: OrderDetails }): 
 
 /** Where it is, when it will be there, what it waits for. */
 function Answers({ order }: { order: OrderView }): ReactElement {
-  const t = useT();
+  const t = useDesk();
   const now = useNow();
   const seconds = useSeconds();
   const age = useStaleness(seconds);
@@ -136,7 +151,7 @@ function lastOf(times: (string | null)[] | undefined): string | null {
 }
 
 function Timeline({ order, details }: { order: OrderView; details: OrderDetails }): ReactElement {
-  const t = useT();
+  const t = useDesk();
   const now = useNow();
   const zone = useZone(order.site);
   const cancelled = order.stage === "cancelled";
@@ -178,7 +193,7 @@ function Timeline({ order, details }: { order: OrderView; details: OrderDetails 
 }
 
 function Lines({ order, details }: { order: OrderView; details: OrderDetails }): ReactElement {
-  const t = useT();
+  const t = useDesk();
   const now = useNow();
   const zone = useZone(order.site);
   const lines = order.lines;
@@ -226,7 +241,7 @@ function Lines({ order, details }: { order: OrderView; details: OrderDetails }):
 }
 
 function OrderSkeleton({ number }: { number: string }): ReactElement {
-  const t = useT();
+  const t = useDesk();
   return (
     <article className="order" aria-busy="true">
       <p className="hidden-words">{t("state.loading")}</p>

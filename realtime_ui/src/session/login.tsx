@@ -1,4 +1,4 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useState, type ReactElement } from "react";
 import { api } from "../api/endpoints.ts";
@@ -31,6 +31,9 @@ export function LoginPage(): ReactElement {
       await navigate({ href: insidePath(next), replace: true });
     },
   });
+  const methods = useQuery({ queryKey: ["sign-in-methods"], queryFn: api.signInMethods, staleTime: 60_000 }).data;
+  const oidc = methods?.oidc ?? null;
+  const byPassword = methods?.password ?? true;
   const refused = signIn.error instanceof Problem && signIn.error.status === 401;
   return (
     <main className="login">
@@ -48,20 +51,30 @@ export function LoginPage(): ReactElement {
             <p className="faint">{t("login.title")}</p>
           </div>
         </div>
-        <label className="field">
-          <span>{t("login.name")}</span>
-          <input name="name" autoComplete="username" autoCapitalize="none" spellCheck={false} required value={name} onChange={(event) => { setName(event.target.value); }} />
-        </label>
-        <label className="field">
-          <span>{t("login.password")}</span>
-          <input name="password" type="password" autoComplete="current-password" required value={password} onChange={(event) => { setPassword(event.target.value); }} />
-        </label>
-        <p className="login-error" role="alert">
-          {signIn.isError ? (refused ? t("login.refused") : reasonOf(t, signIn.error)) : ""}
-        </p>
-        <button type="submit" className="button button-primary button-wide" disabled={signIn.isPending}>
-          {signIn.isPending ? t("login.waiting") : t("login.submit")}
-        </button>
+        {oidc !== null && (
+          <a className="button button-primary button-wide" href={`${oidc.start}?next=${encodeURIComponent(insidePath(next))}`} data-testid="oidc">
+            {t("login.with", { name: oidc.name })}
+          </a>
+        )}
+        {byPassword && (
+          <>
+            {oidc !== null && <p className="faint login-or">{t("login.or")}</p>}
+            <label className="field">
+              <span>{t("login.name")}</span>
+              <input name="name" autoComplete="username" autoCapitalize="none" spellCheck={false} required value={name} onChange={(event) => { setName(event.target.value); }} />
+            </label>
+            <label className="field">
+              <span>{t("login.password")}</span>
+              <input name="password" type="password" autoComplete="current-password" required value={password} onChange={(event) => { setPassword(event.target.value); }} />
+            </label>
+            <p className="login-error" role="alert">
+              {signIn.isError ? (refused ? t("login.refused") : reasonOf(t, signIn.error)) : ""}
+            </p>
+            <button type="submit" className={oidc === null ? "button button-primary button-wide" : "button button-wide"} disabled={signIn.isPending}>
+              {signIn.isPending ? t("login.waiting") : t("login.submit")}
+            </button>
+          </>
+        )}
       </form>
       <Preferences />
     </main>

@@ -1,0 +1,1 @@
+"""Orders as documents: read, resolved, registered, applied, reviewed."""

@@ -1,0 +1,1 @@
+"""Master data as a whole: imported, exported, and asked for."""

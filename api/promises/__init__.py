@@ -1,0 +1,1 @@
+"""Promise dates: what a salesperson answers with while on the phone."""

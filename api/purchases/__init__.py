@@ -1,0 +1,1 @@
+"""Purchases: what was ordered from suppliers."""

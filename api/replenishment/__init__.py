@@ -1,0 +1,1 @@
+"""What runs short, and what should be ordered or made."""

@@ -1,0 +1,1 @@
+"""Reservations: who was promised what."""

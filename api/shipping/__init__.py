@@ -1,0 +1,1 @@
+"""Shipments by hand: planned, picked, packed, shipped, delivered, and what comes back."""

@@ -1,0 +1,1 @@
+"""Stock: what lies where, what moved, counts."""

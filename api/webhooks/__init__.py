@@ -1,0 +1,1 @@
+"""Webhooks: endpoints of others that are told of events."""

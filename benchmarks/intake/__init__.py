@@ -1,0 +1,1 @@
+"""How many orders and documents an embedded installation takes in, review included."""

@@ -1,0 +1,16 @@
+"""Which segments belong to which transaction set (ASC X12, 004010 up to 008030)."""
+
+from __future__ import annotations
+
+_COMMON = """
+    ST SE CUR REF PER TAX FOB CTP PAM CSH SAC ITD DIS INC DTM LDT LIN SI PID MEA PWK PKG TD1 TD3
+    TD4 TD5 MAN PCT CTB TXI LE LQ LM LS N1 N2 N3 N4 NX2 G61 N9 MSG MTX SPI CB1 CN1 FA1 FA2 ADV AMT
+    QTY SDQ SCH IT3 IT8 PO3 PO4 SLN TC2 CTT CRC EFI BIN YNQ IN1 IN2 ITA
+"""
+
+PURCHASE_ORDER_TAGS = frozenset(_COMMON.split()) | {"BEG", "PO1"}
+CHANGE_TAGS = frozenset(_COMMON.split()) | {"BCH", "POC", "G53"}
+
+ENVELOPE_TAGS = frozenset(("ISA", "GS", "ST", "SE", "GE", "IEA", "TA1"))
+
+ALL_TAGS = PURCHASE_ORDER_TAGS | CHANGE_TAGS | ENVELOPE_TAGS

@@ -1,0 +1,1 @@
+"""Which demand is served by which supply, and with how much: decisions about pegs."""

@@ -1,0 +1,1 @@
+"""Tells the outside: events in one order, webhooks signed and tried again."""

@@ -1,0 +1,125 @@
+"""One signed message to one address, with nothing followed and nothing private reached.
+
+The address of a name is looked up, checked, and that very address is connected to: a name that
+answers otherwise the next time (DNS rebinding) gains nothing. TLS still verifies the name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+import httpx
+import msgspec
+
+from domain.outward import is_public, signature
+
+_LONGEST_ERROR: Final = 500
+_PORTS: Final = {"https": 443, "http": 80}
+_GONE: Final = 410
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of an attempt. `status`: None when nothing was answered."""
+
+    status: int | None
+    error: str | None
+
+    @property
+    def arrived(self) -> bool:
+        """Whether the receiver has taken it."""
+        return self.error is None
+
+    @property
+    def gone(self) -> bool:
+        """Whether the receiver wants no more."""
+        return self.status == _GONE
+
+
+class RefusedAddressError(Exception):
+    """Where nothing is sent to."""
+
+
+async def send(
+    client: httpx.AsyncClient,
+    url: str,
+    *,
+    key: bytes,
+    message_id: str,
+    body: str,
+    now_s: int,
+    private: bool,
+) -> Outcome:
+    """Send a message; whatever goes wrong is an outcome.
+
+    Args:
+        client: follows no redirects, uses no proxy, has a time-out.
+        url: where to.
+        key: signs it.
+        message_id: the same at each attempt.
+        body: JSON.
+        now_s: the time of the attempt, in seconds since 1970.
+        private: whether addresses of this network may be reached, and without TLS.
+    """
+    content = body.encode()
+    headers = {
+        "content-type": "application/json",
+        "user-agent": "gemba-notify",
+        "webhook-id": message_id,
+        "webhook-timestamp": str(now_s),
+        "webhook-signature": signature(key, message_id, now_s, content),
+    }
+    try:
+        parts, port = _checked(url, private=private)
+        address = await _resolved(parts.hostname or "", port, private=private)
+        target = httpx.URL(url).copy_with(host=address)
+        host = httpx.URL(url).netloc.decode()
+        async with client.stream(
+            "POST",
+            target,
+            content=content,
+            headers={**headers, "host": host.rpartition("@")[2]},
+            extensions={"sni_hostname": parts.hostname or ""},
+        ) as answer:
+            status = answer.status_code
+    except (RefusedAddressError, httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+        words = f"{type(error).__name__}: {error}".rstrip(": ")
+        return Outcome(status=None, error=words[:_LONGEST_ERROR])
+    if answer.is_success:
+        return Outcome(status=status, error=None)
+    return Outcome(status=status, error=f"the receiver answered {status}")
+
+
+def _checked(url: str, *, private: bool) -> tuple[SplitResult, int]:
+    """A URL's parts and port.
+
+    Raises:
+        RefusedAddressError: it is none that anything is sent to.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (private and parts.scheme == "http"):
+        raise RefusedAddressError(f"{parts.scheme}:// is not sent to, only https://")
+    if not parts.hostname:
+        raise RefusedAddressError("the address names no host")
+    return parts, parts.port or _PORTS[parts.scheme]
+
+
+async def _resolved(host: str, port: int, *, private: bool) -> str:
+    """The address to connect to; all that a name means have to be allowed.
+
+    Raises:
+        RefusedAddressError: one of them is of this network or machine.
+        OSError: there is none.
+    """
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = [str(entry[4][0]) for entry in found]
+    refused = [address for address in addresses if not private and not is_public(address)]
+    if refused or not addresses:
+        raise RefusedAddressError(
+            f"{host} is {', '.join(refused) or 'nowhere'}: private addresses are not sent to;"
+            " GEMBA_WEBHOOKS_TO_PRIVATE_ADDRESSES=true allows it"
+        )
+    return addresses[0]

@@ -1,0 +1,289 @@
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link, useNavigate } from "@tanstack/react-router";
+import { useState, type ReactElement } from "react";
+import { api } from "../api/endpoints.ts";
+import type { NewPromise, PromiseAnswer } from "../api/types.ts";
+import { useSites, useZone } from "../app/sites.ts";
+import { lastPart } from "../app/machines.ts";
+import { tell } from "../app/toasts.tsx";
+import { DeskWords, useDesk } from "../desk/language.tsx";
+import { formatMoment, formatNumber, formatUnit, timeOf } from "../i18n/format.ts";
+import { wordOf } from "../i18n/translator.ts";
+import { instantOf } from "../orders/dates.ts";
+import { usePermission } from "../session/session.ts";
+import { useNow } from "../ui/clock.ts";
+import { Glyph } from "../ui/glyph.tsx";
+import { Empty, Forbidden, reasonOf, Skeleton } from "../ui/states.tsx";
+import { codeOf, promiseOf, type AskedDraft } from "./asked.ts";
+import "../orders/orders.css";
+import "../desk/desk.css";
+
+const HOLD_MINUTES = 120;
+/** The end of a working day: what people mean who name a day only. */
+const END_OF_DAY = "23:59:59";
+
+/** `/promise`: when could it be there? Answered while the customer is on the phone. */
+export function PromisePage(): ReactElement {
+  const mayOrder = usePermission("order");
+  if (!mayOrder) return <Forbidden />;
+  return (
+    <DeskWords skeleton={<Skeleton width="100%" height="240px" />}>
+      <Inquiry />
+    </DeskWords>
+  );
+}
+
+function Inquiry(): ReactElement {
+  const t = useDesk();
+  const queries = useQueryClient();
+  const navigate = useNavigate();
+  const sites = useSites();
+  const customers = useQuery({ queryKey: ["customers"], queryFn: api.customers, staleTime: 60_000 });
+  const items = useQuery({ queryKey: ["items"], queryFn: api.items, staleTime: 60_000 });
+  const [customer, setCustomer] = useState("");
+  const [site, setSite] = useState("");
+  const [lines, setLines] = useState<AskedDraft[]>([{ key: 0, item: "", quantity: "", due: "" }]);
+  const zone = useZone(site === "" ? (sites.data?.items[0]?.code ?? "") : site);
+  const knownItems = items.data?.items ?? [];
+  const knownCustomers = customers.data?.items ?? [];
+  const wanted = promiseOf(lines, { site, customer: codeOf(customer, knownCustomers), items: knownItems, instant: (day) => instantOf(`${day}T${END_OF_DAY}`, zone) });
+  const ask = useMutation({ mutationFn: (question: NewPromise) => api.promise(question) });
+  const hold = useMutation({
+    mutationFn: (question: NewPromise) => api.promise({ ...question, hold_minutes: HOLD_MINUTES }),
+    onSuccess: (answer) => {
+      tell(answer.reservations.length === 0 ? t("promise.nothing_to_hold") : t("promise.held", { n: answer.reservations.length, hours: HOLD_MINUTES / 60 }));
+      return queries.invalidateQueries({ queryKey: ["stock"] });
+    },
+  });
+  const order = useMutation({
+    mutationFn: async ({ question, answer }: { question: NewPromise; answer: PromiseAnswer }) => {
+      // What was held for the inquiry is the order's now: it is given back to be reserved for it.
+      const made = await api.createOrder({
+        site: answer.site,
+        customer: question.customer ?? "",
+        priority: 0,
+        release: false,
+        lines: question.lines.map((line, place) => {
+          const due = line.due ?? answer.lines[place]?.promised_at;
+          return { item: line.item, quantity: line.quantity, ...(due == null ? {} : { due_at: due }) };
+        }),
+      });
+      await Promise.allSettled(answer.reservations.map((each) => api.releaseReservation(each.id)));
+      return made;
+    },
+    onSuccess: async (made) => {
+      await queries.invalidateQueries({ queryKey: ["orders"] });
+      tell(t("create.done", { number: made.number }));
+      await navigate({ to: "/orders/$number", params: { number: made.number } });
+    },
+  });
+  const edit = (key: number, change: Partial<AskedDraft>): void => {
+    setLines(lines.map((line) => (line.key === key ? { ...line, ...change } : line)));
+  };
+  const add = (): void => { setLines([...lines, { key: Math.max(...lines.map((line) => line.key)) + 1, item: "", quantity: "", due: lines.at(-1)?.due ?? "" }]); };
+  const answer = hold.data ?? ask.data;
+  const asked = hold.variables ?? ask.variables;
+  const current = wanted !== null && asked !== undefined && JSON.stringify(wanted) === JSON.stringify(asked);
+  const restart = (): void => { hold.reset(); order.reset(); };
+  return (
+    <div className="desk">
+      <header>
+        <h1>{t("promise.title")}</h1>
+        <p className="faint">{t("promise.text")}</p>
+      </header>
+      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- a shortcut; the button does the same */}
+      <form
+        className="card"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (wanted === null) return;
+          restart();
+          ask.mutate(wanted);
+        }}
+        onKeyDown={(event) => {
+          // Alt+N: another line, without the mouse.
+          if (event.altKey && event.code === "KeyN") {
+            event.preventDefault();
+            add();
+          }
+        }}
+      >
+        <div className="row">
+          <label className="field">
+            <span>{t("orders.customer")}</span>
+            {/* The first thing to be said on the phone. */}
+            <input name="customer" list="customers" autoComplete="off" value={customer} onChange={(event) => { setCustomer(event.target.value); }} />
+          </label>
+          {(sites.data?.items.length ?? 0) > 1 && (
+            <label className="field">
+              <span>{t("orders.site")}</span>
+              <select value={site} onChange={(event) => { setSite(event.target.value); }}>
+                <option value="">{t("promise.any_site")}</option>
+                {sites.data?.items.map((each) => (
+                  <option key={each.code} value={each.code}>
+                    {each.name}
+                  </option>
+                ))}
+              </select>
+            </label>
+          )}
+        </div>
+        <datalist id="customers">
+          {knownCustomers.map((each) => (
+            <option key={each.code} value={each.code}>
+              {each.name}
+            </option>
+          ))}
+        </datalist>
+        <datalist id="items">
+          {knownItems.map((each) => (
+            <option key={each.code} value={each.code}>
+              {each.name}
+            </option>
+          ))}
+        </datalist>
+        {lines.map((line, place) => {
+          const unit = knownItems.find((each) => each.code === codeOf(line.item, knownItems))?.unit ?? "pcs";
+          return (
+            <div key={line.key} className="ask-line" role="group" aria-label={t("create.line", { number: place + 1 })}>
+              <label className="field">
+                <span>{t("orders.item")}</span>
+                <input name={`item-${place}`} required list="items" autoComplete="off" value={line.item} onChange={(event) => { edit(line.key, { item: event.target.value }); }} aria-invalid={line.item !== "" && codeOf(line.item, knownItems) === undefined} />
+              </label>
+              <label className="field">
+                <span>{t("create.quantity", { unit: formatUnit(t, unit, 2) })}</span>
+                <input name={`quantity-${place}`} required type="number" min="0.001" step="any" inputMode="decimal" value={line.quantity} onChange={(event) => { edit(line.key, { quantity: event.target.value }); }} />
+              </label>
+              <label className="field">
+                <span>{t("promise.wanted")}</span>
+                <input name={`due-${place}`} type="date" value={line.due} onChange={(event) => { edit(line.key, { due: event.target.value }); }} />
+              </label>
+              <button type="button" className="button button-quiet" disabled={lines.length === 1} aria-label={t("create.remove_line", { number: place + 1 })} onClick={() => { setLines(lines.filter((other) => other !== line)); }}>
+                <Glyph name="close" />
+              </button>
+            </div>
+          );
+        })}
+        <div className="form-between">
+          <button type="button" className="button" onClick={add} aria-keyshortcuts="Alt+N">
+            <Glyph name="plus" />
+            {t("create.add_line")} <kbd className="faint">Alt+N</kbd>
+          </button>
+          <button type="submit" className="button button-primary" disabled={ask.isPending || wanted === null} data-testid="ask">
+            {t("promise.ask")} <kbd>↵</kbd>
+          </button>
+        </div>
+        <p className="dialog-error" role="alert">
+          {ask.isError ? reasonOf(t, ask.error) : hold.isError ? reasonOf(t, hold.error) : order.isError ? reasonOf(t, order.error) : items.isError ? reasonOf(t, items.error) : ""}
+        </p>
+      </form>
+      {ask.isPending && <Skeleton width="100%" height="160px" />}
+      {answer === undefined && !ask.isPending && !ask.isError && (
+        <Empty title={t("promise.empty.title")}>
+          <p>{t("promise.empty.text")}</p>
+        </Empty>
+      )}
+      {answer !== undefined && !ask.isPending && (
+        <Answer answer={answer} outdated={!current}>
+          <button type="button" className="button" disabled={!current || hold.isPending || answer.reservations.length > 0} onClick={() => { if (wanted !== null) hold.mutate(wanted); }} data-testid="hold">
+            {t("promise.hold", { hours: HOLD_MINUTES / 60 })}
+          </button>
+          <button
+            type="button"
+            className="button button-primary"
+            disabled={!current || order.isPending || asked.customer === undefined}
+            title={asked?.customer === undefined ? t("promise.needs_customer") : undefined}
+            onClick={() => { if (asked !== undefined) order.mutate({ question: asked, answer }); }}
+            data-testid="make-order"
+          >
+            {t("promise.order")}
+          </button>
+          {answer.reservations.length > 0 && <Link to="/stock" search={{ tab: "reservations" }}>{t("promise.reservations", { n: answer.reservations.length })}</Link>}
+        </Answer>
+      )}
+    </div>
+  );
+}
+
+function Answer({ answer, outdated, children }: { answer: PromiseAnswer; outdated: boolean; children: ReactElement | (ReactElement | false)[] }): ReactElement {
+  const t = useDesk();
+  const now = useNow();
+  const zone = useZone(answer.site);
+  const at = timeOf(answer.promised_at);
+  const elsewhere = Object.entries(answer.elsewhere);
+  return (
+    <section className={outdated ? "card is-stale" : "card"} aria-live="polite" data-testid="promise">
+      <div className="card-head">
+        <div>
+          <p className="promise-when" data-testid="promised">{at === null ? t("promise.never") : formatMoment(t, at, now, zone)}</p>
+          <p>
+            {answer.in_time !== null && <strong>{t(answer.in_time ? "promise.in_time" : "promise.too_late")} · </strong>}
+            {t("promise.at_site", { site: answer.site })}
+          </p>
+          {outdated && <p className="faint">{t("promise.outdated")}</p>}
+        </div>
+        <div className="actions">{children}</div>
+      </div>
+      <div className="scroll-x" role="region" aria-label={t("order.lines")} tabIndex={0}>
+        <table className="table">
+          <thead>
+            <tr>
+              <th scope="col">{t("orders.item")}</th>
+              <th scope="col" className="number">{t("import.quantity")}</th>
+              <th scope="col">{t("promise.ready")}</th>
+              <th scope="col">{t("promise.from")}</th>
+              <th scope="col">{t("promise.because")}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {answer.lines.map((line, place) => {
+              const ready = timeOf(line.promised_at);
+              const parts = [
+                [line.from_stock, "promise.from_stock"],
+                [line.to_make, "promise.to_make"],
+                [line.to_buy, "promise.to_buy"],
+              ] as const;
+              return (
+                <tr key={place}>
+                  <td>{line.item}</td>
+                  <td className="number">
+                    {formatNumber(line.quantity, t.language)} {formatUnit(t, line.unit, line.quantity)}
+                  </td>
+                  <td>
+                    <strong>{ready === null ? t("promise.never") : formatMoment(t, ready, now, zone)}</strong>
+                    {line.in_time !== null && <p>{t(line.in_time ? "promise.in_time" : "promise.too_late")}</p>}
+                  </td>
+                  <td>{parts.filter(([quantity]) => quantity > 0).map(([quantity, key]) => t(key, { quantity: formatNumber(quantity, t.language) })).join(", ")}</td>
+                  <td>
+                    {line.bindings.length === 0
+                      ? t("promise.nothing_binds")
+                      : line.bindings.map((binding, which) => {
+                          const until = timeOf(binding.until);
+                          return (
+                            <p key={which} className={which === 0 ? "" : "binding"}>
+                              {wordOf(t, "binding", binding.kind)}: {binding.kind === "machine" ? lastPart(binding.what) : binding.what}
+                              {until !== null && <> ({t("promise.until", { time: formatMoment(t, until, now, zone) })})</>}
+                            </p>
+                          );
+                        })}
+                  </td>
+                </tr>
+              );
+            })}
+          </tbody>
+        </table>
+      </div>
+      {elsewhere.length > 0 && (
+        <p className="faint">
+          {t("promise.elsewhere")}{" "}
+          {elsewhere
+            .map(([code, when]) => {
+              const there = timeOf(when);
+              return `${code}: ${there === null ? t("promise.never") : formatMoment(t, there, now, zone)}`;
+            })
+            .join(" · ")}
+        </p>
+      )}
+    </section>
+  );
+}

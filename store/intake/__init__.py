@@ -1,0 +1,1 @@
+"""What intake keeps: channels, the register of documents, names, mappings, remembered answers."""

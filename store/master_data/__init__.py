@@ -1,0 +1,1 @@
+"""Master data as rows: reading all of it, applying changes, and asking single questions."""

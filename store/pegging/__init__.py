@@ -1,0 +1,1 @@
+"""Pegs as rows: which demand is served by which supply, and what split and merge did."""
