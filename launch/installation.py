@@ -99,10 +99,16 @@ def read_installation(data_dir: Path) -> Installation:
             f"no installation is running on {data_dir}; start one with `gemba up` or `gemba demo`, "
             "or set GEMBA_DATA_DIR to its data directory"
         )
+    still_starting = f"the installation on {data_dir} is still starting"
     try:
-        return msgspec.json.decode(_file(data_dir).read_bytes(), type=Installation)
+        installation = msgspec.json.decode(_file(data_dir).read_bytes(), type=Installation)
+        holder = (data_dir / "run" / "supervisor.lock").read_text().strip()
     except (FileNotFoundError, msgspec.DecodeError) as error:
-        raise InstallationError(f"the installation on {data_dir} is still starting") from error
+        raise InstallationError(still_starting) from error
+    if holder != str(installation.supervisor_pid):
+        # What a supervisor that was killed had written: its processes are gone.
+        raise InstallationError(still_starting)
+    return installation
 
 
 def is_running(data_dir: Path) -> bool:
@@ -122,6 +128,8 @@ def is_running(data_dir: Path) -> bool:
 def hold(data_dir: Path) -> BinaryIO:
     """Become the data directory's one supervisor, until the file is closed or the process ends.
 
+    What an earlier one, killed, wrote about itself is forgotten.
+
     Raises:
         InstallationError: another supervisor has it.
     """
@@ -140,6 +148,7 @@ def hold(data_dir: Path) -> BinaryIO:
     file.truncate(0)
     file.write(f"{os.getpid()}\n".encode())
     file.flush()
+    forget_installation(data_dir)
     return file
 
 

@@ -125,10 +125,10 @@ class Writer:
             return syntax, "ascii"
         if syntax != "UNOA" and syntax in CHARSETS:
             charset = CHARSETS[syntax]
-            if self._fits(text, charset):
+            if self._fits(text, charset) and not _looks_like_utf_8(text, charset):
                 return syntax, charset
         for larger, charset in _FOR_MANY:
-            if self._fits(text, charset):
+            if self._fits(text, charset) and not _looks_like_utf_8(text, charset):
                 return larger, charset
         return _FOR_MANY[-1]
 
@@ -158,3 +158,17 @@ def date_element(qualifier: str, told: Due) -> tuple[str, str, str]:
         return qualifier, told.strftime("%Y%m%d"), "102"
     at = told.astimezone(UTC) if told.tzinfo is not None else told
     return qualifier, at.strftime("%Y%m%d%H%M"), "203"
+
+
+def _looks_like_utf_8(text: str, charset: str) -> bool:
+    """Whether a reader who tries UTF-8 first, as many do, would read other letters than we wrote.
+
+    Two letters such as "Ã©" in Latin-1 are the bytes of one in UTF-8.
+    """
+    if charset == "utf-8" or text.isascii():
+        return False
+    try:
+        text.encode(charset).decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

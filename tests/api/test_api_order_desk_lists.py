@@ -216,11 +216,12 @@ class TestTimeline:
         await plant.post("/v1/orders/A/confirm", json={"overrule": "agreed"})
         released = await plant.post("/v1/orders/A/release", json={})
         assert released.status_code == 200, released.text
+        released_ms = int(datetime.now(UTC).timestamp() * 1000)
         await api.rows(
             "UPDATE operations SET state = 'completed', good_pieces = 5, runs = 1,"
             " started_ms = %s, ended_ms = %s WHERE number = 10",
-            int(NOW.timestamp() * 1000) + 600_000,
-            int(NOW.timestamp() * 1000) + 1_200_000,
+            released_ms + 600_000,
+            released_ms + 1_200_000,
         )
         await api.rows(
             "INSERT INTO contributions (operation_id, machine_id, good, scrap, runs, started_ms,"
@@ -230,8 +231,8 @@ class TestTimeline:
         await api.rows(
             "INSERT INTO shipments (order_id, number, state, picking_ms, shipped_ms, device)"
             " SELECT id, 1, 'shipped', %s, %s, 'd' FROM orders WHERE number = 'A'",
-            int(NOW.timestamp() * 1000) + 2_000_000,
-            int(NOW.timestamp() * 1000) + 3_000_000,
+            released_ms + 2_000_000,
+            released_ms + 3_000_000,
         )
         body = (await plant.get("/v1/orders/A/timeline")).json()
         kinds = [entry["kind"] for entry in body["items"]]

@@ -200,6 +200,12 @@ class TestShipments:
             "packed_at": None,
             "shipped_at": "2026-01-01T01:00:00Z",
             "delivered_at": None,
+            "expected_at": None,
+            "carrier": None,
+            "carrier_at": None,
+            "carrier_status": None,
+            "returned": 0,
+            "tracking_number": None,
         }
         assert answer["items"][1]["state"] == "picking"
         shown = (await plant.get(f"/v1/orders/{number}")).json()

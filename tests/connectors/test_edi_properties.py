@@ -10,7 +10,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 from edi_files import ISA, OPTIONS, reference, sample
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from connectors import edifact, x12
@@ -177,6 +177,7 @@ class TestRoundTrips:
         texts=st.lists(st.text(max_size=40), max_size=4),
         quantity=st.integers(0, 10**9),
     )
+    @example(texts=["Ã©"], quantity=1)
     @settings(max_examples=60)
     def test_answers_are_readable_whatever_they_say(self, texts: list[str], quantity: int) -> None:
         lines = tuple(

@@ -145,7 +145,8 @@ class TestWithoutKafka:
 
 
 def _until_it_names_a_server(started: Box) -> None:
-    started.until(lambda: re.search(r"(redis|kafka):\d+", started.text) is not None, "waiting")
+    server = re.compile(r"(redis|kafka):\d+|connection to server at .* failed")
+    started.until(lambda: server.search(started.text) is not None, "waiting")
 
 
 def _until_said(machine: Machine, started: Box, words: str) -> None:
