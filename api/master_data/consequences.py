@@ -19,11 +19,10 @@ from domain.master_data.kinds import (
     MACHINES,
     SETUPS,
     SITES,
-    Item,
-    Setup,
     site_of,
 )
 from domain.master_data.merging import Change
+from domain.master_data.records import Item, Setup
 from store import catalogue, machines
 from store.database import Connection
 from store.log import NewRecord

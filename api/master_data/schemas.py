@@ -10,8 +10,8 @@ from pydantic import BaseModel, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from api.fields import Body, Code, Listing, Name, Number
-from domain.master_data.kinds import Record
 from domain.master_data.merging import ChangeKind
+from domain.master_data.records import Record
 
 
 def _no_boolean(value: Any) -> Any:

@@ -17,9 +17,10 @@ from api.master_data.single import problem_of
 from domain.master_data.faults import Fault, Faults, Place
 from domain.master_data.files import read_file, write_zip
 from domain.master_data.judging import judge
-from domain.master_data.kinds import BY_NAME, CUSTOMERS, ITEMS, KINDS, Kind, Record, site_of
+from domain.master_data.kinds import BY_NAME, CUSTOMERS, ITEMS, KINDS, Kind, site_of
 from domain.master_data.merging import Change, ChangeKind, MasterData, Wanted, merge
 from domain.master_data.reading import Document, read_sections
+from domain.master_data.records import Record
 from domain.master_data.writing import write_yaml
 from store import audit
 from store.database import Connection

@@ -10,10 +10,11 @@ from typing import Any, cast
 from api.errors import FieldProblem, ProblemError, safe_value
 from domain.master_data.faults import Fault, Faults, Place
 from domain.master_data.judging import judge
-from domain.master_data.kinds import SITES, Key, Kind, R_co, Record
+from domain.master_data.kinds import SITES, Key, Kind, R_co
 from domain.master_data.merging import Change, MasterData, merge
 from domain.master_data.nodes import Entry, Mapping, Node, Scalar, Section
 from domain.master_data.reading import read_sections
+from domain.master_data.records import Record
 from store.database import Connection
 from store.master_data import applying, single
 

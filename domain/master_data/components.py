@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Final, NamedTuple
 
-from domain.master_data.kinds import Bill
+from domain.master_data.records import Bill
 
 _MOST_STEPS: Final = 100_000
 """So far a circle is followed; where that does not suffice, any path back counts as one."""

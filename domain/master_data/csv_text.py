@@ -15,8 +15,9 @@ from typing import Final
 
 from domain.master_data.faults import Faults, Place
 from domain.master_data.fields import EXACT
-from domain.master_data.kinds import BY_NAME, Kind, Record
+from domain.master_data.kinds import BY_NAME, Kind
 from domain.master_data.nodes import Entry, Mapping, Node, Scalar, Section, Sequence
+from domain.master_data.records import Record
 from domain.master_data.schema import Field, fields_of
 
 MOST_BYTES: Final = 32 * 1024 * 1024

@@ -10,9 +10,10 @@ from typing import Final
 
 from domain.master_data.csv_text import read_csv
 from domain.master_data.faults import Faults, Place
-from domain.master_data.kinds import KINDS, Kind, Record
+from domain.master_data.kinds import KINDS, Kind
 from domain.master_data.merging import MasterData
 from domain.master_data.nodes import Section
+from domain.master_data.records import Record
 from domain.master_data.writing import as_tables
 from domain.master_data.yaml_text import read_yaml
 

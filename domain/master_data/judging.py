@@ -29,13 +29,17 @@ from domain.master_data.kinds import (
     SITES,
     SUPPLIERS,
     TRANSPORT_TIMES,
+    Key,
+    Kind,
+    site_of,
+)
+from domain.master_data.merging import Wanted
+from domain.master_data.records import (
     Bill,
     Calendar,
     CalendarException,
     Item,
     ItemSite,
-    Key,
-    Kind,
     LeadTimeRule,
     Machine,
     PriceRule,
@@ -43,9 +47,7 @@ from domain.master_data.kinds import (
     Routing,
     Step,
     TransportTime,
-    site_of,
 )
-from domain.master_data.merging import Wanted
 from domain.units import UNITS
 
 _NAMED: Final[dict[str, Kind[Record]]] = {

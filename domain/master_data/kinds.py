@@ -1,8 +1,4 @@
-"""The kinds of master data: what a record of each says, and by what it is known.
-
-One record says one thing in YAML (a mapping) and in a table (a row; one that holds a list takes a
-row for each of its entries). A default is what a record that is new says where it says nothing.
-"""
+"""The kinds of master data, and by what a record of each is known."""
 
 from __future__ import annotations
 
@@ -10,311 +6,35 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from types import MappingProxyType
-from typing import ClassVar, Final, Generic, TypeAlias, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 
-from domain.master_data.fields import (
-    Capabilities,
-    Capability,
-    Clock,
-    Code,
-    Country,
-    Currency,
-    CycleMs,
-    Day,
-    Gtin,
-    ItemKind,
-    Level,
-    Moment,
-    Name,
-    NotNegative,
-    Number,
-    Path,
-    Percent,
-    Positive,
-    Scheme,
-    SetupMs,
-    Share,
-    Source,
-    Text,
-    Truth,
-    Weekdays,
-    Whole,
-    Zone,
+from domain.master_data.records import (
+    Area,
+    Bill,
+    Calendar,
+    CalendarException,
+    Component,
+    Customer,
+    CustomerName,
+    Item,
+    ItemName,
+    ItemSite,
+    LeadTimeRule,
+    Line,
+    Machine,
+    PriceRule,
+    Record,
+    Routing,
+    Setup,
+    Shift,
+    ShippingZone,
+    Site,
+    Step,
+    Supplier,
+    TransportTime,
 )
-
-NONE: Final = Decimal(0)
-ONE: Final = Decimal(1)
-
-
-class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """A record of master data.
-
-    Attributes:
-        known_by: the fields in which the entries of a list differ.
-    """
-
-    known_by: ClassVar[tuple[str, ...]] = ()
-
-
-class Site(Record, frozen=True, kw_only=True):
-    """A plant. `planning_scope`: sites with the same one are planned together."""
-
-    code: Level
-    name: Name
-    time_zone: Zone = "UTC"
-    planning_scope: Level | None = None
-
-
-class Area(Record, frozen=True, kw_only=True):
-    """What an area is called, and its place on screens."""
-
-    site: Level
-    code: Level
-    name: Name
-    position: Whole = 0
-
-
-class Line(Record, frozen=True, kw_only=True):
-    """What a line is called, and its place on screens."""
-
-    site: Level
-    area: Level
-    code: Level
-    name: Name
-    position: Whole = 0
-
-
-class Machine(Record, frozen=True, kw_only=True):
-    """A machine, and what it can do."""
-
-    path: Path
-    name: Name
-    position: Whole = 0
-    capabilities: Capabilities = ()
-
-
-class Setup(Record, frozen=True, kw_only=True):
-    """How long a machine takes from one setup family to another."""
-
-    machine: Path
-    from_family: Code
-    to_family: Code
-    setup_ms: SetupMs
-
-
-class Shift(Record, frozen=True, kw_only=True):
-    """A span that is worked on some weekdays; one that ends not after it begins, ends next day."""
-
-    known_by: ClassVar[tuple[str, ...]] = ("shift", "start", "end")
-
-    shift: Name
-    weekdays: Weekdays
-    start: Clock
-    end: Clock
-
-
-class Calendar(Record, frozen=True, kw_only=True):
-    """When a site works, or a machine that goes by times of its own."""
-
-    site: Level
-    machine: Path | None = None
-    shifts: tuple[Shift, ...] = ()
-
-
-class CalendarException(Record, frozen=True, kw_only=True):
-    """Maintenance, a holiday, an extra shift: it prevails over the calendar."""
-
-    site: Level
-    machine: Path | None = None
-    starts_at: Moment
-    ends_at: Moment
-    working: Truth = False
-    reason: Name
-
-
-class TransportTime(Record, frozen=True, kw_only=True):
-    """How long goods take from one site to another."""
-
-    from_site: Level
-    to_site: Level
-    hours: NotNegative
-
-
-class ShippingZone(Record, frozen=True, kw_only=True):
-    """How long goods take from a site to customers whose postal code begins so."""
-
-    site: Level
-    country: Country
-    postal_prefix: Code | None = None
-    zone: Name
-    days: NotNegative
-
-
-class Customer(Record, frozen=True, kw_only=True):
-    """Who orders. Deliveries may differ from what was ordered by these percentages."""
-
-    code: Code
-    name: Name
-    street: Name | None = None
-    city: Name | None = None
-    region: Name | None = None
-    postal_code: Code | None = None
-    country: Country | None = None
-    email: Name | None = None
-    phone: Name | None = None
-    currency: Currency | None = None
-    default_site: Level | None = None
-    over_percent: NotNegative = NONE
-    under_percent: Percent = NONE
-
-
-class Supplier(Record, frozen=True, kw_only=True):
-    """Who delivers; `lead_days` from order to receipt, where an item says nothing else."""
-
-    code: Code
-    name: Name
-    street: Name | None = None
-    city: Name | None = None
-    region: Name | None = None
-    postal_code: Code | None = None
-    country: Country | None = None
-    email: Name | None = None
-    phone: Name | None = None
-    currency: Currency | None = None
-    lead_days: NotNegative = NONE
-
-
-class Item(Record, frozen=True, kw_only=True):
-    """What is made, bought and sold. Batches are split by `batch_max` and joined to `batch_min`."""
-
-    code: Code
-    name: Name
-    unit: Name = "pcs"
-    kind: ItemKind = "made"
-    family: Code | None = None
-    setup_family: Code | None = None
-    description: Text | None = None
-    gtin: Gtin | None = None
-    weight_kg: NotNegative | None = None
-    lot_size: Positive | None = None
-    batch_min: Positive | None = None
-    batch_max: Positive | None = None
-
-
-class ItemSite(Record, frozen=True, kw_only=True):
-    """How an item is had at a site, and what is kept of it there."""
-
-    item: Code
-    site: Level
-    source: Source
-    min_stock: NotNegative | None = None
-    max_stock: NotNegative | None = None
-    reorder_point: NotNegative | None = None
-    order_multiple: Positive | None = None
-    supplier: Code | None = None
-    supplier_lead_days: NotNegative | None = None
-    safety_days: NotNegative = NONE
-
-
-class Component(Record, frozen=True, kw_only=True):
-    """What goes into one unit of an item, in the component's unit."""
-
-    known_by: ClassVar[tuple[str, ...]] = ("component",)
-
-    component: Code
-    quantity: Positive
-    scrap_factor: Share = NONE
-
-
-class Bill(Record, frozen=True, kw_only=True):
-    """What an item is made of, from a day to a day; without a site: wherever there is no other."""
-
-    item: Code
-    site: Level | None = None
-    version: Code
-    valid_from: Day | None = None
-    valid_to: Day | None = None
-    lines: tuple[Component, ...] = ()
-
-
-class Alternative(Record, frozen=True, kw_only=True):
-    """Another machine that can do a step."""
-
-    known_by: ClassVar[tuple[str, ...]] = ("machine",)
-
-    machine: Path
-    cycle_ms: CycleMs
-    setup_ms: SetupMs = 0
-
-
-class Step(Record, frozen=True, kw_only=True):
-    """A step of a routing: on a machine (or its alternatives), or on any with a capability."""
-
-    known_by: ClassVar[tuple[str, ...]] = ("number",)
-
-    number: Number
-    name: Name
-    machine: Path | None = None
-    capability: Capability | None = None
-    cycle_ms: CycleMs
-    setup_ms: SetupMs = 0
-    alternatives: tuple[Alternative, ...] = ()
-
-
-class Routing(Record, frozen=True, kw_only=True):
-    """How an item is made at a site, from a day to a day."""
-
-    item: Code
-    site: Level
-    version: Code
-    valid_from: Day | None = None
-    valid_to: Day | None = None
-    steps: tuple[Step, ...] = ()
-
-
-class PriceRule(Record, frozen=True, kw_only=True):
-    """What `price_basis` units of an item (or of a family) cost from a quantity on."""
-
-    item: Code | None = None
-    family: Code | None = None
-    customer: Code | None = None
-    currency: Currency
-    from_quantity: NotNegative = NONE
-    price: NotNegative
-    price_basis: Positive = ONE
-    valid_from: Day | None = None
-    valid_to: Day | None = None
-    tolerance_percent: NotNegative = NONE
-
-
-class LeadTimeRule(Record, frozen=True, kw_only=True):
-    """Days from order to delivery: fixed, and what `units_per_day` makes of the quantity."""
-
-    item: Code | None = None
-    family: Code | None = None
-    site: Level | None = None
-    days: NotNegative
-    units_per_day: Positive | None = None
-
-
-class ItemName(Record, frozen=True, kw_only=True):
-    """What others call an item (a scheme and a value); with a customer: that customer alone."""
-
-    item: Code
-    customer: Code | None = None
-    scheme: Scheme
-    value: Name
-
-
-class CustomerName(Record, frozen=True, kw_only=True):
-    """What others call a customer: a scheme and a value."""
-
-    customer: Code
-    scheme: Scheme
-    value: Name
-
 
 R_co = TypeVar("R_co", bound=Record, covariant=True)
 Key: TypeAlias = tuple[str | int | Decimal | date | datetime | None, ...]

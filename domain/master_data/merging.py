@@ -9,8 +9,9 @@ from typing import Any, cast
 import msgspec
 
 from domain.master_data.faults import Faults, Place
-from domain.master_data.kinds import KINDS, Key, Kind, R_co, Record
+from domain.master_data.kinds import KINDS, Key, Kind, R_co
 from domain.master_data.reading import Document, Told, complete
+from domain.master_data.records import Record
 
 
 class ChangeKind(enum.StrEnum):

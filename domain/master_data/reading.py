@@ -11,8 +11,9 @@ import msgspec
 
 from domain.master_data import nodes
 from domain.master_data.faults import Faults, Place
-from domain.master_data.kinds import BY_NAME, Key, Kind, R_co, Record
+from domain.master_data.kinds import BY_NAME, Key, Kind, R_co
 from domain.master_data.nodes import Mapping, Node, Scalar, Section
+from domain.master_data.records import Record
 from domain.master_data.schema import Field, fields_of
 
 _LONGEST_SHOWN: Final = 80

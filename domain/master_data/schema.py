@@ -10,7 +10,7 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 import msgspec
 
 from domain.master_data.fields import Reads
-from domain.master_data.kinds import Record
+from domain.master_data.records import Record
 
 _ENTRY: Final = 0
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Final
 
 from domain.master_data.fields import WEEKDAYS
-from domain.master_data.kinds import Shift
+from domain.master_data.records import Shift
 
 DAY_MINUTES: Final = 24 * 60
 _WEEK_MINUTES: Final = 7 * DAY_MINUTES

@@ -12,8 +12,9 @@ from typing import Any, Final
 import yaml
 
 from domain.master_data.csv_text import GUARDED
-from domain.master_data.kinds import KINDS, Alternative, Kind, Record
+from domain.master_data.kinds import KINDS, Kind
 from domain.master_data.merging import MasterData
+from domain.master_data.records import Alternative, Record
 from domain.master_data.schema import Field, fields_of
 
 _DUMPER: Final[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)

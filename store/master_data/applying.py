@@ -10,17 +10,9 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from domain.master_data.fields import WEEKDAYS
-from domain.master_data.kinds import (
-    CALENDARS,
-    CUSTOMERS,
-    ITEMS,
-    KINDS,
-    Calendar,
-    Key,
-    Kind,
-    Record,
-)
+from domain.master_data.kinds import CALENDARS, CUSTOMERS, ITEMS, KINDS, Key, Kind
 from domain.master_data.merging import Change, ChangeKind, MasterData
+from domain.master_data.records import Calendar, Record
 from store.database import Connection
 from store.errors import ConflictError
 from store.master_data.tables import STATEMENTS

@@ -20,10 +20,10 @@ from domain.master_data.kinds import (
     PRICE_RULES,
     ROUTINGS,
     SUPPLIERS,
-    CustomerName,
     Kind,
     R_co,
 )
+from domain.master_data.records import CustomerName
 from store.database import Connection
 from store.filters import Page
 from store.master_data.tables import STATEMENTS

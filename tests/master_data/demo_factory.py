@@ -14,12 +14,15 @@ from domain.master_data.kinds import (
     ROUTINGS,
     SETUPS,
     SITES,
+    Key,
+    Kind,
+)
+from domain.master_data.merging import MasterData
+from domain.master_data.records import (
     Alternative,
     Calendar,
     Customer,
     Item,
-    Key,
-    Kind,
     Machine,
     Record,
     Routing,
@@ -28,7 +31,6 @@ from domain.master_data.kinds import (
     Site,
     Step,
 )
-from domain.master_data.merging import MasterData
 from simulator import calendars, factory, master_data, working_time
 from simulator.pace import Pace
 

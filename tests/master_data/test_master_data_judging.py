@@ -9,9 +9,9 @@ from domain.master_data.components import cycles
 from domain.master_data.faults import Faults
 from domain.master_data.files import read_file
 from domain.master_data.judging import judge
-from domain.master_data.kinds import Bill, Component
 from domain.master_data.merging import MasterData, merge
 from domain.master_data.reading import read_sections
+from domain.master_data.records import Bill, Component
 
 BASE = """\
 sites:

@@ -28,13 +28,17 @@ from domain.master_data.kinds import (
     PRICE_RULES,
     ROUTINGS,
     SITES,
+    Key,
+)
+from domain.master_data.merging import MasterData, Wanted, merge
+from domain.master_data.reading import read_sections
+from domain.master_data.records import (
     Alternative,
     Bill,
     Calendar,
     Component,
     Customer,
     Item,
-    Key,
     Machine,
     PriceRule,
     Record,
@@ -43,8 +47,6 @@ from domain.master_data.kinds import (
     Site,
     Step,
 )
-from domain.master_data.merging import MasterData, Wanted, merge
-from domain.master_data.reading import read_sections
 from domain.master_data.writing import write_yaml
 from store.database import Connection
 from store.master_data import applying
