@@ -246,6 +246,7 @@ class AnsweredLine(msgspec.Struct, frozen=True, kw_only=True):
     confirmed_quantity: Decimal
     unit: str | None = None
     price: Decimal | None = None
+    price_basis: Decimal = Decimal(1)
     due: Due | None = None
     confirmed_due: Due | None = None
     reason: str | None = None
@@ -258,6 +259,7 @@ class OrderAnswer(msgspec.Struct, frozen=True, kw_only=True):
         number: the document's own (`OrderDocument.number`).
         our_number: ours.
         answered_at: UTC.
+        replaces: an answer to the same order was given before.
     """
 
     number: str
@@ -268,6 +270,7 @@ class OrderAnswer(msgspec.Struct, frozen=True, kw_only=True):
     currency: str | None = None
     parties: tuple[Party, ...] = ()
     lines: tuple[AnsweredLine, ...] = ()
+    replaces: bool = False
 
 
 class ShippedLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -292,6 +295,7 @@ class ShipNotice(msgspec.Struct, frozen=True, kw_only=True):
         shipped_at: UTC; so is `expected_at`, when it should arrive.
         carrier: as people call it.
         tracking_number: the carrier's.
+        replaces: a notice of the same shipment was sent before.
     """
 
     shipment: str
@@ -303,3 +307,4 @@ class ShipNotice(msgspec.Struct, frozen=True, kw_only=True):
     tracking_number: str | None = None
     parties: tuple[Party, ...] = ()
     lines: tuple[ShippedLine, ...] = ()
+    replaces: bool = False

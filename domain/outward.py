@@ -18,9 +18,12 @@ from typing import Any, Final
 
 import msgspec
 
+from contracts.outward import DATA, WEBHOOK_TEST
+
 EVENT_OF: Final[Mapping[str, str]] = {
     "OrderReceived": "order.received",
     "OrderConfirmed": "order.confirmed",
+    "OrderRejected": "order.rejected",
     "OrderReleased": "order.released",
     "OrderChanged": "order.changed",
     "OrderHeld": "order.held",
@@ -37,7 +40,10 @@ EVENT_OF: Final[Mapping[str, str]] = {
 }
 """The outside's event types by the audit log's words."""
 
-TEST_EVENT: Final = "webhook.test"
+EVENT_TYPES: Final = frozenset(DATA)
+"""Everything that subscribers are told; what no entry of the audit log is comes from `notify`."""
+
+TEST_EVENT: Final = WEBHOOK_TEST
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - how a secret begins
 SECRET_BYTES: Final = (24, 64)
 """How long a secret has to be at least, and may be at most."""

@@ -135,6 +135,8 @@ _LISTS: Final[Mapping[Format, tuple[Mapping[str, str], ...]]] = MappingProxyType
         Format.EDIFACT: (_REC_20,),
     }
 )
+_USUAL: Final = {(Format.EDIFACT, "pcs"): "PCE", (Format.SAP_IDOC, "pcs"): "PCE"}
+"""Which of several codes is written, where it is not the first of the list."""
 _AMBIGUOUS: Final = frozenset({"ST"})
 """Where nobody says which list is meant: a piece, a set or a sheet."""
 _MOST_DECIMALS: Final = 6
@@ -170,6 +172,17 @@ def unit_of(code: str, spoken: Format | None = None) -> str | None:
     if (name := _WORDS.get(lower)) is not None:
         return name
     return None if written.upper() in _AMBIGUOUS else _REC_20.get(written.upper())
+
+
+def code_of(name: str, spoken: Format) -> str:
+    """The code that a format has for a unit of ours; without one our own name."""
+    if (usual := _USUAL.get((spoken, name))) is not None:
+        return usual
+    for codes in _LISTS.get(spoken, ()):
+        for code, unit in codes.items():
+            if unit == name and unit_of(code, spoken) == name:
+                return code
+    return name
 
 
 def convert(quantity: Decimal, unit: str, to: str) -> Decimal:

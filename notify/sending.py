@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -15,7 +16,10 @@ import httpx
 import msgspec
 
 from domain.outward import is_public, signature
+from runtime.clock import Clock
+from runtime.sealed import SealError, unseal
 
+JSON: Final = "application/json"
 _LONGEST_ERROR: Final = 500
 _PORTS: Final = {"https": 443, "http": 80}
 _GONE: Final = 410
@@ -42,15 +46,70 @@ class RefusedAddressError(Exception):
     """Where nothing is sent to."""
 
 
+class Sender:
+    """Sends under sealed secrets, each attempt with a time of its own.
+
+    Args:
+        clock: the time.
+        installation_key: opens the secrets.
+        timeout_s: how long a receiver has.
+        private: whether addresses of this network may be reached.
+    """
+
+    def __init__(
+        self, *, clock: Clock, installation_key: str, timeout_s: float, private: bool
+    ) -> None:
+        self._clock = clock
+        self._key = installation_key
+        self._timeout_s = timeout_s
+        self._private = private
+
+    async def attempt(
+        self,
+        client: httpx.AsyncClient,
+        url: str,
+        *,
+        sealed_secret: bytes,
+        purpose: str,
+        message_id: str,
+        content: bytes,
+        media_type: str = JSON,
+        more: Mapping[str, str] | None = None,
+    ) -> Outcome:
+        """Send once; `purpose`: what the secret is sealed for. The rest as in `send`."""
+        try:
+            key = unseal(self._key, sealed_secret, purpose=purpose)
+        except SealError as error:
+            return Outcome(status=None, error=str(error))
+        longest = 2 * self._timeout_s
+        try:
+            async with asyncio.timeout(longest):
+                return await send(
+                    client,
+                    url,
+                    key=key,
+                    message_id=message_id,
+                    content=content,
+                    now_s=self._clock.now_ms() // 1000,
+                    private=self._private,
+                    media_type=media_type,
+                    more=more,
+                )
+        except TimeoutError:
+            return Outcome(status=None, error=f"no answer within {longest} s")
+
+
 async def send(
     client: httpx.AsyncClient,
     url: str,
     *,
     key: bytes,
     message_id: str,
-    body: str,
+    content: bytes,
     now_s: int,
     private: bool,
+    media_type: str = JSON,
+    more: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Send a message; whatever goes wrong is an outcome.
 
@@ -59,13 +118,15 @@ async def send(
         url: where to.
         key: signs it.
         message_id: the same at each attempt.
-        body: JSON.
+        content: what is sent.
         now_s: the time of the attempt, in seconds since 1970.
         private: whether addresses of this network may be reached, and without TLS.
+        media_type: of what is sent.
+        more: further headers.
     """
-    content = body.encode()
     headers = {
-        "content-type": "application/json",
+        **(more or {}),
+        "content-type": media_type,
         "user-agent": "gemba-notify",
         "webhook-id": message_id,
         "webhook-timestamp": str(now_s),

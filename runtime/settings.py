@@ -142,6 +142,13 @@ class NotifySettings(Installation):
         description="Whether webhooks may go to addresses of this machine and network, and by"
         " http.",
     )
+    outward_days: int = Field(
+        default=400,
+        ge=1,
+        le=3_650,
+        description="For how many days events, deliveries, carriers' words and documents that went"
+        " out are kept. What has not arrived stays.",
+    )
 
 
 class ApiSettings(Installation):

@@ -10,8 +10,13 @@ from uuid import UUID, uuid4
 import msgspec
 from psycopg.rows import class_row
 
+from contracts.outward import ORDER_PRODUCED
+from domain.outbound import CAUSES
 from domain.outward import EVENT_OF, payload
+from store import outward_progress
 from store.database import Connection
+from store.outbound import tasks
+from store.outbound.tasks import Cause
 
 _TURN: Final = 0x67656D62_00000022
 """Of whoever gives events their numbers: one at a time, so that numbers rise as commits do."""
@@ -29,10 +34,21 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     data: dict[str, Any]
 
 
+class NewEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An event that has no number yet."""
+
+    type: str
+    site_id: int | None
+    subject: str | None
+    at: datetime
+    data: dict[str, Any]
+
+
 class _Entry(msgspec.Struct, frozen=True, kw_only=True):
     """An audit entry that waits, with what names its order outside."""
 
     audit_id: int
+    order_id: int | None
     at: datetime
     action: str
     reason: str | None
@@ -49,21 +65,69 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True):
 async def tell(connection: Connection, *, at_once: int = 500) -> int:
     """Make events, and deliveries to webhooks, of entries that wait; answers how many entries.
 
-    Within one transaction: each entry becomes one event, whenever it is killed. 0 also when another
-    process has the turn.
+    Within one transaction: each entry becomes one event, and what partners have to be told of it is
+    noted with it, whenever it is killed. 0 also when another process has the turn.
     """
-    cursor = await connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (_TURN,))
-    row = await cursor.fetchone()
-    if row is None or not row[0]:
+    if not await take_turn(connection):
         return 0
     entries = await _waiting(connection, at_once)
     if not entries:
         return 0
+    events = [
+        NewEvent(
+            type=EVENT_OF[entry.action],
+            site_id=entry.site_id,
+            subject=entry.order,
+            at=entry.at,
+            data=_data(entry),
+        )
+        for entry in entries
+        if entry.action in EVENT_OF
+    ]
+    moved = {
+        entry.order_id: entry.at
+        for entry in entries
+        if entry.action == "LineStateChanged" and entry.order_id is not None
+    }
+    events += [
+        NewEvent(
+            type=ORDER_PRODUCED,
+            site_id=each.site_id,
+            subject=each.number,
+            at=moved[each.order_id],
+            data=each.data,
+        )
+        for each in await outward_progress.produced(connection, moved)
+    ]
+    await append(connection, events)
+    await tasks.add(connection, [cause for entry in entries for cause in _causes(entry)])
+    return len(entries)
+
+
+async def take_turn(connection: Connection) -> bool:
+    """Be the one who numbers events, until the transaction ends; False: another process is."""
+    cursor = await connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (_TURN,))
+    row = await cursor.fetchone()
+    return row is not None and bool(row[0])
+
+
+async def append(connection: Connection, events: Sequence[NewEvent]) -> None:
+    """Number events and line them up for webhooks; whoever calls has the turn."""
+    if not events:
+        return
     cursor = await connection.execute("SELECT coalesce(max(seq), 0) FROM outward_events")
     row = await cursor.fetchone()
     last: int = row[0] if row else 0
-    await _write(connection, [(last + n, uuid4(), each) for n, each in enumerate(entries, 1)])
-    return len(entries)
+    await _write(connection, [(last + n, uuid4(), each) for n, each in enumerate(events, 1)])
+
+
+def _causes(entry: _Entry) -> list[Cause]:
+    kind = CAUSES.get(entry.action)
+    if kind is None or entry.order_id is None:
+        return []
+    shipment = (entry.after or entry.before or {}).get("shipment")
+    number = shipment if isinstance(shipment, int) else None
+    return [Cause(audit_id=entry.audit_id, kind=kind, order_id=entry.order_id, shipment=number)]
 
 
 async def _waiting(connection: Connection, at_once: int) -> list[_Entry]:
@@ -75,7 +139,7 @@ async def _waiting(connection: Connection, at_once: int) -> list[_Entry]:
                 (SELECT audit_id FROM outward_queue ORDER BY audit_id LIMIT %s)
             RETURNING audit_id
         )
-        SELECT a.id AS audit_id, a.at, a.action, a.reason, a.before, a.after, a.site_id,
+        SELECT a.id AS audit_id, a.order_id, a.at, a.action, a.reason, a.before, a.after, a.site_id,
                o.number AS order, c.code AS customer, o.customer_reference, o.external_source,
                o.external_id
         FROM taken t JOIN audit_log a ON a.id = t.audit_id
@@ -102,12 +166,7 @@ def _data(entry: _Entry) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value is not None}
 
 
-async def _write(connection: Connection, told: Sequence[tuple[int, UUID, _Entry]]) -> None:
-    rows = [
-        (seq, id_, EVENT_OF[entry.action], entry, _data(entry))
-        for seq, id_, entry in told
-        if entry.action in EVENT_OF
-    ]
+async def _write(connection: Connection, rows: Sequence[tuple[int, UUID, NewEvent]]) -> None:
     await connection.execute(
         """
         WITH told AS (
@@ -129,12 +188,12 @@ async def _write(connection: Connection, told: Sequence[tuple[int, UUID, _Entry]
         {
             "seqs": [row[0] for row in rows],
             "ids": [row[1] for row in rows],
-            "types": [row[2] for row in rows],
-            "sites": [row[3].site_id for row in rows],
-            "subjects": [row[3].order for row in rows],
-            "ats": [row[3].at for row in rows],
-            "data": [msgspec.json.encode(row[4]).decode() for row in rows],
-            "bodies": [payload(row[2], row[3].at, row[4]) for row in rows],
+            "types": [event.type for _, _, event in rows],
+            "sites": [event.site_id for _, _, event in rows],
+            "subjects": [event.subject for _, _, event in rows],
+            "ats": [event.at for _, _, event in rows],
+            "data": [msgspec.json.encode(event.data).decode() for _, _, event in rows],
+            "bodies": [payload(event.type, event.at, event.data) for _, _, event in rows],
         },
     )
 
@@ -174,5 +233,12 @@ async def after(
 async def newest(connection: Connection) -> int:
     """The number of the newest event; 0: there is none."""
     cursor = await connection.execute("SELECT coalesce(max(seq), 0) FROM outward_events")
+    row = await cursor.fetchone()
+    return row[0] if row else 0
+
+
+async def oldest(connection: Connection) -> int:
+    """The number of the oldest event that is kept; 0: there is none."""
+    cursor = await connection.execute("SELECT coalesce(min(seq), 0) FROM outward_events")
     row = await cursor.fetchone()
     return row[0] if row else 0

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from api.fields import Body, Code, Listing, Name, Wanted, Whole
-from domain.outward import EVENT_OF, secret_bytes
+from domain.outward import EVENT_TYPES, secret_bytes
 
 
 def _url(text: str) -> str:
@@ -25,9 +25,9 @@ def _url(text: str) -> str:
 
 
 def _event_type(text: str) -> str:
-    if text not in EVENT_OF.values():
+    if text not in EVENT_TYPES:
         raise PydanticCustomError(
-            "event_type", "must be one of {types}", {"types": ", ".join(sorted(EVENT_OF.values()))}
+            "event_type", "must be one of {types}", {"types": ", ".join(sorted(EVENT_TYPES))}
         )
     return text
 

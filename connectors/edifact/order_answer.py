@@ -100,6 +100,14 @@ def line_number(position: str, rank: int) -> str:
     return position if position.isdigit() and len(position) <= 6 else str(rank)  # noqa: PLR2004
 
 
+def _price(line: AnsweredLine) -> tuple[str | None, ...]:
+    """C509 of PRI; for how many units it is, unless for one."""
+    price = written(line.price) if line.price is not None else None
+    if line.price_basis == 1:
+        return "AAA", price
+    return "AAA", price, None, None, written(line.price_basis), line.unit
+
+
 def _line(writer: Writer, rank: int, line: AnsweredLine, *, number: str) -> None:
     writer.add(
         "LIN",
@@ -121,5 +129,5 @@ def _line(writer: Writer, rank: int, line: AnsweredLine, *, number: str) -> None
         ]
         writer.add("FTX", "AAI", None, None, texts[:_MOST_TEXTS])
     if line.price is not None:
-        writer.add("PRI", ("AAA", written(line.price)))
+        writer.add("PRI", _price(line))
     writer.add("RFF", ("ON", number, line.position))

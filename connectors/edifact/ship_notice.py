@@ -17,6 +17,7 @@ from domain.documents import Answer, ShipNotice
 
 _DOCUMENT, _DESPATCHED, _EXPECTED = "137", "11", "17"
 _SENT, _ORDERED = "12", "21"
+_ORIGINAL, _REPLACES = "9", "5"
 
 
 def ship_notice(notice: ShipNotice, envelope: Envelope, *, control: int, at: datetime) -> Answer:
@@ -33,7 +34,7 @@ def ship_notice(notice: ShipNotice, envelope: Envelope, *, control: int, at: dat
     """
     partner = envelope.sender_of(notice.number)
     writer = Writer(partner, message=("DESADV", "D", "96A", "UN"), control=control, at=at)
-    writer.add("BGM", "351", notice.shipment, "9")
+    writer.add("BGM", "351", notice.shipment, _REPLACES if notice.replaces else _ORIGINAL)
     writer.add("DTM", date_element(_DOCUMENT, at))
     writer.add("DTM", date_element(_DESPATCHED, notice.shipped_at))
     if notice.expected_at is not None:

@@ -131,6 +131,7 @@ def _item(
         MENGE=quantity(sum((part.quantity for part in parts), Decimal(0))),
         MENEE=cut(line.unit, 3),
         VPREI=written(line.price) if line.price is not None else None,
+        PEINH=written(line.price_basis) if line.price is not None else None,
         ABGRT=cut(line.reason, 40) if status is AnswerStatus.REJECTED else None,
     )
     segment(item, "E1EDP02", QUALF=CUSTOMERS_ORDER, BELNR=cut(number, 35), ZEILE=cut(position, 6))

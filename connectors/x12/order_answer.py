@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from connectors.values import written
-from connectors.x12.codes import ITEM_CODES, NAME_CODES, ROLE_CODES
+from connectors.x12.codes import ITEM_CODES, NAME_CODES, PRICE_PER, ROLE_CODES
 from connectors.x12.partner import Envelope
 from connectors.x12.writing import MEDIA_TYPE, Writer
 from domain.documents import Answer, AnsweredLine, AnswerStatus, Name, OrderAnswer, Party
@@ -18,6 +18,8 @@ _ACKNOWLEDGES_WITH = {
     AnswerStatus.CHANGED: "AC",
     AnswerStatus.REJECTED: "RD",
 }
+_ORIGINAL, _REPLACES = "00", "05"
+"""353, transaction set purpose."""
 _SCHEDULED_DELIVERY = "067"
 _REASON_CHARACTERS = 264
 
@@ -40,7 +42,7 @@ def answer_order(answer: OrderAnswer, envelope: Envelope, *, control: int, at: d
     issued = answer.issued if answer.issued is not None else answer.answered_at
     writer.add(
         "BAK",
-        "00",
+        _REPLACES if answer.replaces else _ORIGINAL,
         _ACKNOWLEDGES_WITH[answer.status],
         one.purchase_order,
         writer.day(issued),
@@ -112,8 +114,7 @@ def _line(writer: Writer, position: str, parts: list[AnsweredLine]) -> None:
         position,
         written(quantity),
         first.unit or "EA",
-        written(first.price) if first.price is not None else None,
-        None,
+        *_price(first),
         *item_pairs(first.names),
     )
     if first.description:
@@ -125,6 +126,17 @@ def _line(writer: Writer, position: str, parts: list[AnsweredLine]) -> None:
         writer.add("N9", "L1", position)
         for reason in reasons:
             writer.add("MSG", reason[:_REASON_CHARACTERS])
+
+
+def _price(line: AnsweredLine) -> tuple[str | None, str | None]:
+    """PO104 and PO105: a price and how many units it is for; what cannot be said is left out."""
+    if line.price is None or line.price_basis == 1:
+        return (None if line.price is None else written(line.price)), None
+    code = next((code for code, per in PRICE_PER.items() if per == line.price_basis), None)
+    if code is not None:
+        return written(line.price), code
+    each = line.price / line.price_basis
+    return (written(each) if each * line.price_basis == line.price else None), None
 
 
 def _acknowledged(writer: Writer, line: AnsweredLine) -> None:

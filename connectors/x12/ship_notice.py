@@ -12,6 +12,7 @@ from domain.documents import Answer, ShipNotice, ShippedLine
 
 _SHIPMENT_ORDER_ITEM = "0004"
 _SHIPPED, _EXPECTED = "011", "017"
+_ORIGINAL, _REPLACES = "00", "05"
 
 
 def ship_notice(notice: ShipNotice, envelope: Envelope, *, control: int, at: datetime) -> Answer:
@@ -32,7 +33,7 @@ def ship_notice(notice: ShipNotice, envelope: Envelope, *, control: int, at: dat
     writer.begin("856")
     writer.add(
         "BSN",
-        "00",
+        _REPLACES if notice.replaces else _ORIGINAL,
         notice.shipment,
         writer.day(at.astimezone(UTC)),
         at.astimezone(UTC).strftime("%H%M"),

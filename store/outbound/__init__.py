@@ -1,0 +1,1 @@
+"""Documents for partners: what causes them, their rows, who gets which."""

@@ -1,0 +1,133 @@
+"""What documents to partners are made of: what an order's documents asked for, and the rows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+from psycopg.rows import class_row
+
+from domain import document_storage
+from domain.answering import Asked, Dispatch, Gone, LineNow, asked
+from domain.documents import Format
+from store.database import Connection
+
+_APPLIED: Final = ["created", "changed", "cancelled"]
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """An order that documents told of.
+
+    Attributes:
+        number: ours; so are `site_id` and its `time_zone`.
+        channel_id: by which it came; None: by none that has a name.
+        chosen: the documents that the channel's settings name; None: nothing was set.
+        pushed: documents of the channel are pushed.
+        envelope: what the order's own file was wrapped in.
+    """
+
+    number: str
+    site_id: int
+    time_zone: str
+    channel_id: int | None
+    chosen: list[str] | None
+    pushed: bool
+    envelope: dict[str, Any] | None
+    told: Asked
+
+
+class _Head(msgspec.Struct, frozen=True, kw_only=True):
+    number: str
+    site_id: int
+    time_zone: str
+    channel_id: int | None
+    chosen: list[str] | None
+    pushed: bool
+
+
+async def source(connection: Connection, order_id: int) -> Source | None:
+    """What an order's documents asked for; None: none told of it."""
+    cursor = await connection.execute(
+        """
+        SELECT d.document, d.format, d.kind, f.envelope
+        FROM intake_documents d JOIN intake_files f ON f.id = d.file_id
+        WHERE d.order_id = %s AND d.outcome = ANY(%s) AND d.document IS NOT NULL
+        ORDER BY d.version, d.id
+        """,
+        (order_id, _APPLIED),
+    )
+    rows = await cursor.fetchall()
+    own = [row for row in rows if row[2] == "order"]
+    if not own:
+        return None
+    told = asked(Format(own[-1][1]), [document_storage.read(row[0]) for row in rows])
+    heads = connection.cursor(row_factory=class_row(_Head))
+    await heads.execute(
+        """
+        SELECT o.number, o.site_id, s.time_zone, o.channel_id, x.documents AS chosen,
+               x.url IS NOT NULL AS pushed
+        FROM orders o JOIN sites s ON s.id = o.site_id
+        LEFT JOIN outbound_settings x ON x.channel_id = o.channel_id
+        WHERE o.id = %s
+        """,
+        (order_id,),
+    )
+    head = await heads.fetchone()
+    if head is None or told is None:
+        return None
+    return Source(**msgspec.structs.asdict(head), envelope=own[-1][3], told=told)
+
+
+async def lines(connection: Connection, order_id: int) -> list[LineNow]:
+    """An order's lines by number, each with when the plans in force end it."""
+    cursor = connection.cursor(row_factory=class_row(LineNow))
+    await cursor.execute(
+        """
+        SELECT l.id, l.number, l.source_position AS position, i.code AS item, l.description,
+               l.quantity, l.unit, l.unit_as_told, l.price, l.price_basis, l.due_at AS due,
+               l.promised_at AS promised, l.state, l.rejected_reason AS reason,
+               (SELECT to_timestamp(max(e.end_ms)::numeric / 1000)
+                FROM pegs p
+                JOIN operations o ON o.work_order_id = p.work_order_id
+                JOIN plan_operations e ON e.operation_id = o.id
+                JOIN plans n ON n.id = e.plan_id AND n.state = 'published'
+                WHERE p.order_line_id = l.id) AS expected
+        FROM order_lines l JOIN items i ON i.id = l.item_id
+        WHERE l.order_id = %s ORDER BY l.number
+        """,
+        (order_id,),
+    )
+    return await cursor.fetchall()
+
+
+async def dispatch(connection: Connection, order_id: int, number: int) -> Dispatch | None:
+    """A shipment that has left; None: it has not, or not any more."""
+    cursor = await connection.execute(
+        """
+        SELECT shipped_ms, expected_at, carrier, tracking_number FROM shipments
+        WHERE order_id = %s AND number = %s AND state IN ('shipped', 'delivered')
+        """,
+        (order_id, number),
+    )
+    head = await cursor.fetchone()
+    if head is None or head[0] is None:
+        return None
+    parts = await connection.execute(
+        """
+        SELECT s.order_line_id, s.shipped FROM shipment_lines s
+        JOIN order_lines l ON l.id = s.order_line_id
+        WHERE s.order_id = %s AND s.number = %s AND s.shipped > 0 ORDER BY l.number
+        """,
+        (order_id, number),
+    )
+    return Dispatch(
+        number=number,
+        shipped_at=datetime.fromtimestamp(head[0] / 1000, UTC),
+        expected_at=head[1],
+        carrier=head[2],
+        tracking_number=head[3],
+        gone=tuple(
+            Gone(line_id=line_id, quantity=quantity) for line_id, quantity in await parts.fetchall()
+        ),
+    )
