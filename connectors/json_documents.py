@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import codecs
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from connectors.options import ReadOptions
 from connectors.problems import too_large, whole_file
+from connectors.texts import unmarked_utf16
 from domain.documents import Problem
 
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
-_MARK = b"\xef\xbb\xbf"
+_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
 
 
 class Refused(Exception):  # noqa: N818 - an outcome, caught where the bytes are read
@@ -21,6 +27,22 @@ class Refused(Exception):  # noqa: N818 - an outcome, caught where the bytes are
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.problem)
         self.problem = problem
+
+
+def decode_json(content: bytes) -> Any:
+    """What JSON says, numbers exact; with or without a byte order mark, also in UTF-16.
+
+    Raises:
+        UnicodeDecodeError: the bytes are no text.
+        msgspec.DecodeError: they are no JSON.
+        RecursionError: it is nested too deep.
+    """
+    for mark, encoding in _MARKS:
+        if content.startswith(mark):
+            return _DECODER.decode(content[len(mark) :].decode(encoding))
+    if (wide := unmarked_utf16(content)) is not None:
+        return _DECODER.decode(content.decode(wide))
+    return _DECODER.decode(content)
 
 
 def decoded(content: bytes, options: ReadOptions) -> Any:
@@ -32,7 +54,7 @@ def decoded(content: bytes, options: ReadOptions) -> Any:
     if len(content) > options.max_bytes:
         raise Refused(too_large(len(content), options.max_bytes))
     try:
-        told = _DECODER.decode(content.removeprefix(_MARK))
+        told = decode_json(content)
     except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise Refused(whole_file("not_json", f"expected JSON: {fault}")) from fault
     except RecursionError as fault:

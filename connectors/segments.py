@@ -12,6 +12,8 @@ import re
 
 import msgspec
 
+from connectors.texts import unmarked_utf16
+
 MAX_SEGMENT_CHARACTERS = 65_536
 """The longest segments of the standards have a few thousand; whoever sends more sends no order."""
 
@@ -169,7 +171,7 @@ def _unescaped(value: str, release: str | None) -> str:
 
 
 def decode(content: bytes, declared: str | None = None) -> Text:
-    """Bytes as text: by their byte order mark, else as UTF-8, else as declared, else ISO 8859-1.
+    """Bytes as text: as their mark or NULs say, else as UTF-8, as declared, or as ISO 8859-1.
 
     Args:
         content: the bytes of a file.
@@ -183,6 +185,9 @@ def decode(content: bytes, declared: str | None = None) -> Text:
         if content.startswith(mark):
             text = content[len(mark) :].decode(encoding, "replace")
             return Text(text, encoding, len(mark), doubtful="\ufffd" in text)
+    if (encoding := unmarked_utf16(content)) is not None:
+        text = content.decode(encoding, "replace")
+        return Text(text, encoding, 0, doubtful="\ufffd" in text)
     if content.isascii():
         return Text(content.decode("ascii"), "ascii", 0, doubtful=False)
     try:

@@ -214,7 +214,8 @@ def _feed(parser: DefusedXMLParser, chunk: bytes | None) -> None:
 
 
 def _utf8(content: bytes) -> bytes:
-    """The document in UTF-8, whatever it declares."""
+    """The document in UTF-8, whatever it declares; without blank lines before it."""
+    content = content.lstrip(b" \t\r\n")
     encoding = _declared(content)
     if encoding in _EXPAT_READS:
         return content

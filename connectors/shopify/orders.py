@@ -8,22 +8,19 @@ order as a whole, arrives at least once and in any order. So each is read as the
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
-import msgspec
-
+from connectors.json_documents import Refused, decoded
 from connectors.json_fields import Object, Report, moment_of, objects_of, text_of
 from connectors.options import ReadOptions
-from connectors.problems import Problems, too_large, whole_file
+from connectors.problems import Problems, whole_file
 from connectors.shopify.lines import lines_of
 from connectors.shopify.people import parties_of
 from connectors.shopify.wishes import due_of, notes_of, priority_of
 from connectors.texts import MAX_CODE_CHARACTERS
 from domain.documents import DocumentKind, OrderDocument, Problem, Reading, Severity
 
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _CURRENCY_LETTERS = 3
 _TOO_LONG = f"expected {MAX_CODE_CHARACTERS} characters at most"
 
@@ -38,7 +35,7 @@ def read(content: bytes, options: ReadOptions) -> Reading:
     """
     try:
         found = _orders(content, options)
-    except _Refused as refused:
+    except Refused as refused:
         return Reading(documents=(), problems=(refused.problem,))
     problems = Problems()
     documents = [
@@ -49,34 +46,17 @@ def read(content: bytes, options: ReadOptions) -> Reading:
     return Reading(documents=tuple(documents), problems=problems.told())
 
 
-class _Refused(Exception):  # noqa: N818 - an outcome, caught where the bytes are read
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.problem)
-        self.problem = problem
-
-
 def _orders(content: bytes, options: ReadOptions) -> list[tuple[str, Any]]:
     """The orders with their paths."""
-    if len(content) > options.max_bytes:
-        raise _Refused(too_large(len(content), options.max_bytes))
-    try:
-        told = _DECODER.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
-        raise _Refused(whole_file("not_json", f"expected JSON: {fault}")) from fault
-    except RecursionError as fault:
-        raise _Refused(whole_file("too_deep", "objects are nested too deep")) from fault
-    if _deeper(told, options.max_depth):
-        raise _Refused(
-            whole_file("too_deep", f"objects are nested more than {options.max_depth} deep")
-        )
+    told = decoded(content, options)
     if not isinstance(told, dict):
-        raise _Refused(whole_file("not_an_order", "expected an order: a JSON object", place="$"))
+        raise Refused(whole_file("not_an_order", "expected an order: a JSON object", place="$"))
     if isinstance(told.get("order_edit"), dict):
-        raise _Refused(_edit(told["order_edit"]))
+        raise Refused(_edit(told["order_edit"]))
     if "orders" in told:
         orders = objects_of(told, "orders")
         if len(orders) > options.max_orders:
-            raise _Refused(
+            raise Refused(
                 whole_file(
                     "too_many_orders",
                     f"no more than {options.max_orders} orders are read of one document",
@@ -88,22 +68,6 @@ def _orders(content: bytes, options: ReadOptions) -> list[tuple[str, Any]]:
     if isinstance(told.get("order"), dict):
         return [("$.order", told["order"])]
     return [("$", told)]
-
-
-def _deeper(value: object, limit: int) -> bool:
-    """Whether something is nested deeper than that."""
-    level = [value]
-    for _ in range(limit + 1):
-        inner: list[object] = []
-        for one in level:
-            if isinstance(one, dict):
-                inner.extend(one.values())
-            elif isinstance(one, list):
-                inner.extend(one)
-        if not inner:
-            return False
-        level = inner
-    return True
 
 
 def _edit(edit: Object) -> Problem:

@@ -15,6 +15,7 @@ from connectors.problems import Problems
 from connectors.table.cells import plain
 from connectors.table.layout import Layout
 from connectors.table.reader import RowReader
+from connectors.texts import MAX_CODE_CHARACTERS
 from domain.documents import (
     DocumentKind,
     DocumentLine,
@@ -42,6 +43,8 @@ _TEXTS = tuple(
                            Field.VERSION})
 )  # fmt: skip
 _Text: TypeAlias = Callable[[Field], str | None]
+UPLOAD = "upload"
+"""The source of a table that says nothing of who numbered its orders."""
 _MAX_NOTES = 50
 _MAX_NOTE_CHARACTERS = 4_000
 
@@ -71,12 +74,11 @@ class ReadRow(msgspec.Struct, frozen=True):
 class Orders:
     """Gathers rows into orders."""
 
-    def __init__(self, options: ReadOptions, problems: Problems, source: str) -> None:
+    def __init__(self, options: ReadOptions, problems: Problems) -> None:
         self.rows: list[ReadRow] = []
         self.limit_reached = False
         self._options = options
         self._problems = problems
-        self._source = options.source or source
         self._drafts: dict[str, _Draft] = {}
 
     def add(self, layout: Layout) -> None:
@@ -159,7 +161,7 @@ class Orders:
 
     def documents(self) -> tuple[OrderDocument, ...]:
         """The orders without errors, in the order in which they begin."""
-        made = [(draft, _document(draft, self._source)) for draft in self._drafts.values()]
+        made = [(draft, _document(draft, self._options.source)) for draft in self._drafts.values()]
         return tuple(document for draft, document in made if not draft.has_errors)
 
 
@@ -269,7 +271,7 @@ def _price_basis(reader: RowReader) -> Decimal:
     return basis or Decimal(1)
 
 
-def _document(draft: _Draft, source: str) -> OrderDocument:
+def _document(draft: _Draft, source: str | None) -> OrderDocument:
     told = {field: value for field, (value, _) in draft.told.items()}
 
     def text(field: Field) -> str | None:
@@ -289,7 +291,7 @@ def _document(draft: _Draft, source: str) -> OrderDocument:
         draft.last.warning("customer_missing", Field.CUSTOMER, "no row names the customer")
     return OrderDocument(
         kind=DocumentKind.CHANGE if changes else DocumentKind.ORDER,
-        source=source,
+        source=source or _uploaded(customer),
         number=draft.number,
         version=draft.version,
         issued=issued.date() if isinstance(issued, datetime) else issued,
@@ -301,6 +303,14 @@ def _document(draft: _Draft, source: str) -> OrderDocument:
         priority=priority if isinstance(priority, int) else None,
         notes=tuple(note[:_MAX_NOTE_CHARACTERS] for note in list(draft.notes)[:_MAX_NOTES]),
     )
+
+
+def _uploaded(customer: str | None) -> str:
+    """Who numbered the orders of a table that nobody said it of: the customer that it names.
+
+    Two customers' orders of one number are two orders.
+    """
+    return UPLOAD if customer is None else f"{UPLOAD}:{customer}"[:MAX_CODE_CHARACTERS].rstrip()
 
 
 def _parties(text: _Text) -> tuple[Party, ...]:

@@ -147,7 +147,7 @@ def _read(
         layouts = _layouts(sheets, options.mapping, problems)
     except UnreadableError as unreadable:
         return Reading(documents=(), problems=(unreadable.problem,)), [], [], sheets
-    orders = Orders(options, problems, table_format.value)
+    orders = Orders(options, problems)
     for one in layouts:
         orders.add(one)
         if orders.limit_reached:

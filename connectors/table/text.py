@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from connectors.mapping import Mapping
 from connectors.problems import whole_file
 from connectors.table.cells import Cell, Row, Sheet, cleaned
+from connectors.texts import unmarked_utf16
 from domain.documents import Problem
 
 MAX_COLUMNS = 300
@@ -68,6 +69,7 @@ def decoded(content: bytes, wanted: str | None) -> tuple[str, str]:
     Raises:
         UnreadableError: it is none, or not in the encoding that was told.
     """
+    wanted = wanted or unmarked_utf16(content)
     if wanted is not None:
         return _as_told(content, wanted)
     for mark, encoding in (

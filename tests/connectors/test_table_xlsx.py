@@ -53,7 +53,7 @@ class TestCells:
         )
         reading = read_xlsx(content, ReadOptions())
         first, second = reading.documents
-        assert (first.number, first.source) == ("SO-1", "xlsx")
+        assert (first.number, first.source) == ("SO-1", "upload:C-1")
         one, two = first.lines
         assert (one.quantity, one.unit, one.due) == (Decimal(1200), "pcs", date(2026, 12, 11))
         assert one.place == "row 2"
