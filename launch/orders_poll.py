@@ -5,32 +5,21 @@ from __future__ import annotations
 import os
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import httpx
 import msgspec
 
-from connectors.polling import Client, Position, poll
+from connectors.polling import POLLED, Client, Position, poll
 from connectors.wall_times import BEIJING
 from domain.documents import Format
+from notify.handover import HandoverError, Told, ask, hand_over
 
-FORMATS: Final = (Format.KINGDEE, Format.YONYOU)
 _FIRST_LOOK: Final = timedelta(days=7)
-_UNREADABLE: Final = 422
 
 
 class PollFailedError(Exception):
     """The channel is not fit for polling, its position is damaged, or the API does not answer."""
-
-
-class Told(msgspec.Struct, kw_only=True):
-    """What became of a round: orders read, outcomes by name, and what was refused and why."""
-
-    delivered: int = 0
-    gone: int = 0
-    since: str = ""
-    outcomes: dict[str, int] = {}
-    refused: list[str] = []
 
 
 class PolledChannel(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,14 +36,22 @@ async def channel_of(api: httpx.AsyncClient, name: str, account: str) -> PolledC
     Raises:
         PollFailedError: there is none, it is of another format, or it is disabled.
     """
-    answer = await _ask(api, "GET", f"/v1/channels/{name}")
+    try:
+        answer = await ask(api, "GET", f"/v1/channels/{name}")
+    except HandoverError as error:
+        raise PollFailedError(str(error)) from error
     told = answer.json()
     if not answer.is_success:
         raise PollFailedError(str(told.get("detail", f"status {answer.status_code}")))
     spoken = Format(told["format"])
-    if spoken not in FORMATS:
+    if spoken not in POLLED:
         raise PollFailedError(
             f"channel {name!r} is of format {spoken}: kingdee and yonyou are asked"
+        )
+    if told.get("poll") is not None:
+        raise PollFailedError(
+            f"channel {name!r} is asked by the installation itself, see GET /v1/channels/{name}:"
+            f" have a round now with POST /v1/channels/{name}/poll, or take `poll` out of it first"
         )
     if not told["enabled"]:
         raise PollFailedError(f"channel {name!r} is disabled")
@@ -103,41 +100,20 @@ async def run_round(
     told = Told()
 
     async def deliver(body: bytes) -> None:
-        query = {"channel": channel.name}
-        if channel.source is not None:
-            query["source"] = channel.source
-        answer = await _ask(api, "POST", f"/v1/intake/{channel.format}", content=body, params=query)
-        _note(told, answer)
+        try:
+            await hand_over(
+                api,
+                told,
+                body,
+                spoken=channel.format,
+                channel=channel.name,
+                source=channel.source,
+            )
+        except HandoverError as error:
+            raise PollFailedError(str(error)) from error
 
     done = await poll(client, position, deliver)
     keep_position(path, done.position)
     told.delivered, told.gone = done.delivered, done.gone
     told.since = done.position.since.isoformat(sep=" ")
     return done.position, told
-
-
-def _note(told: Told, answer: httpx.Response) -> None:
-    """Take down what became of a batch. Orders that cannot be read hold up no others."""
-    said: dict[str, Any] = answer.json()
-    if answer.status_code == _UNREADABLE:
-        faults = said.get("errors") or [{"field": "", "problem": said.get("detail", "")}]
-        told.refused += [f"{one['field']}: {one['problem']}" for one in faults]
-        told.outcomes["refused"] = told.outcomes.get("refused", 0) + 1
-        return
-    if not answer.is_success:
-        raise PollFailedError(f"the API: {said.get('detail', answer.status_code)}")
-    for document in said["documents"]:
-        outcome = document["outcome"]
-        told.outcomes[outcome] = told.outcomes.get(outcome, 0) + 1
-    told.refused += [
-        f"{problem['document'] or ''} {problem['place']}: {problem['problem']}".strip()
-        for problem in said["problems"]
-        if problem["severity"] == "error"
-    ]
-
-
-async def _ask(api: httpx.AsyncClient, method: str, path: str, **request: Any) -> httpx.Response:
-    try:
-        return await api.request(method, path, **request)
-    except httpx.HTTPError as error:
-        raise PollFailedError(f"the API does not answer: {error!r}") from error

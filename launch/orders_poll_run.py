@@ -11,16 +11,7 @@ from typing import Any, Final
 import httpx
 import msgspec
 
-from connectors.polling import (
-    Client,
-    KingdeeAccount,
-    KingdeeClient,
-    PollError,
-    YonyouAccount,
-    YonyouClient,
-)
-from connectors.polling.yonyou import PUBLIC_URL
-from domain.documents import Format
+from connectors.polling import Asked, AskedWronglyError, Client, PollError, client_for
 from launch.orders_poll import (
     PolledChannel,
     PollFailedError,
@@ -95,27 +86,10 @@ def client_of(http: httpx.AsyncClient, channel: PolledChannel, wanted: Wanted) -
     Raises:
         PollFailedError: something that it needs was not said.
     """
-    if channel.format is Format.KINGDEE:
-        if wanted.server is None or wanted.user is None:
-            raise PollFailedError("Kingdee needs --server and --user")
-        return KingdeeClient(
-            http,
-            KingdeeAccount(
-                url=wanted.server,
-                account=wanted.account,
-                user=wanted.user,
-                app_id=wanted.app_id,
-                secret=wanted.secret,
-            ),
-        )
-    if wanted.app_id is None:
-        raise PollFailedError("Yonyou needs --app-id: the app key")
-    return YonyouClient(
-        http,
-        YonyouAccount(
-            tenant=wanted.account,
-            app_key=wanted.app_id,
-            secret=wanted.secret,
-            url=wanted.server or PUBLIC_URL,
-        ),
+    asked = Asked(
+        account=wanted.account, server=wanted.server, user=wanted.user, app_id=wanted.app_id
     )
+    try:
+        return client_for(channel.format, asked, wanted.secret, http)
+    except AskedWronglyError as error:
+        raise PollFailedError(f"{error}: --{error.field.replace('_', '-')}") from error

@@ -1,4 +1,8 @@
-"""Notify as a service: settings in, a process that ends cleanly on SIGTERM and SIGINT."""
+"""Notify as a service: settings in, a process that ends cleanly on SIGTERM and SIGINT.
+
+What goes out by itself: webhooks to those who want to be told, and questions to systems that do not
+tell by themselves.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +10,29 @@ import asyncio
 import logging
 import os
 import signal
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from notify.polling import ChannelPoller
+from notify.tending import Tending
 from notify.worker import NotifyWorker
 from runtime import health, loop, tasks
 from runtime.clock import Clock, SystemClock
 from runtime.secrets import installation_key
 from runtime.settings import NotifySettings
 from store.database import build_pool
+from store.leases import Leases
 from store.live_channels import connect_redis
 
 logger = logging.getLogger(__name__)
 
 SERVICE: Final = "notify"
 POOL_CONNECTIONS: Final = 4
+_ANY_ADDRESS: Final = frozenset(("0.0.0.0", "::", ""))  # noqa: S104 - replaced, not bound
 
 
 class NotifyService:
@@ -38,29 +48,46 @@ class NotifyService:
         url = settings.database_url.get_secret_value()
         pool = build_pool(url, name=SERVICE, max_size=POOL_CONNECTIONS)
         redis = connect_redis(settings.redis_url.get_secret_value())
+        key = installation_key(settings.data_dir, settings.installation_key.get_secret_value())
+        leases = Leases(url, SERVICE)
         worker = NotifyWorker(
             pool=pool,
             clock=self._clock,
-            installation_key=installation_key(
-                settings.data_dir, settings.installation_key.get_secret_value()
-            ),
+            installation_key=key,
             timeout_s=settings.webhook_timeout_s,
             private=settings.webhooks_to_private_addresses,
+        )
+        tending = Tending(pool=pool, clock=self._clock, keep=timedelta(days=settings.outward_days))
+        poller = ChannelPoller(
+            pool=pool,
+            leases=leases,
+            clock=self._clock,
+            installation_key=key,
+            api_url=api_url(settings.http_host, settings.http_port),
         )
         await pool.open(wait=False)
         try:
             await tasks.work_until(
                 stop,
-                [worker.keep_telling(), worker.keep_sending(), self._report(worker, redis)],
+                [
+                    *worker.loops(),
+                    *tending.loops(),
+                    poller.keep_polling(),
+                    self._report((worker, tending, poller), redis),
+                ],
             )
         finally:
+            await leases.close()
             await redis.aclose()
             await pool.close()
 
-    async def _report(self, worker: NotifyWorker, redis: Redis) -> None:
-        """Say how the worker is, every now and then. Redis away: nobody hears it, no harm."""
+    async def _report(
+        self, workers: Sequence[NotifyWorker | Tending | ChannelPoller], redis: Redis
+    ) -> None:
+        """Say how the workers are, every now and then. Redis away: nobody hears it, no harm."""
         while True:
-            state, reason = worker.health
+            bad = (one.health for one in workers if one.health[0] is not health.HealthState.OK)
+            state, reason = next(bad, (health.HealthState.OK, None))
             word = health.Health(
                 service=SERVICE,
                 instance=health.instance_of(self._settings.stream_url),
@@ -68,13 +95,19 @@ class NotifyService:
                 reason=reason,
                 at_ms=self._clock.now_ms(),
                 pid=os.getpid(),
-                metrics=dict(worker.metrics),
+                metrics={name: value for one in workers for name, value in one.metrics.items()},
             )
             try:
                 await health.report(redis, word)
             except (RedisError, OSError) as error:
                 logger.debug("health is not reported: %s", error)
             await asyncio.sleep(health.INTERVAL_S)
+
+
+def api_url(host: str, port: int) -> str:
+    """Where the API is reached that listens there."""
+    host = "127.0.0.1" if host in _ANY_ADDRESS else host
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def build(settings: NotifySettings) -> NotifyService:

@@ -21,8 +21,9 @@ from runtime.health import HealthState
 from scheduler.cp_sat import warm_up
 from scheduler.rows import ScopeRows
 from scheduler.scope import ScopePlanner
-from scheduler.wakes import AWAY, Leases, listen, pause_s
+from scheduler.wakes import listen, pause_s
 from store.database import Pool
+from store.leases import AWAY, Leases
 from store.log import LogAwayError, StreamLog
 from store.planning.disruptions import scopes_with_open
 
@@ -58,7 +59,7 @@ class PlanningWorker:
         self._log = log
         self._url = url
         self._clock = clock
-        self._leases = Leases(url)
+        self._leases = Leases(url, "scheduler")
         self._solvers = ThreadPoolExecutor(workers, thread_name_prefix="solver")
         # Improving is for one scope at a time: the solver has threads of its own.
         self._improver = ThreadPoolExecutor(1, thread_name_prefix="improver")

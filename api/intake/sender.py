@@ -31,11 +31,6 @@ SHOP: Final = "X-Shopify-Shop-Domain"
 _ORDERER: Final = Needs(Permission.ORDER)
 
 
-def seal_purpose(channel: str) -> str:
-    """For what a channel's secret is sealed."""
-    return f"channel {channel}"
-
-
 async def _sender(
     request: Request,
     context: RequestContext,
@@ -106,7 +101,9 @@ async def _is_signed(context: Context, name: str, body: bytes, signature: str | 
     if channel.format != Format.SHOPIFY:
         return False
     try:
-        secret = unseal(context.signing_key, channel.sealed_secret, purpose=seal_purpose(name))
+        secret = unseal(
+            context.signing_key, channel.sealed_secret, purpose=channels.seal_purpose(name)
+        )
     except SealError:
         return False
     return shopify.verify(body, signature, secret)

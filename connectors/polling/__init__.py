@@ -5,6 +5,14 @@ system's own clock, and an order as the connector of its format reads it. What t
 not its business.
 """
 
+from connectors.polling.asked import (
+    POLLED,
+    Asked,
+    AskedWronglyError,
+    client_for,
+    pause_after_s,
+    require,
+)
 from connectors.polling.client import (
     Changed,
     Client,
@@ -19,6 +27,9 @@ from connectors.polling.poller import Position, Round, poll
 from connectors.polling.yonyou import YonyouAccount, YonyouClient
 
 __all__ = [
+    "POLLED",
+    "Asked",
+    "AskedWronglyError",
     "Changed",
     "Client",
     "KingdeeAccount",
@@ -32,5 +43,8 @@ __all__ = [
     "UnreachableError",
     "YonyouAccount",
     "YonyouClient",
+    "client_for",
+    "pause_after_s",
     "poll",
+    "require",
 ]

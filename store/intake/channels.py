@@ -46,6 +46,11 @@ class ChannelRow(msgspec.Struct, frozen=True, kw_only=True):
     changed_at: datetime
 
 
+def seal_purpose(name: str) -> str:
+    """For what a channel's secret is sealed."""
+    return f"channel {name}"
+
+
 async def channels(
     connection: Connection, page: Page, *, limited_to: Collection[str] = ()
 ) -> tuple[list[ChannelRow], int]:
