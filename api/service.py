@@ -44,6 +44,8 @@ from api.orders import batch as order_batches
 from api.orders import endpoints as orders
 from api.orders import listing as order_lists
 from api.orders import status as order_status
+from api.outbound import channel_settings
+from api.outbound import endpoints as outbound
 from api.own import endpoints as own
 from api.pegging import endpoints as pegging
 from api.planning import endpoints as planning
@@ -79,12 +81,13 @@ _POOL_TIMEOUT_S = 2.5
 _RECONNECT_S = 2.0
 _END_S = 5.0
 _ROUTERS = (
+    order_status.router,  # what is asked most often is looked for first
+    own.router,
     oidc.router,
     auth.router,
     users.router,
     keys.router,
     audit.router,
-    own.router,
     sites.router,
     calendars.router,
     history.router,  # before the machines' own, whose paths take everything
@@ -97,10 +100,10 @@ _ROUTERS = (
     review.orders_router,  # these and the lists before the orders' own, which takes any address
     order_lists.router,
     pegging.router,  # before the orders' own, whose numbers take everything
-    order_status.router,
     shipping.router,
     webhooks.router,
     events.router,
+    outbound.router,
     orders.router,
     orders.links_router,
     work_orders.router,
@@ -121,6 +124,7 @@ _ROUTERS = (
     ingest.router,
     intake.router,
     channels.router,
+    channel_settings.router,
     tracking.router,
     health.router,
     description.router,

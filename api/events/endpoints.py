@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -11,7 +12,8 @@ from pydantic import BaseModel, Field
 
 from api.auth.principal import Reader
 from api.context import RequestContext
-from domain.outward import EVENT_OF
+from api.errors import ProblemError
+from domain.outward import EVENT_TYPES
 from store import outward
 
 router = APIRouter(prefix="/v1/events", tags=["events"])
@@ -57,8 +59,11 @@ async def list_events(
         int, Query(ge=0, le=30, description="Wait so long for the first one (long poll).")
     ] = 0,
 ) -> EventList:
-    """What happened after a place in the order of commits. Whoever keeps `next` misses nothing."""
-    wanted = {name.strip() for name in types.split(",")} & set(EVENT_OF.values())
+    """What happened after a place in the order of commits. Whoever keeps `next` misses nothing.
+
+    410 when events after that place are kept no longer: some would be missed.
+    """
+    wanted = {name.strip() for name in types.split(",")} & EVENT_TYPES
     if types and not wanted:
         wanted = {""}  # of types that nobody knows there is nothing
     until = context.clock.monotonic() + wait_s
@@ -67,6 +72,8 @@ async def list_events(
         async with context.connection() as connection:
             head = await outward.newest(connection)
             seq = head if seq is None else seq
+            if seq:  # 0 asks for everything there is
+                _require_kept(seq, await outward.oldest(connection))
             found = await outward.after(
                 connection,
                 seq,
@@ -81,6 +88,16 @@ async def list_events(
     full = len(found) == limit
     last = found[-1].seq if full else max([head, seq, *(event.seq for event in found)])
     return EventList(items=[_shown(event) for event in found], next=last)
+
+
+def _require_kept(after: int, oldest: int) -> None:
+    if after < oldest - 1:
+        raise ProblemError(
+            HTTPStatus.GONE,
+            "events-gone",
+            f"Events {after + 1} to {oldest - 1} are kept no longer (GEMBA_OUTWARD_DAYS); read the"
+            f" orders you need anew, and go on with after={oldest - 1}.",
+        )
 
 
 def _shown(event: outward.Event) -> CloudEvent:

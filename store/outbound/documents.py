@@ -57,8 +57,10 @@ class DocumentRow(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     format: str
     media_type: str
+    site_id: int
     site: str
     channel: str | None
+    order_id: int | None
     order: str | None
     work_order: str | None
     shipment: int | None
@@ -148,8 +150,9 @@ async def insert(connection: Connection, new: NewDocument) -> None:
 
 _SELECT: Final = sql.SQL(
     """
-    SELECT d.id, d.kind, d.name, d.format, d.media_type, s.code AS site, c.name AS channel,
-           o.number AS order, w.number AS work_order, d.shipment, d.reference, d.state, d.pushed,
+    SELECT d.id, d.kind, d.name, d.format, d.media_type, d.site_id, s.code AS site,
+           c.name AS channel, d.order_id, o.number AS order, w.number AS work_order, d.shipment,
+           d.reference, d.state, d.pushed,
            octet_length(d.content) AS size, d.made_at, d.attempts, d.next_at, d.last_status,
            d.last_error, d.last_at, d.sent_at, d.settled_at, d.settled_by, d.reason
     """

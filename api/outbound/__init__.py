@@ -1,0 +1,1 @@
+"""Documents for partners: what goes out, and what became of it."""
