@@ -41,6 +41,7 @@ class OrderQuery(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         site: of this site (its code).
+        line_sites: whether orders are of a site, too, that makes or delivers a line of them.
         state: in this state.
         customer: of this customer (their code).
         source: from this source (`OrderDocument.source`, or a program's `external_source`).
@@ -61,6 +62,7 @@ class OrderQuery(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     site: str | None = None
+    line_sites: bool = False
     state: str | None = None
     customer: str | None = None
     source: str | None = None
@@ -127,6 +129,12 @@ _LATENESS: Final = sql.SQL(
              late_ms) DESC NULLS LAST, o.id DESC
     """
 )
+_OF_SITE_OR_LINES: Final = """
+    (SELECT id FROM sites WHERE code = %(site)s) IN (
+        SELECT o.site_id UNION ALL
+        SELECT l.site_id FROM order_lines l
+        WHERE l.order_id = o.id AND l.state <> 'cancelled')
+"""
 _ORDERS: Final = sql.SQL("* FROM orders o")
 _WITH_LATENESS: Final = sql.SQL(
     "o.*, p.late_ms FROM orders o LEFT JOIN projected p ON p.order_id = o.id"
@@ -170,7 +178,8 @@ class _Selection:
 
     def _made(self) -> Filters:
         query, filters = self._query, Filters()
-        filters.add("o.site_id = (SELECT id FROM sites WHERE code = %(site)s)", site=query.site)
+        of_site = "o.site_id = (SELECT id FROM sites WHERE code = %(site)s)"
+        filters.add(_OF_SITE_OR_LINES if query.line_sites else of_site, site=query.site)
         if self._limited_to:
             filters.add(
                 "o.site_id = ANY(ARRAY(SELECT id FROM sites WHERE code = ANY(%(limited_to)s)))",

@@ -175,6 +175,18 @@ async def peg(
     )
 
 
+async def work_orders_for(connection: Connection, line_ids: Sequence[int]) -> list[int]:
+    """Work orders that are pegged to these lines, whoever else they are for."""
+    cursor = await connection.execute(
+        """
+        SELECT DISTINCT work_order_id FROM pegs
+        WHERE order_line_id = ANY(%s) AND work_order_id IS NOT NULL ORDER BY work_order_id
+        """,
+        (list(line_ids),),
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
 async def work_orders_only_for(connection: Connection, line_ids: Sequence[int]) -> list[int]:
     """Work orders that are pegged to these lines and to no line that is still wanted."""
     cursor = await connection.execute(

@@ -57,6 +57,7 @@ def operation_of(row: OperationRow) -> Operation:
         quantity=row.quantity,
         planned=row.planned,
         released=row.released,
+        on_hold=row.on_hold,
         cycle_ms=row.cycle_ms,
         setup_ms=row.setup_ms,
         started_at=moment_of(row.started_ms),

@@ -26,6 +26,9 @@ class Operation(BaseModel):
     quantity: Number | None = Field(description="What is to be made here.")
     planned: bool = Field(description="False: the floor named it, nobody planned it.")
     released: bool = Field(description="Planned and handed to the floor.")
+    on_hold: bool = Field(
+        description="All that it is for is on hold: what nobody has begun is in no plan."
+    )
     cycle_ms: int | None
     setup_ms: int
     started_at: datetime | None

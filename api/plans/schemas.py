@@ -47,7 +47,7 @@ class Unplanned(BaseModel):
     operation_id: int
     work_order: str | None = None
     operation: int | None = None
-    code: str = Field(description="`no_machine`, `no_cycle`, `no_quantity`, `behind_unplanned`, …")
+    code: str = Field(description="`no_machine`, `no_cycle`, `no_quantity`, `on_hold`, …")
 
 
 class PlanSummary(BaseModel):
@@ -131,6 +131,7 @@ class PlannedOperation(BaseModel):
     start: datetime
     end: datetime
     pin: PinKind | None = Field(description="Why the planner was not free to move it.")
+    on_hold: bool = Field(description="All that it is for was put on hold: it only runs out.")
 
 
 class PlannedOperationList(Listing[PlannedOperation]):

@@ -214,4 +214,5 @@ def _operation(row: PlanOperationRow) -> PlannedOperation:
         start=required_moment(row.start_ms),
         end=required_moment(row.end_ms),
         pin=PinKind(row.pin) if row.pin is not None else None,
+        on_hold=row.on_hold,
     )

@@ -65,9 +65,13 @@ async def list_orders_under_review(
     customer: Annotated[Wanted | None, Query(description="The customer's code.")] = None,
     channel: Annotated[Wanted | None, Query(description="The channel's name.")] = None,
 ) -> WaitingOrders:
-    """Orders under review with their open findings, oldest first, and how many wait for what."""
+    """Orders under review with their open findings, oldest first, and how many wait for what.
+
+    `site` finds the orders that the site handles, and those with a line that it makes or delivers.
+    """
     query = OrderQuery(
         site=sites.site,
+        line_sites=True,
         state=LineState.UNDER_REVIEW,
         customer=customer,
         channel=channel,

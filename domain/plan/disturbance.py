@@ -307,6 +307,8 @@ def order_cause(change: OrderChange, policy: Policy) -> Cause | None:
             detail = {"priority": change.priority} if rush else {}
         case (
             "OrderChanged"
+            | "OrderHeld"
+            | "OrderResumed"
             | "WorkOrdersSplit"
             | "WorkOrdersMerged"
             | "WorkOrdersArranged"

@@ -17,8 +17,9 @@ class Unplanned(msgspec.Struct, frozen=True, kw_only=True):
         operation_id: which one.
         code: `no_machine` of the scope can do it; `no_cycle`, `no_quantity`: nobody said how long
             a piece takes or how many there are; `too_long`: they add up to more than ten years;
-            `behind_unplanned`: one before it in its work order cannot be planned. What the floor
-            has begun is in the problem all the same, as if it ended at once.
+            `behind_unplanned`: one before it in its work order cannot be planned; `on_hold`: all
+            that it is for is. What the floor has begun is in the problem all the same, as if it
+            ended at once.
     """
 
     operation_id: int

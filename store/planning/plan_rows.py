@@ -76,6 +76,7 @@ class PlanOperationRow(msgspec.Struct, frozen=True, kw_only=True):
     start_ms: int
     end_ms: int
     pin: str | None
+    on_hold: bool
 
 
 class PlanOrderRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -183,7 +184,8 @@ async def plan_operations(
                 JOIN order_lines l ON l.id = g.order_line_id JOIN orders r ON r.id = l.order_id
                 WHERE g.work_order_id = w.id
                 ORDER BY l.due_at NULLS LAST, l.id LIMIT 1) AS order,
-               m.path AS machine, p.setup_start_ms, p.start_ms, p.end_ms, p.pin
+               m.path AS machine, p.setup_start_ms, p.start_ms, p.end_ms, p.pin,
+               w.id IN (SELECT id FROM work_orders_on_hold) AS on_hold
         FROM plan_operations p
         JOIN operations o ON o.id = p.operation_id
         JOIN work_orders w ON w.id = o.work_order_id

@@ -116,6 +116,8 @@ class Assembly:
             code: str | None
             if row.started:
                 operation, code = self._started(row)
+            elif row.on_hold:
+                operation, code = None, "on_hold"
             elif blocked:
                 operation, code = None, "behind_unplanned"
             else:

@@ -30,6 +30,7 @@ class OperationRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     number: int
     state: str
     cancelled: bool
+    on_hold: bool
     quantity: Decimal | None
     good: Decimal
     machine_id: int | None
@@ -102,13 +103,15 @@ async def snapshot(connection: Connection) -> AsyncIterator[None]:
 async def operations(connection: Connection, site_ids: Collection[int]) -> list[OperationRow]:
     """What is not over: released work, and whatever the floor has begun; by work order, number.
 
-    Of a cancelled work order only what has begun is left.
+    Of a cancelled work order only what has begun is left. One that is on hold with its lines is
+    told with all of its operations, and the mark.
     """
     cursor = connection.cursor(row_factory=class_row(OperationRow))
     await cursor.execute(
         """
         SELECT o.id, w.site_id, o.work_order_id, w.number AS work_order, o.number, o.state,
                w.cancelled_at IS NOT NULL AS cancelled,
+               w.id IN (SELECT id FROM work_orders_on_hold) AS on_hold,
                -- What the floor is asked to stop holds its machine until it does, and no longer.
                CASE WHEN w.closing = 'stop' AND w.cancelled_at IS NOT NULL THEN o.good_pieces
                     ELSE coalesce(o.quantity, w.quantity_ordered, o.requested) END AS quantity,

@@ -196,7 +196,9 @@ async def codes_open(
         FROM review_findings f JOIN orders o ON o.id = f.order_id JOIN sites s ON s.id = o.site_id
         WHERE f.settled_at IS NULL AND o.state = 'under_review'
           AND (%(all)s OR s.code = ANY(%(sites)s))
-          AND (%(site)s::text IS NULL OR s.code = %(site)s)
+          AND (%(site)s::text IS NULL OR s.code = %(site)s OR EXISTS (
+              SELECT FROM order_lines l JOIN sites t ON t.id = l.site_id
+              WHERE l.order_id = o.id AND l.state <> 'cancelled' AND t.code = %(site)s))
         GROUP BY f.code ORDER BY f.code
         """,
         {"all": not limited_to, "sites": list(limited_to), "site": site},
