@@ -55,6 +55,7 @@ from api.purchases import endpoints as purchases
 from api.replenishment import endpoints as replenishment
 from api.reservations import endpoints as reservations
 from api.review import endpoints as review
+from api.shifts import endpoints as shifts
 from api.shipping import endpoints as shipping
 from api.sites import endpoints as sites
 from api.stock import counts
@@ -90,6 +91,7 @@ _ROUTERS = (
     audit.router,
     sites.router,
     calendars.router,
+    shifts.router,
     history.router,  # before the machines' own, whose paths take everything
     machines.router,
     customers.router,

@@ -12,13 +12,13 @@ from psycopg.rows import class_row
 from contracts.live import DisruptionView, PlanHead, PlanMachine
 from contracts.topics import WAREHOUSE
 from domain.plan.availability import expected_back_ms
-from domain.plan.calendar import unavailable
 from domain.plan.policy import Policy
 from domain.plan.problem import Interval
 from store.database import Connection
 from store.filters import Page
 from store.live_times import rfc3339, rfc3339_ms, to_minute
 from store.machines import SiteRow
+from store.planning import shift_plans
 from store.planning.calendars import Calendar, exceptions, read_calendars, zone_of
 from store.planning.disruptions import disruptions, open_count
 from store.planning.plan_rows import PlanRow, draft, published
@@ -122,10 +122,7 @@ async def _closures(
 
 def _closed(calendar: Calendar, horizon: Interval) -> list[Closure]:
     """Outside the working times; exceptions with a reason are told apart."""
-    extra = [each for each in calendar.exceptions if each.working]
-    spans = unavailable(
-        calendar.shifts, extra, zone_of(calendar.time_zone), horizon.start_ms, horizon.end_ms
-    )
+    spans = calendar.unavailable(horizon.start_ms, horizon.end_ms, without_closures=True)
     return [(span.start_ms, span.end_ms, "closed") for span in spans]
 
 
@@ -134,11 +131,13 @@ async def _exceptions(
 ) -> list[tuple[int, Closure]]:
     """Holidays and maintenance by machine, with their reasons."""
     stands: dict[int, list[int]] = defaultdict(list)
+    paths: dict[int, str] = {}
     cursor = await connection.execute(
-        "SELECT id, site_id FROM machines WHERE id = ANY(%s)", (list(machines),)
+        "SELECT id, site_id, path FROM machines WHERE id = ANY(%s)", (list(machines),)
     )
-    for machine, site_id in await cursor.fetchall():
+    for machine, site_id, path in await cursor.fetchall():
         stands[site_id].append(machine)
+        paths[machine] = path
     found = []
     for site in sites:
         for row in await exceptions(connection, site.id):
@@ -149,6 +148,15 @@ async def _exceptions(
             closure = (start_ms, end_ms, f"exception:{row.reason}")
             whose = stands[site.id] if row.machine_id is None else [row.machine_id]
             found += [(machine, closure) for machine in whose if machine in stands[site.id]]
+        special = await shift_plans.read(connection, [site.id], since_ms=horizon.start_ms)
+        found += [
+            (machine, (span.start_ms, span.end_ms, f"exception:{row.reason}"))
+            for machine in stands[site.id]
+            for row in special.special_at(paths[machine])
+            if not row.working
+            for span in row.spans(zone_of(site.time_zone))
+            if span.end_ms > horizon.start_ms and span.start_ms < horizon.end_ms
+        ]
     return found
 
 

@@ -13,7 +13,7 @@ from api.disruptions.service import raise_change
 from api.items.schemas import Item, ItemChange, ItemDetail, ItemKind, Routing, Step
 from api.master_data import single
 from api.master_data.schemas import Bill, ItemName, ItemSite, RoutingVersion, shown
-from domain.master_data import kinds
+from domain.master_data import records
 from domain.master_data.kinds import BILLS, ITEM_NAMES, ITEM_SITES, ITEMS, ROUTINGS
 from store import audit, catalogue, machines, routings
 from store.catalogue import ItemRow, StepRow
@@ -36,7 +36,7 @@ async def item(context: Context, principal: Principal, code: str) -> ItemDetail:
         if row is None:
             raise NotFoundError("item", code)
         steps = await catalogue.routings(connection, [row.id])
-        own = await one.find(connection, ITEMS, code) or kinds.Item(code=code, name=row.name)
+        own = await one.find(connection, ITEMS, code) or records.Item(code=code, name=row.name)
         sites = await one.of_item(connection, ITEM_SITES, code)
         bills = await one.of_item(connection, BILLS, code)
         versions = await one.of_item(connection, ROUTINGS, code)

@@ -18,7 +18,10 @@ from domain.master_data.kinds import (
     ITEMS,
     MACHINES,
     SETUPS,
+    SHIFT_PATTERNS,
+    SHIFT_PLANS,
     SITES,
+    SPECIAL_DAYS,
     site_of,
 )
 from domain.master_data.merging import Change
@@ -28,11 +31,11 @@ from store.database import Connection
 from store.log import NewRecord
 from store.machines import SiteRow
 from store.master_data import applying
-from store.planning import disruptions, scopes
+from store.planning import disruptions, scopes, shift_plans
 from store.planning.disruptions import DisruptionRow
 
 _MOST_JUDGED: Final = 1_000
-_TOLD: Final = frozenset({CALENDARS.name, EXCEPTIONS.name})
+_TOLD: Final = frozenset(kind.name for kind in (CALENDARS, EXCEPTIONS, SHIFT_PLANS, SPECIAL_DAYS))
 
 
 async def before(connection: Connection, changes: Sequence[Change]) -> list[SiteRow]:
@@ -100,9 +103,11 @@ async def _calendars(
     connection: Connection, context: Context, principal: Principal, changes: Sequence[Change]
 ) -> list[DisruptionRow]:
     """One disruption per site whose calendar, or a machine's of it, is another."""
-    codes = sorted({str(change.key[0]) for change in changes if change.kind in _TOLD})
+    codes = {str(change.key[0]).partition("/")[0] for change in changes if change.kind in _TOLD}
+    patterns = [str(change.key[0]) for change in changes if change.kind == SHIFT_PATTERNS.name]
+    codes |= await shift_plans.sites_of(connection, patterns)
     raised = []
-    for code in codes:
+    for code in sorted(codes):
         site = await machines.known_site(connection, code)
         raised.append(
             await raise_change(

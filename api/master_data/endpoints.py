@@ -22,6 +22,7 @@ from api.master_data.schemas import (
     LeadTimeRuleList,
     PriceRule,
     PriceRuleList,
+    RecordList,
     Supplier,
     SupplierChange,
     SupplierList,
@@ -83,6 +84,10 @@ async def import_master_data(
     remove_missing: Annotated[
         bool, Query(description="Give up what the kinds of the file hold no more.")
     ] = False,
+    remove: Annotated[
+        bool,
+        Query(description="Give up the records that the file names; their keys are enough."),
+    ] = False,
     reason: Annotated[Reason | None, Query(description="Why, for the audit log.")] = None,
 ) -> ImportOutcome:
     """Take in a file of master data, all of it or nothing. With `dry_run` faults are an answer.
@@ -100,6 +105,7 @@ async def import_master_data(
         content,
         dry_run=dry_run,
         remove_missing=remove_missing,
+        remove=remove,
         reason=reason,
     )
 
@@ -164,6 +170,23 @@ async def export_master_data(
         media_type="application/zip" if as_zip else "application/yaml",
         headers={"Content-Disposition": f'attachment; filename="{file}"'},
     )
+
+
+@router.get("/master-data/records", operation_id="listMasterDataRecords")
+async def list_records(
+    context: RequestContext,
+    principal: Reader,
+    sites: Sites,
+    page: Paging,
+    *,
+    kind: Annotated[Wanted, Query(description="As in an import: `items`, `shift_patterns`.")],
+    search: Annotated[
+        Wanted | None, Query(description="A part of its key, name, family or place.")
+    ] = None,
+) -> RecordList:
+    """Records of a kind, as an export has them."""
+    (found,) = service.kinds_of([kind])
+    return await service.records(context, principal, found, page, search=search, site=sites.site)
 
 
 @router.get("/suppliers", operation_id="listSuppliers")

@@ -229,3 +229,15 @@ class ImportOutcome(BaseModel):
     )
     judged_orders: int = Field(description="Orders before release that were judged again.")
     faults: list[ImportFault]
+
+
+class RecordShown(BaseModel):
+    """A record of any kind."""
+
+    name: str = Field(description="The record in words.")
+    key: dict[str, Any] = Field(description="The fields by which it is known.")
+    record: dict[str, Any] = Field(description="All its fields, as an import takes them.")
+
+
+class RecordList(Listing[RecordShown]):
+    """Records of a kind by what they are known by."""

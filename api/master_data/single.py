@@ -12,7 +12,7 @@ from domain.master_data.faults import Fault, Faults, Place
 from domain.master_data.judging import judge
 from domain.master_data.kinds import SITES, Key, Kind, R_co
 from domain.master_data.merging import Change, MasterData, merge
-from domain.master_data.nodes import Entry, Mapping, Node, Scalar, Section
+from domain.master_data.nodes import Entry, Mapping, Node, Scalar, Section, Sequence
 from domain.master_data.reading import read_sections
 from domain.master_data.records import Record
 from store.database import Connection
@@ -41,7 +41,7 @@ async def put(
     )
     faults = Faults()
     document = read_sections(
-        [Section(kind.name, Place("body"), [_node({"code": code, **fields})])], faults
+        [Section(kind.name, Place("body"), [node_of({"code": code, **fields})])], faults
     )
     wanted = merge(existing, document, faults)
     judge(wanted, faults)
@@ -69,16 +69,28 @@ def problem_of(faults: list[Fault]) -> ProblemError:
     )
 
 
-def _node(fields: Fields[str, Any]) -> Mapping:
+def node_of(fields: Fields[str, Any], at: str = "") -> Mapping:
+    """Fields with their values as a document has them; each is its own place."""
     entries = []
     for name, value in fields.items():
-        place = Place(name)
-        node: Node = Scalar(None if value is None else _text(value), place)
-        entries.append(Entry(name, place, node))
-    return Mapping(entries, Place("body"))
+        place = Place(f"{at}{name}")
+        entries.append(Entry(name, place, _node(value, place)))
+    return Mapping(entries, Place(at.rstrip(".") or "body"))
 
 
-def _text(value: object) -> str:
-    if isinstance(value, date):
-        return value.isoformat()
-    return str(value)
+def _node(value: object, place: Place) -> Node:
+    match value:
+        case None:
+            return Scalar(None, place)
+        case bool():
+            return Scalar("true" if value else "false", place)
+        case dict():
+            return node_of(value, f"{place}.")
+        case list() | tuple():
+            return Sequence(
+                [_node(each, Place(f"{place}.{index}")) for index, each in enumerate(value)], place
+            )
+        case date():
+            return Scalar(value.isoformat(), place)
+        case _:
+            return Scalar(str(value), place)

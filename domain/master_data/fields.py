@@ -32,6 +32,10 @@ _DECIMAL: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,2})?", re.
 _WHOLE: Final = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _YEARS: Final = (2000, 2199)
+_LEVELS: Final = 4
+
+MOST_WEEKS: Final = 52
+"""So long a rotation of shifts may be."""
 
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -253,6 +257,40 @@ def read_clock(text: str) -> str:
     return text
 
 
+def read_break(text: str) -> str:
+    """A break: two times of day, as `09:00-09:15`."""
+    start, dash, end = (part.strip() for part in text.replace("\N{EN DASH}", "-").partition("-"))
+    if not dash or not _CLOCK.fullmatch(start) or not _CLOCK.fullmatch(end):
+        raise ValueError("must be breaks HH:MM-HH:MM, as '09:00-09:15'")
+    if start in (end, "24:00"):
+        raise ValueError("must be breaks that end after they begin, as '09:00-09:15'")
+    return f"{start}-{end}"
+
+
+def read_week(text: str) -> str:
+    """A week of a rotation."""
+    if not _WHOLE.fullmatch(text) or not 1 <= int(text) <= MOST_WEEKS:
+        raise ValueError(f"must be weeks of the rotation, from 1 to {MOST_WEEKS}")
+    return str(int(text))
+
+
+def read_rotation(text: str) -> int:
+    """How many weeks a rotation has."""
+    if not _WHOLE.fullmatch(text) or not 1 <= int(text) <= MOST_WEEKS:
+        raise ValueError(f"must be a number of weeks from 1 to {MOST_WEEKS}")
+    return int(text)
+
+
+def read_place(text: str) -> str:
+    """A site, or an area, line or machine of it."""
+    levels = text.split("/")
+    if len(levels) > _LEVELS:
+        raise ValueError("must be site, site/area, site/area/line or site/area/line/machine")
+    for level in levels:
+        read_level(level)
+    return text
+
+
 def read_weekday(text: str) -> str:
     """A weekday."""
     if text.lower() not in WEEKDAYS:
@@ -293,6 +331,10 @@ Day: TypeAlias = Annotated[date, Reads(read_day)]
 Moment: TypeAlias = Annotated[datetime, Reads(read_moment)]
 Truth: TypeAlias = Annotated[bool, Reads(read_truth)]
 Clock: TypeAlias = Annotated[str, Reads(read_clock)]
+Breaks: TypeAlias = Annotated[tuple[str, ...], Reads(read_break, ";")]
+Weeks: TypeAlias = Annotated[tuple[str, ...], Reads(read_week, ";", int)]
+Rotation: TypeAlias = Annotated[int, Reads(read_rotation)]
+Place: TypeAlias = Annotated[str, Reads(read_place)]
 Weekdays: TypeAlias = Annotated[tuple[str, ...], Reads(read_weekday, ";", WEEKDAYS.index)]
 Capabilities: TypeAlias = Annotated[tuple[str, ...], Reads(read_capability, ";")]
 Capability: TypeAlias = Annotated[str, Reads(read_capability)]

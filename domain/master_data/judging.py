@@ -12,7 +12,9 @@ from difflib import get_close_matches
 from itertools import pairwise
 from typing import Final, cast
 
-from domain.master_data import components, week
+from domain.master_data import components
+from domain.master_data import judging_shifts as shifts
+from domain.master_data.case import Case, span
 from domain.master_data.faults import Faults, Place
 from domain.master_data.kinds import (
     BILLS,
@@ -26,18 +28,18 @@ from domain.master_data.kinds import (
     MACHINES,
     PRICE_RULES,
     ROUTINGS,
+    SHIFT_PATTERNS,
+    SHIFT_PLANS,
     SITES,
+    SPECIAL_DAYS,
     SUPPLIERS,
     TRANSPORT_TIMES,
     Key,
     Kind,
-    site_of,
 )
 from domain.master_data.merging import Wanted
 from domain.master_data.records import (
     Bill,
-    Calendar,
-    CalendarException,
     Item,
     ItemSite,
     LeadTimeRule,
@@ -45,6 +47,7 @@ from domain.master_data.records import (
     PriceRule,
     Record,
     Routing,
+    ShiftPlan,
     Step,
     TransportTime,
 )
@@ -59,17 +62,28 @@ _NAMED: Final[dict[str, Kind[Record]]] = {
     "item": ITEMS,
     "customer": CUSTOMERS,
     "supplier": SUPPLIERS,
+    "pattern": SHIFT_PATTERNS,
 }
 """Fields that name a record of another kind, wherever they stand."""
+
+
+_PLACED: Final = {MACHINES.name: "path", SHIFT_PLANS.name: "at", SPECIAL_DAYS.name: "at"}
+"""Kinds whose records name a place by its path, and the field."""
+
+_MACHINE_DEPTH: Final = 3
+"""So many strokes stand in the path of a machine."""
 
 
 def judge(wanted: Wanted, faults: Faults) -> None:
     """Find what is wrong with what is wanted."""
     _References(wanted, faults).judge()
-    judges: tuple[tuple[Kind[Record], Callable[[_Case], None]], ...] = (
+    judges: tuple[tuple[Kind[Record], Callable[[Case], None]], ...] = (
         (MACHINES, _machine),
-        (CALENDARS, _calendar),
-        (EXCEPTIONS, _exception),
+        (CALENDARS, shifts.calendar),
+        (EXCEPTIONS, shifts.exception),
+        (SHIFT_PATTERNS, shifts.pattern),
+        (SHIFT_PLANS, shifts.plan),
+        (SPECIAL_DAYS, shifts.special_day),
         (TRANSPORT_TIMES, _transport_time),
         (ITEMS, _item),
         (ITEM_SITES, _item_site),
@@ -82,7 +96,7 @@ def judge(wanted: Wanted, faults: Faults) -> None:
         there = wanted.records.of(kind)
         for key in wanted.told.get(kind.name, {}):
             if key in there:
-                judge_one(_Case(wanted, faults, kind, key))
+                judge_one(Case(wanted, faults, kind, key))
     _one_at_a_time(wanted, faults)
     _distinct_gtins(wanted, faults)
     for item, path in components.cycles(wanted.records.of(BILLS).values()):
@@ -100,33 +114,6 @@ def judge(wanted: Wanted, faults: Faults) -> None:
                 f"goes into itself: {' → '.join(path)}; take one of them out of the other's bill",
                 item,
             )
-
-
-class _Case:
-    """One record that was told, being judged."""
-
-    def __init__(self, wanted: Wanted, faults: Faults, kind: Kind[Record], key: Key) -> None:
-        self.wanted = wanted
-        self.kind = kind
-        self.key = key
-        self.record = wanted.records.of(kind)[key]
-        self._faults = faults
-
-    def fault(self, field: str, problem: str, value: object = None) -> None:
-        """Note a fault of a field."""
-        place = self.wanted.place(self.kind, self.key, field)
-        assert place is not None  # noqa: S101 - only what was told is judged
-        self._faults.add(place, problem, None if value is None else str(value))
-
-    def unread(self, field: str) -> bool:
-        """Whether the field is told, but holds something that cannot be read."""
-        told = self.wanted.told[self.kind.name][self.key]
-        return field in told.places and field not in told.given
-
-    def machine_at(self, field: str, path: str, site: str) -> None:
-        """A machine has to stand at the site."""
-        if path.partition("/")[0] != site:
-            self.fault(field, f"does not stand at the site {site!r}", path)
 
 
 class _References:
@@ -167,10 +154,19 @@ class _References:
                 )
 
 
+def _places(kind: Kind[Record], record: Record) -> Iterator[tuple[str, Kind[Record], str]]:
+    """The site and the machine that a path names."""
+    if kind.name in _PLACED:
+        place = _PLACED[kind.name]
+        path: str = getattr(record, place)
+        yield place, SITES, path.partition("/")[0]
+        if place == "at" and path.count("/") == _MACHINE_DEPTH:
+            yield place, MACHINES, path
+
+
 def _references(kind: Kind[Record], record: Record) -> Iterator[tuple[str, Kind[Record], str]]:
     """What a record names: the field, the kind and the name."""
-    if kind.name == MACHINES.name:
-        yield "path", SITES, str(site_of(kind, record))
+    yield from _places(kind, record)
     for field in record.__struct_fields__:
         target = _NAMED.get(field)
         value = getattr(record, field)
@@ -187,7 +183,7 @@ def _references(kind: Kind[Record], record: Record) -> Iterator[tuple[str, Kind[
                 yield f"steps.{index}.alternatives.{nth}.machine", MACHINES, way.machine
 
 
-def _machine(case: _Case) -> None:
+def _machine(case: Case) -> None:
     """What a machine can no longer do, no step may need, unless another one can."""
     machine = cast("Machine", case.record)
     before = case.wanted.existing.of(MACHINES).get(case.key)
@@ -217,44 +213,13 @@ def _with_capability(wanted: Wanted, site: str, capability: str) -> bool:
     )
 
 
-def _calendar(case: _Case) -> None:
-    calendar = cast("Calendar", case.record)
-    if calendar.machine is not None:
-        case.machine_at("machine", calendar.machine, calendar.site)
-    if not calendar.shifts and not case.unread("shifts"):
-        case.fault("shifts", "has no shifts; without a calendar a site works always")
-    sound = True
-    for index, shift in enumerate(calendar.shifts):
-        problem = week.problem(shift)
-        if problem is not None:
-            sound = False
-            case.fault(f"shifts.{index}.{problem[0]}", problem[1])
-    if sound:
-        for one, other, day in week.overlaps(calendar.shifts):
-            before, after = calendar.shifts[one], calendar.shifts[other]
-            case.fault(
-                f"shifts.{other}.start",
-                f"overlaps {before.shift!r} ({before.start} to {before.end}) on {day};"
-                " end the one before the other",
-                after.start,
-            )
-
-
-def _exception(case: _Case) -> None:
-    exception = cast("CalendarException", case.record)
-    if exception.machine is not None:
-        case.machine_at("machine", exception.machine, exception.site)
-    if exception.ends_at <= exception.starts_at:
-        case.fault("ends_at", "must be after starts_at", exception.ends_at.isoformat())
-
-
-def _transport_time(case: _Case) -> None:
+def _transport_time(case: Case) -> None:
     time = cast("TransportTime", case.record)
     if time.from_site == time.to_site:
         case.fault("to_site", "is where the goods are already", time.to_site)
 
 
-def _item(case: _Case) -> None:
+def _item(case: Case) -> None:
     item = cast("Item", case.record)
     before = case.wanted.existing.of(ITEMS).get(case.key)
     if item.unit not in UNITS and (before is None or before.unit != item.unit):
@@ -268,7 +233,7 @@ def _item(case: _Case) -> None:
             case.fault("lot_size", f"is more than batch_max ({item.batch_max})", item.lot_size)
 
 
-def _item_site(case: _Case) -> None:
+def _item_site(case: Case) -> None:
     here = cast("ItemSite", case.record)
     if here.max_stock is not None:
         for field in ("min_stock", "reorder_point"):
@@ -285,23 +250,23 @@ def _item_site(case: _Case) -> None:
         )
 
 
-def _bill(case: _Case) -> None:
+def _bill(case: Case) -> None:
     bill = cast("Bill", case.record)
-    _span(case, bill.valid_from, bill.valid_to)
+    span(case, bill.valid_from, bill.valid_to)
     if not bill.lines and not case.unread("lines"):
         case.fault("lines", "has no lines; leave the bill out, or say what the item is made of")
 
 
-def _routing(case: _Case) -> None:
+def _routing(case: Case) -> None:
     routing = cast("Routing", case.record)
-    _span(case, routing.valid_from, routing.valid_to)
+    span(case, routing.valid_from, routing.valid_to)
     if not routing.steps and not case.unread("steps"):
         case.fault("steps", "has no steps; leave the routing out, or say how the item is made")
     for index, step in enumerate(routing.steps):
         _step(case, routing.site, index, step)
 
 
-def _step(case: _Case, site: str, index: int, step: Step) -> None:
+def _step(case: Case, site: str, index: int, step: Step) -> None:
     place = f"steps.{index}"
     if step.machine is None and step.capability is None:
         case.fault(place, f"step {step.number} must name a machine or a capability")
@@ -332,22 +297,22 @@ def _step(case: _Case, site: str, index: int, step: Step) -> None:
             case.fault(field, "is the step's own machine, not another one", way.machine)
 
 
-def _price_rule(case: _Case) -> None:
+def _price_rule(case: Case) -> None:
     rule = cast("PriceRule", case.record)
-    _span(case, rule.valid_from, rule.valid_to)
+    span(case, rule.valid_from, rule.valid_to)
     if (rule.item is None) == (rule.family is None):
         case.fault("item", "must name either an item or a family")
     _known_family(case, rule.family)
 
 
-def _lead_time_rule(case: _Case) -> None:
+def _lead_time_rule(case: Case) -> None:
     rule = cast("LeadTimeRule", case.record)
     if rule.item is not None and rule.family is not None:
         case.fault("family", "must not name a family beside an item", rule.family)
     _known_family(case, rule.family)
 
 
-def _known_family(case: _Case, family: str | None) -> None:
+def _known_family(case: Case, family: str | None) -> None:
     if family is None:
         return
     families = {item.family for item in case.wanted.records.of(ITEMS).values() if item.family}
@@ -357,17 +322,13 @@ def _known_family(case: _Case, family: str | None) -> None:
         case.fault("family", f"no item is of this family{hint}", family)
 
 
-def _span(case: _Case, valid_from: date | None, valid_to: date | None) -> None:
-    if valid_from is not None and valid_to is not None and valid_from > valid_to:
-        case.fault("valid_to", f"is before valid_from ({valid_from})", valid_to)
-
-
 def _one_at_a_time(wanted: Wanted, faults: Faults) -> None:
-    """On each day at most one version, or one price of a band, holds."""
+    """On each day at most one version, one price of a band or one pattern of a place holds."""
     groups: tuple[tuple[Kind[Record], Callable[[Record], Hashable]], ...] = (
         (BILLS, lambda one: (cast("Bill", one).item, cast("Bill", one).site)),
         (ROUTINGS, lambda one: (cast("Routing", one).item, cast("Routing", one).site)),
         (PRICE_RULES, lambda one: PRICE_RULES.key_of(one)[:-1]),
+        (SHIFT_PLANS, lambda one: cast("ShiftPlan", one).at),
     )
     for kind, group_of in groups:
         told = wanted.told.get(kind.name, {})

@@ -24,13 +24,17 @@ from domain.master_data.records import (
     LeadTimeRule,
     Line,
     Machine,
+    PatternShift,
     PriceRule,
     Record,
     Routing,
     Setup,
     Shift,
+    ShiftPattern,
+    ShiftPlan,
     ShippingZone,
     Site,
+    SpecialDay,
     Step,
     Supplier,
     TransportTime,
@@ -110,6 +114,27 @@ EXCEPTIONS: Final = Kind(
     key=("site", "machine", "starts_at", "ends_at"),
     site="site",
 )
+SHIFT_PATTERNS: Final = Kind(
+    name="shift_patterns",
+    singular="shift pattern",
+    record=ShiftPattern,
+    key=("code",),
+    children=Children("shifts", PatternShift),
+)
+SHIFT_PLANS: Final = Kind(
+    name="shift_plans",
+    singular="shift plan",
+    record=ShiftPlan,
+    key=("at", "valid_from"),
+    site="at",
+)
+SPECIAL_DAYS: Final = Kind(
+    name="special_days",
+    singular="special day",
+    record=SpecialDay,
+    key=("at", "day", "start"),
+    site="at",
+)
 TRANSPORT_TIMES: Final = Kind(
     name="transport_times",
     singular="transport time",
@@ -183,7 +208,8 @@ CUSTOMER_NAMES: Final = Kind(
 )
 
 KINDS: Final[tuple[Kind[Record], ...]] = (
-    SITES, AREAS, LINES, MACHINES, SETUPS, CALENDARS, EXCEPTIONS, TRANSPORT_TIMES, SHIPPING_ZONES,
+    SITES, AREAS, LINES, MACHINES, SETUPS, CALENDARS, EXCEPTIONS, SHIFT_PATTERNS, SHIFT_PLANS,
+    SPECIAL_DAYS, TRANSPORT_TIMES, SHIPPING_ZONES,
     CUSTOMERS, SUPPLIERS, ITEMS, ITEM_SITES, BILLS, ROUTINGS, PRICE_RULES, LEAD_TIME_RULES,
     ITEM_NAMES, CUSTOMER_NAMES,
 )  # fmt: skip

@@ -88,7 +88,10 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
     def knows(self, kind: Kind[Record], key: Key) -> bool:
         """Whether there is to be such a record, also if not all that is told of it can be read."""
-        return key in self.records.of(kind) or key in self.told.get(kind.name, {})
+        if key in self.records.of(kind):
+            return True
+        removed = self.removed.get(kind.name, ())
+        return key in self.told.get(kind.name, {}) and key not in removed
 
 
 def said(record: Record) -> dict[str, Any]:
@@ -103,6 +106,7 @@ def merge(
     faults: Faults,
     *,
     remove_missing: bool = False,
+    remove: bool = False,
 ) -> Wanted:
     """Lay what is told over what is there.
 
@@ -111,6 +115,7 @@ def merge(
         document: what is told.
         faults: where what is wrong goes.
         remove_missing: give up what the document's kinds hold no more.
+        remove: give up what is told; only what it is known by counts.
     """
     records = existing.copy()
     removed: dict[str, frozenset[Key]] = {}
@@ -121,6 +126,11 @@ def merge(
             continue
         there, told = records.of(kind), document.of(kind)
         unchanged[kind.name] = 0
+        if remove:
+            gone = _given_up(kind, there, told, faults)
+            removed[kind.name] = frozenset(change.key for change in gone)
+            changes += gone
+            continue
         for key, one in told.items():
             before = there.get(key)
             after = complete(kind, one, before, faults)
@@ -150,3 +160,17 @@ def merge(
         changes=tuple(changes),
         unchanged=unchanged,
     )
+
+
+def _given_up(
+    kind: Kind[R_co], there: dict[Key, R_co], told: Mapping[Key, Told], faults: Faults
+) -> list[Change]:
+    """Take out of what is there what is told."""
+    gone = []
+    for key, one in told.items():
+        before = there.pop(key, None)
+        if before is None:
+            faults.add(one.place, f"there is no {kind.called(key)}, so it cannot be removed")
+        else:
+            gone.append(Change(kind=kind.name, key=key, change=ChangeKind.RETIRED, before=before))
+    return gone

@@ -12,6 +12,7 @@ from typing import ClassVar, Final
 import msgspec
 
 from domain.master_data.fields import (
+    Breaks,
     Capabilities,
     Capability,
     Clock,
@@ -29,7 +30,9 @@ from domain.master_data.fields import (
     Number,
     Path,
     Percent,
+    Place,
     Positive,
+    Rotation,
     Scheme,
     SetupMs,
     Share,
@@ -37,6 +40,7 @@ from domain.master_data.fields import (
     Text,
     Truth,
     Weekdays,
+    Weeks,
     Whole,
     Zone,
 )
@@ -110,6 +114,63 @@ class Shift(Record, frozen=True, kw_only=True):
     weekdays: Weekdays
     start: Clock
     end: Clock
+
+
+class PatternShift(Shift, frozen=True, kw_only=True):
+    """A shift of a pattern.
+
+    Attributes:
+        weeks: of the rotation in which it is worked, from 1; none: in each.
+        breaks: when nobody works within it.
+    """
+
+    known_by: ClassVar[tuple[str, ...]] = ("shift", "weeks", "weekdays", "start", "end")
+
+    weeks: Weeks = ()
+    breaks: Breaks = ()
+
+
+class ShiftPattern(Record, frozen=True, kw_only=True):
+    """Shifts under a name, worked from a day to a day.
+
+    Attributes:
+        rotation_weeks: after so many weeks it begins again.
+        first_day: the Monday of a first week; of a rotation it has to be said.
+    """
+
+    code: Code
+    name: Name
+    rotation_weeks: Rotation = 1
+    first_day: Day | None = None
+    valid_from: Day | None = None
+    valid_to: Day | None = None
+    shifts: tuple[PatternShift, ...] = ()
+
+
+class ShiftPlan(Record, frozen=True, kw_only=True):
+    """A site, or an area, line or machine of it, works by a pattern from a day to a day."""
+
+    at: Place
+    pattern: Code
+    valid_from: Day | None = None
+    valid_to: Day | None = None
+
+
+class SpecialDay(Record, frozen=True, kw_only=True):
+    """A holiday or overtime by date, for a place and all within it: it prevails over shifts.
+
+    Attributes:
+        last_day: of several; None: one day.
+        start: on each of the days; None: all day.
+    """
+
+    at: Place
+    day: Day
+    last_day: Day | None = None
+    start: Clock | None = None
+    end: Clock | None = None
+    working: Truth = False
+    reason: Name
 
 
 class Calendar(Record, frozen=True, kw_only=True):

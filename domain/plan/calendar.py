@@ -146,8 +146,16 @@ def unavailable(
         start_ms: where the horizon begins; outside of it nothing is said.
         end_ms: where it ends.
     """
-    told = list(exceptions)
     working = _shifts(shifts, zone, start_ms, end_ms) if shifts else [Interval(start_ms, end_ms)]
+    return outside(working, exceptions, start_ms, end_ms)
+
+
+def outside(
+    shifts: Sequence[Interval], exceptions: Iterable[Exception_], start_ms: int, end_ms: int
+) -> tuple[Interval, ...]:
+    """When nobody works between `start_ms` and `end_ms`, given the shifts as moments."""
+    told = list(exceptions)
+    working = [*shifts]
     working += [Interval(extra.start_ms, extra.end_ms) for extra in told if extra.working]
     closed = [Interval(each.start_ms, each.end_ms) for each in told if not each.working]
     idle = _gaps(merged(working), start_ms, end_ms)
@@ -163,12 +171,14 @@ def _shifts(
 ) -> list[Interval]:
     """The shifts that touch the horizon, as moments."""
     # A shift ends by the end of the day after, so only yesterday's may reach into the horizon.
-    day = _local(start_ms, zone) - timedelta(days=1)
-    last = _local(end_ms, zone)
+    day = day_of(start_ms, zone) - timedelta(days=1)
+    last = day_of(end_ms, zone)
     spans: list[Interval] = []
     while day <= last:
         spans += [
-            Interval(_moment(day, shift.start_minute, zone), _moment(day, shift.end_minute, zone))
+            Interval(
+                moment_of(day, shift.start_minute, zone), moment_of(day, shift.end_minute, zone)
+            )
             for shift in shifts
             if shift.weekday == day.weekday()
         ]
@@ -176,11 +186,12 @@ def _shifts(
     return spans
 
 
-def _local(moment_ms: int, zone: tzinfo) -> date:
+def day_of(moment_ms: int, zone: tzinfo) -> date:
+    """The day that a moment belongs to on the clock of a place."""
     return datetime.fromtimestamp(moment_ms / 1000, UTC).astimezone(zone).date()
 
 
-def _moment(day: date, minute: int, zone: tzinfo) -> int:
+def moment_of(day: date, minute: int, zone: tzinfo) -> int:
     """A local time as a moment; `minute` may reach into the days after."""
     days, minute = divmod(minute, _DAY_MINUTES)
     local = time(minute // 60, minute % 60, tzinfo=zone)

@@ -10,7 +10,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from domain.master_data.fields import WEEKDAYS
-from domain.master_data.kinds import CALENDARS, CUSTOMERS, ITEMS, KINDS, Key, Kind
+from domain.master_data.kinds import CUSTOMERS, ITEMS, KINDS, Key, Kind, R_co
 from domain.master_data.merging import Change, ChangeKind, MasterData
 from domain.master_data.records import Calendar, Record
 from store.database import Connection
@@ -31,16 +31,16 @@ async def read(connection: Connection, kinds: Iterable[Kind[Record]] = KINDS) ->
     for kind in kinds:
         cursor = connection.cursor(row_factory=dict_row)
         await cursor.execute(STATEMENTS[kind.name].read)
-        records = [_record(kind, row) for row in await cursor.fetchall()]
+        records = [record_of(kind, row) for row in await cursor.fetchall()]
         found[kind.name] = {kind.key_of(record): record for record in records}
     return MasterData(found)
 
 
-def _record(kind: Kind[Record], row: dict[str, Any]) -> Record:
-    record: Record = msgspec.convert(row, kind.record)
-    if kind.name != CALENDARS.name:
+def record_of(kind: Kind[R_co], row: dict[str, Any]) -> R_co:
+    """What a row of a kind's statement says."""
+    record = msgspec.convert(row, kind.record)
+    if not isinstance(record, Calendar):
         return record
-    assert isinstance(record, Calendar)  # noqa: S101 - it is of that kind
     shifts = [
         msgspec.structs.replace(shift, weekdays=tuple(sorted(shift.weekdays, key=WEEKDAYS.index)))
         for shift in record.shifts

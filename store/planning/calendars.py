@@ -1,7 +1,8 @@
 """When sites and machines work: weekly working times and dated exceptions, and what they add up to.
 
 A machine with working times of its own goes by those alone, others by their site's; a site without
-any works always. Exceptions of a site hold for all its machines.
+any works always. Exceptions of a site hold for all its machines. On the days on which a shift
+pattern is planned for a place, it prevails over weekly times of that place and of wider ones.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from psycopg.rows import class_row
 
-from domain.plan.calendar import Exception_, ShiftSpan, merged, unavailable
+from domain.plan.calendar import Exception_, ShiftSpan, merged, outside, unavailable
 from domain.plan.problem import Interval
+from domain.plan.shifts import Layers, working
 from store.database import Connection
+from store.planning import shift_plans
 
 DAY_MS: Final = 86_400_000
 LEAST_HORIZON_MS: Final = 14 * DAY_MS
@@ -137,11 +140,37 @@ async def replace(
 
 
 class Calendar(msgspec.Struct, frozen=True):
-    """What one machine goes by."""
+    """What one machine goes by.
+
+    Attributes:
+        shifts: weekly working times; none: it works always.
+        exceptions: what prevails over everything.
+        time_zone: whose clock the times are told on.
+        layers: shift patterns that hold from day to day, weekly times among them, the narrowest
+            place first. If there are any, `shifts` is not looked at.
+    """
 
     shifts: tuple[ShiftSpan, ...]
     exceptions: tuple[Exception_, ...]
     time_zone: str
+    layers: Layers = ()
+
+    def unavailable(
+        self, start_ms: int, end_ms: int, *, without_closures: bool = False
+    ) -> tuple[Interval, ...]:
+        """When it does not work within a span.
+
+        Args:
+            start_ms: where the span begins.
+            end_ms: where it ends.
+            without_closures: leave out what is closed by exception; extra shifts count.
+        """
+        exceptions = [each for each in self.exceptions if each.working or not without_closures]
+        zone = zone_of(self.time_zone)
+        if not self.layers:
+            return unavailable(self.shifts, exceptions, zone, start_ms, end_ms)
+        shifts = working(self.layers, zone, start_ms, end_ms)
+        return outside(shifts, exceptions, start_ms, end_ms)
 
     @property
     def share(self) -> float:
@@ -156,6 +185,8 @@ class Calendar(msgspec.Struct, frozen=True):
 
     def horizon_ms(self, work_ms: int, now_ms: int) -> int:
         """How long after `now_ms` this calendar has to be told for so much work to fit."""
+        if self.layers:
+            return self._horizon_by_days(int(_RESERVE * work_ms), now_ms)
         closed = merged(
             Interval(max(each.start_ms, now_ms), each.end_ms)
             for each in self.exceptions
@@ -164,6 +195,18 @@ class Calendar(msgspec.Struct, frozen=True):
         lost = sum(each.end_ms - each.start_ms for each in closed)
         needed = int(_RESERVE * work_ms / self.share) + lost
         return min(max(needed, LEAST_HORIZON_MS), MOST_HORIZON_MS)
+
+    def _horizon_by_days(self, work_ms: int, now_ms: int) -> int:
+        """The same where a week is not like another: twice as far until the work fits."""
+        horizon = LEAST_HORIZON_MS
+        while horizon < MOST_HORIZON_MS:
+            lost = sum(
+                each.end_ms - each.start_ms for each in _unavailable(self, now_ms, now_ms + horizon)
+            )
+            if horizon - lost >= work_ms:
+                return horizon
+            horizon *= 2
+        return MOST_HORIZON_MS
 
 
 class Calendars(msgspec.Struct, frozen=True):
@@ -219,22 +262,32 @@ async def read_calendars(
         """,
         (sites, since_ms),
     )
-    for site, machine, start_ms, end_ms, working in await cursor.fetchall():
-        told[site, machine].append(Exception_(start_ms=start_ms, end_ms=end_ms, working=working))
+    for site, machine, start_ms, end_ms, works in await cursor.fetchall():
+        told[site, machine].append(Exception_(start_ms=start_ms, end_ms=end_ms, working=works))
+    patterns = await shift_plans.read(connection, sites, since_ms=since_ms)
     cursor = await connection.execute(
         """
-        SELECT m.id, m.site_id, s.time_zone FROM machines m JOIN sites s ON s.id = m.site_id
+        SELECT m.id, m.site_id, m.path, s.time_zone
+        FROM machines m JOIN sites s ON s.id = m.site_id
         WHERE m.site_id = ANY(%s) ORDER BY m.id
         """,
         (sites,),
     )
     alike: dict[Calendar, Calendar] = {}
     by_machine: dict[int, Calendar] = {}
-    for machine, site, time_zone in await cursor.fetchall():
+    for machine, site, path, time_zone in await cursor.fetchall():
+        own, of_site = shifts.get((site, machine)), shifts[site, None]
+        exceptions = [*told[site, None], *told.get((site, machine), [])]
+        exceptions += patterns.special(path, zone_of(time_zone))
         calendar = Calendar(
-            tuple(shifts.get((site, machine)) or shifts[site, None]),
-            tuple(told[site, None] + told.get((site, machine), [])),
+            tuple(own or of_site),
+            tuple(exceptions),
             time_zone,
+            patterns.layers(
+                path,
+                own=shift_plans.weekly_times(tuple(own or ())),
+                of_site=shift_plans.weekly_times(tuple(of_site)),
+            ),
         )
         by_machine[machine] = alike.setdefault(calendar, calendar)
     return Calendars(by_machine)
@@ -262,6 +315,4 @@ def _unavailable(calendar: Calendar, start_ms: int, end_ms: int) -> tuple[Interv
 
 @lru_cache(maxsize=256)
 def _told(calendar: Calendar, start_ms: int, end_ms: int) -> tuple[Interval, ...]:
-    return unavailable(
-        calendar.shifts, calendar.exceptions, zone_of(calendar.time_zone), start_ms, end_ms
-    )
+    return calendar.unavailable(start_ms, end_ms)

@@ -74,6 +74,51 @@ calendar_exceptions:
   starts_at: 2026-12-24T00:00:00+08:00
   ends_at: 2026-12-26T00:00:00+08:00
   reason: Holidays
+shift_patterns:
+- code: two-shift
+  name: Two shifts
+  rotation_weeks: 2
+  first_day: 2026-01-05
+  valid_to: 2029-12-31
+  shifts:
+  - shift: early
+    weekdays: [mon, tue, wed, thu, fri]
+    weeks: [1]
+    start: 06:00
+    end: 14:00
+    breaks: [09:00-09:15, 12:00-12:30]
+  - shift: late
+    weekdays: [mon, tue, wed, thu, fri]
+    weeks: [2]
+    start: 14:00
+    end: 22:00
+- code: nights
+  name: Nights
+  shifts:
+  - shift: night
+    weekdays: [sat, sun]
+    start: 22:00
+    end: 06:00
+    breaks: [02:00-02:30]
+shift_plans:
+- at: plant-1/cutting
+  pattern: two-shift
+  valid_from: 2027-01-01
+  valid_to: 2027-06-30
+- at: plant-1/cutting
+  pattern: nights
+  valid_from: 2027-07-01
+special_days:
+- at: plant-1
+  day: 2027-05-01
+  last_day: 2027-05-03
+  reason: Labour Day
+- at: plant-1/cutting/line1/m01
+  day: 2027-06-05
+  start: 08:00
+  end: 12:00
+  working: true
+  reason: Overtime
 transport_times:
 - from_site: plant-1
   to_site: plant-2

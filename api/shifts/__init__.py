@@ -1,0 +1,1 @@
+"""Shift patterns, where they are worked, and the days that are special."""
