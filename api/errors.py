@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, Final
 from uuid import uuid4
@@ -36,6 +38,10 @@ class FieldProblem(BaseModel):
     field: str = Field(description="Where it stands: `lines[0].quantity`, `limit`.")
     value: Any = Field(default=None, description="What was sent there; never a secret.")
     problem: str = Field(description="What is wrong with it, in words.")
+    code: str | None = Field(default=None, description="The same for programs: `greater_than`.")
+    params: dict[str, str | int | float] | None = Field(
+        default=None, description="The values that its words are made with."
+    )
 
 
 class Problem(BaseModel):
@@ -45,6 +51,13 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
+    code: str | None = Field(
+        default=None,
+        description="What `detail` says, for programs: stable, narrower than `type` or the same.",
+    )
+    params: dict[str, str | int | float] | None = Field(
+        default=None, description="The values that `detail` is made with."
+    )
     errors: list[FieldProblem] | None = Field(default=None, description="By field, where it helps.")
     id: str | None = Field(default=None, description="Names the entry in the service's log.")
 
@@ -60,10 +73,14 @@ class ProblemError(Exception):
         *,
         headers: Mapping[str, str] | None = None,
         errors: Sequence[FieldProblem] | None = None,
+        code: str | None = None,
+        params: Mapping[str, str | int | float] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.kind = kind
+        self.code = code
+        self.params = dict(params or {})
         self.headers = dict(headers or {})
         self.errors = list(errors) if errors is not None else None
 
@@ -111,13 +128,17 @@ def problem_response(
     headers: Mapping[str, str] | None = None,
     errors: Sequence[FieldProblem] | None = None,
     error_id: str | None = None,
+    code: str | None = None,
+    params: Mapping[str, str | int | float] | None = None,
 ) -> Response:
-    """A problem as a response."""
+    """A problem as a response. `code`: what is narrower than `kind`."""
     problem = Problem(
         type=f"urn:gemba:problem:{kind}",
         title=status.phrase,
         status=status.value,
         detail=detail,
+        code=code or kind,
+        params=dict(params) if params else None,
         errors=list(errors) if errors is not None else None,
         id=error_id,
     )
@@ -165,7 +186,13 @@ def safe_value(value: object) -> Any:
 async def _on_problem(_request: Request, error: Exception) -> Response:
     assert isinstance(error, ProblemError)  # noqa: S101 - registered for it
     return problem_response(
-        error.status, error.kind, str(error), headers=error.headers, errors=error.errors
+        error.status,
+        error.kind,
+        str(error),
+        headers=error.headers,
+        errors=error.errors,
+        code=error.code,
+        params=error.params,
     )
 
 
@@ -199,7 +226,21 @@ def _field_problem(entry: Mapping[str, Any]) -> FieldProblem:
         field=field or str(place),
         value=None if secret or missing else safe_value(entry.get("input")),
         problem=str(entry["msg"]),
+        code=str(entry["type"]),
+        params=None if secret else _params_of(entry.get("ctx")),
     )
+
+
+def _params_of(context: object) -> dict[str, str | int | float] | None:
+    """The limits that a value was compared with."""
+    if not isinstance(context, Mapping):
+        return None
+    found: dict[str, str | int | float] = {
+        str(name): value if isinstance(value, int) else str(safe_value(value))
+        for name, value in context.items()
+        if isinstance(value, int | float | str | Decimal) and not isinstance(value, bool)
+    }
+    return found or None
 
 
 async def _on_http(_request: Request, error: Exception) -> Response:
@@ -218,25 +259,65 @@ async def _on_http(_request: Request, error: Exception) -> Response:
     )
 
 
+@dataclass(frozen=True)
+class Said:
+    """What an error says, besides its words, in a form that can be said in another language."""
+
+    code: str
+    params: dict[str, str | int | float] | None = None
+    errors: list[FieldProblem] | None = None
+
+
+def said(error: StoreError | ProblemError) -> Said:
+    """The code, the values and the single reasons of an error."""
+    match error:
+        case ProblemError():
+            return Said(error.code or error.kind, error.params or None, error.errors)
+        case NotFoundError():
+            return Said("not-found", {"kind": error.kind, "name": str(safe_value(error.name))})
+        case UnknownReferenceError():
+            code = error.code or "unknown-reference"
+            params = dict(error.params) or {
+                "field": error.field,
+                "value": str(safe_value(error.value)),
+            }
+            problem = FieldProblem(
+                field=error.field,
+                value=safe_value(error.value),
+                problem=error.problem,
+                code=code,
+                params=params,
+            )
+            return Said(code, params, [problem])
+        case _:
+            found = [
+                FieldProblem(
+                    field=fault.place,
+                    problem=fault.problem,
+                    code=fault.code,
+                    params=fault.params or None,
+                )
+                for fault in error.faults
+            ]
+            return Said(error.code or "conflict", dict(error.params) or None, found or None)
+
+
 async def _on_store(_request: Request, error: Exception) -> Response:
     match error:
         case NotFoundError():
+            status, kind = HTTPStatus.NOT_FOUND, "not-found"
             detail = f"There is no {error.kind} {safe_value(error.name)!r}."
-            return problem_response(HTTPStatus.NOT_FOUND, "not-found", detail)
         case UnknownReferenceError():
-            problem = FieldProblem(
-                field=error.field, value=safe_value(error.value), problem=error.problem
-            )
-            return problem_response(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                "invalid",
-                f"{error.field}: {error.problem}",
-                errors=[problem],
-            )
+            status, kind = HTTPStatus.UNPROCESSABLE_ENTITY, "invalid"
+            detail = f"{error.field}: {error.problem}"
         case ConflictError():
-            return problem_response(HTTPStatus.CONFLICT, "conflict", str(error))
+            status, kind, detail = HTTPStatus.CONFLICT, "conflict", str(error)
         case _:
             raise error
+    told = said(error)
+    return problem_response(
+        status, kind, detail, errors=told.errors, code=told.code, params=told.params
+    )
 
 
 async def _on_unstorable(_request: Request, error: Exception) -> Response:

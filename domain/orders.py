@@ -49,9 +49,10 @@ class Moved(msgspec.Struct, frozen=True):
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """The line stays where it is, for this reason."""
+    """The line stays where it is, for this reason; `code` says the same to programs."""
 
     reason: str
+    code: str = "line-state"
 
 
 Decision: TypeAlias = Moved | Refused
@@ -137,18 +138,22 @@ def confirm(state: LineState, *, errors: int, overrule: str | None) -> Decision:
         overrule: why it is accepted in spite of them.
     """
     if state is LineState.CONFIRMED:
-        return Refused("the line is confirmed already")
+        return Refused("the line is confirmed already", "line-already")
     if state not in _BEFORE_RELEASE:
         return Refused(f"a line that is {state} cannot be confirmed")
     if errors and not overrule:
-        return Refused(f"{_counted(errors)} to settle first, or to overrule with a reason")
+        return Refused(
+            f"{_counted(errors)} to settle first, or to overrule with a reason", "line-findings"
+        )
     return Moved(LineState.CONFIRMED, overrule or "confirmed")
 
 
 def release(state: LineState) -> Decision:
     """Hand the line to the floor. One that no rule has looked at is confirmed by it."""
     if state is LineState.UNDER_REVIEW:
-        return Refused(f"a line that is {state} has to be confirmed before it is released")
+        return Refused(
+            f"a line that is {state} has to be confirmed before it is released", "line-unconfirmed"
+        )
     if state in _BEFORE_RELEASE:
         return Moved(LineState.RELEASED, f"released from {state}")
     return Refused(f"a line that is {state} cannot be released")
@@ -157,10 +162,11 @@ def release(state: LineState) -> Decision:
 def hold(state: LineState, reason: str) -> Decision:
     """Keep a line where it is: neither confirmed nor released, nor moved by the floor's progress.
 
-    What the floor has of it goes on. `resume` needs to be told the state it was held from.
+    What is on a machine goes on; what nobody has begun leaves the plan until the line is resumed.
+    `resume` needs to be told the state it was held from.
     """
     if state is LineState.ON_HOLD:
-        return Refused("the line is on hold already")
+        return Refused("the line is on hold already", "line-already")
     if state not in _HELD_FROM:
         return Refused(f"a line that is {state} cannot be held")
     return Moved(LineState.ON_HOLD, reason)
@@ -169,7 +175,7 @@ def hold(state: LineState, reason: str) -> Decision:
 def resume(state: LineState, held_from: LineState | None) -> Decision:
     """Let a line go on from where it was held; one of which nobody knows is reviewed again."""
     if state is not LineState.ON_HOLD:
-        return Refused(f"a line that is {state} is not on hold")
+        return Refused(f"a line that is {state} is not on hold", "line-not-held")
     if held_from not in _HELD_FROM:
         return Moved(LineState.UNDER_REVIEW, "nobody knows where it was held")
     return Moved(held_from, f"goes on from {held_from}")
@@ -204,16 +210,18 @@ def reject(state: LineState, reason: str, *, held_from: LineState | None = None)
     if stands in _BEFORE_RELEASE:
         return Moved(LineState.CANCELLED, reason)
     if stands is LineState.CANCELLED:
-        return Refused("the line is cancelled already")
-    return Refused(f"a line that is {stands} cannot be rejected; it can be cancelled")
+        return Refused("the line is cancelled already", "line-already")
+    return Refused(
+        f"a line that is {stands} cannot be rejected; it can be cancelled", "line-beyond-rejection"
+    )
 
 
 def cancel(state: LineState, reason: str) -> Decision:
     """Give the line up; what was produced stays produced."""
     if state is LineState.CANCELLED:
-        return Refused("the line is cancelled already")
+        return Refused("the line is cancelled already", "line-already")
     if state is LineState.PRODUCED:
-        return Refused("the line is produced: it can be returned, not cancelled")
+        return Refused("the line is produced: it can be returned, not cancelled", "line-produced")
     return Moved(LineState.CANCELLED, reason)
 
 

@@ -87,7 +87,7 @@ async def _outcome(number: str, act: _Act) -> ActionOutcome:
     except NotFoundError:
         return ActionOutcome.missing(number)
     except (StoreError, ProblemError) as error:
-        return ActionOutcome(number=number, done=False, problem=str(error))
+        return ActionOutcome.refused(number, error)
     return ActionOutcome(number=number, done=True, state=state)
 
 

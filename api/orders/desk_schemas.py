@@ -8,9 +8,11 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 from pydantic import BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from api.errors import FieldProblem, ProblemError, said
 from api.fields import Body, Code, Listing, Name, Reason, Small, Wanted, Whole
 from api.orders.filters import OrderFilter
 from domain.orders import LineState
+from store.errors import StoreError
 from store.order_lists import OrderSort
 
 _VERSION = "Refused (409) when the order is not at this version any more."
@@ -128,11 +130,36 @@ class ActionOutcome(BaseModel):
     done: bool
     state: LineState | None = Field(default=None, description="Where it is now, if it is known.")
     problem: str | None = Field(default=None, description="Why nothing was done.")
+    code: str | None = Field(default=None, description="The same for programs, as in a problem.")
+    params: dict[str, str | int | float] | None = None
+    errors: list[FieldProblem] | None = Field(default=None, description="By line, where it helps.")
 
     @classmethod
     def missing(cls, number: str) -> ActionOutcome:
         """There is no such order for whoever asks."""
-        return cls(number=number, done=False, problem=f"There is no order {number!r}.")
+        return cls(
+            number=number,
+            done=False,
+            problem=f"There is no order {number!r}.",
+            code="not-found",
+            params={"kind": "order", "name": number},
+        )
+
+    @classmethod
+    def refused(
+        cls, number: str, error: StoreError | ProblemError, *, state: LineState | None = None
+    ) -> ActionOutcome:
+        """Nothing was done, for a reason that the problem of the same request would tell."""
+        told = said(error)
+        return cls(
+            number=number,
+            done=False,
+            state=state,
+            problem=str(error),
+            code=told.code,
+            params=told.params,
+            errors=told.errors,
+        )
 
 
 class Outcomes(Listing[ActionOutcome]):

@@ -125,6 +125,8 @@ async def put_order_view(
             HTTPStatus.CONFLICT,
             "conflict",
             f"{saved_views.MOST} views are kept already; delete one first.",
+            code="too-many-views",
+            params={"most": saved_views.MOST},
         )
     return _view(row, principal)
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from api.auth.principal import Principal
 from domain.orders import LineState, Refused
 from store import orders
 from store.database import Connection
-from store.errors import (
-    NotFoundError,
-    StaleVersionError,
-)
+from store.errors import ConflictError, Fault, NotFoundError, StaleVersionError
 from store.orders import LineRow, OrderRow
 
 
@@ -38,10 +35,46 @@ def state_of(line: LineRow, state: LineState) -> dict[str, Any]:
     return {"number": line.number, "state": state}
 
 
-def refusals(decisions: Sequence[tuple[LineRow, object]]) -> str:
+class _Line(Protocol):
+    """A line as its decision is told."""
+
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def state(self) -> LineState: ...
+
+
+def refusals(decisions: Sequence[tuple[_Line, object]]) -> str:
     """Why lines stay where they are, in one sentence."""
     return "; ".join(
         f"line {line.number}: {decision.reason}"
         for line, decision in decisions
         if isinstance(decision, Refused)
+    )
+
+
+def faults(decisions: Sequence[tuple[_Line, object]]) -> list[Fault]:
+    """Why lines stay where they are, line by line."""
+    return [
+        Fault(
+            place=f"lines[{line.number}]",
+            problem=decision.reason,
+            code=decision.code,
+            params={"line": line.number, "state": line.state.value},
+        )
+        for line, decision in decisions
+        if isinstance(decision, Refused)
+    ]
+
+
+def refused(
+    order: str, action: str, decisions: Sequence[tuple[_Line, object]], *, why: str = ""
+) -> ConflictError:
+    """No line of an order can be `action`ed (`released`, `held`, …), and why."""
+    return ConflictError(
+        f"order {order!r} cannot be {action}: {refusals(decisions)}{why}",
+        code="order-refused",
+        params={"order": order, "action": action},
+        faults=faults(decisions),
     )

@@ -51,6 +51,13 @@ class NewOrder(Body):
         default=False, description="Hand it to the floor at once."
     )
     lines: list[NewLine] = Field(min_length=1, max_length=1_000)
+    reservations: list[Whole] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=1_000,
+        description="Held promises (`POST /v1/promises` with `hold_minutes`) that become its own: "
+        "what they hold is never free in between. One order at a time.",
+    )
 
     @model_validator(mode="after")
     def _external_is_a_pair(self) -> Self:

@@ -12,6 +12,7 @@ from api.auth.principal import Principal
 from api.context import Context
 from api.fields import required_moment
 from api.orders import views
+from api.orders.claiming import claim
 from api.orders.releasing import release_lines
 from api.orders.rows import locked
 from api.orders.schemas import NewOrder, Order
@@ -105,7 +106,7 @@ async def _take(
     prepared: dict[int, _Prepared] = {}
     for place, order in enumerate(wanted):
         try:
-            prepared[place] = _prepare(principal, order, named)
+            prepared[place] = _prepare(principal, order, named, alone=len(wanted) == 1)
         except UnknownReferenceError as error:
             outcomes[place] = Refused(error)
     insertions = await new_orders.insert_many(connection, [one.row for one in prepared.values()])
@@ -145,12 +146,16 @@ async def _look_up(connection: Connection, wanted: Sequence[NewOrder]) -> _Named
     )
 
 
-def _prepare(principal: Principal, wanted: NewOrder, named: _Named) -> _Prepared:
+def _prepare(principal: Principal, wanted: NewOrder, named: _Named, *, alone: bool) -> _Prepared:
     """The rows of an order.
 
     Raises:
-        UnknownReferenceError: it names something that does not exist.
+        UnknownReferenceError: it names something that does not exist, or takes over what is held
+            although it does not come `alone`.
     """
+    if wanted.reservations is not None and not alone:
+        problem = "held promises are taken over by one order at a time: send it alone"
+        raise UnknownReferenceError("reservations", str(wanted.reservations[0]), problem)
     site = named.sites.get(wanted.site)
     if site is None or not principal.sees(wanted.site):
         raise UnknownReferenceError("site", wanted.site, "there is no such site")
@@ -164,7 +169,13 @@ def _prepare(principal: Principal, wanted: NewOrder, named: _Named) -> _Prepared
             raise UnknownReferenceError(f"lines[{index}].item", line.item, "there is no such item")
         if line.unit is not None and line.unit != item.unit:
             problem = f"{line.item!r} is kept in {item.unit!r}"
-            raise UnknownReferenceError(f"lines[{index}].unit", line.unit, problem)
+            raise UnknownReferenceError(
+                f"lines[{index}].unit",
+                line.unit,
+                problem,
+                code="wrong-unit",
+                params={"item": line.item, "unit": item.unit},
+            )
         new = NewLine(
             number=index + 1,
             item_id=item.id,
@@ -206,6 +217,9 @@ async def _complete(
     await new_orders.insert_lines(
         connection, [(order.id, one.lines) for one, order in stored], LineState.RECEIVED
     )
+    for one, order in stored:
+        if one.wanted.reservations is not None:
+            await _claim(context, principal, connection, one, order)
     entries = [
         OrderEntry(
             order_id=order.id,
@@ -219,6 +233,24 @@ async def _complete(
         order_event(context, "OrderReceived", site=one.site, order_id=order.id, version=1)
         for one, order in stored
     ]
+
+
+async def _claim(
+    context: Context,
+    principal: Principal,
+    connection: Connection,
+    one: _Prepared,
+    order: Inserted,
+) -> None:
+    await claim(
+        connection,
+        principal,
+        one.wanted.reservations or [],
+        site=one.site,
+        customer=one.wanted.customer,
+        lines=(await orders.lines(connection, [order.id]))[order.id],
+        now=required_moment(context.clock.now_ms()),
+    )
 
 
 async def _release(
@@ -272,7 +304,13 @@ async def _known(
 ) -> Outcome:
     """The order that has this external id, when it is what is asked for again."""
     if clash is Clash.NUMBER:
-        return Refused(ConflictError(f"there is an order {new.number!r} already"))
+        return Refused(
+            ConflictError(
+                f"there is an order {new.number!r} already",
+                code="exists",
+                params={"kind": "order", "name": new.number or ""},
+            )
+        )
     assert new.external_source is not None  # noqa: S101 - only these can be known
     assert new.external_id is not None  # noqa: S101 - likewise
     known = await orders.find(connection, external=(new.external_source, new.external_id))

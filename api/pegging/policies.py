@@ -7,7 +7,9 @@ import msgspec
 from api.auth.principal import Principal
 from api.context import Context
 from api.pegging.schemas import (
+    AlikeWork,
     AttributedLine,
+    PeggedLine,
     ShownPolicy,
     ShownRule,
     WorkOrderPegs,
@@ -85,6 +87,7 @@ async def pegs(context: Context, principal: Principal, work_order_id: int) -> Wo
             ]
     supply = loaded.book.supplies[work(row.id)]
     return WorkOrderPegs.model_validate(
+        candidates = await _candidates(connection, alike) if alike else []
         {
             "work_order": row.number,
             "kind": row.kind,
@@ -97,6 +100,7 @@ async def pegs(context: Context, principal: Principal, work_order_id: int) -> Wo
             "alike": alike,
             "lines": [
                 AttributedLine(
+            "candidates": candidates,
                     order=loaded.lines[demand.id].order,
                     line=loaded.lines[demand.id].number,
                     customer=loaded.lines[demand.id].customer,
@@ -113,6 +117,36 @@ async def pegs(context: Context, principal: Principal, work_order_id: int) -> Wo
 
 async def _site(connection: Connection, principal: Principal, code: str) -> SiteRow:
     principal.require_site(code)
+async def _candidates(connection: Connection, ids: list[int]) -> list[AlikeWork]:
+    """Work orders as one chooses among them, by due date."""
+    loaded = await books.load(connection, work_order_ids=ids)
+    rows = sorted(
+        (loaded.works[id_] for id_ in ids),
+        key=lambda row: (row.due_at is None, row.due_at and row.due_at.timestamp(), row.id),
+    )
+    return [
+        AlikeWork(
+            id=row.id,
+            number=row.number,
+            quantity=loaded.book.supplies[work(row.id)].quantity,
+            unit=row.unit,
+            due=row.due_at,
+            lines=[
+                PeggedLine(
+                    order=loaded.lines[demand.id].order,
+                    line=loaded.lines[demand.id].number,
+                    customer=loaded.lines[demand.id].customer,
+                    quantity=peg.quantity,
+                    due=loaded.lines[demand.id].due_at,
+                )
+                for demand, peg in sorted(loaded.book.on(work(row.id)).items())
+                if demand.kind is DemandKind.LINE
+            ],
+        )
+        for row in rows
+    ]
+
+
     site = await machines.find_site(connection, code)
     if site is None:
         raise NotFoundError("site", code)

@@ -304,4 +304,16 @@ class SiteAssignment(Body):
 
     site: Wanted | None = None
     version: Annotated[int, Strict(), Field(ge=0, le=2**63 - 1)] | None = None
+class AlikeWork(BaseModel):
+    """A work order that another one can be merged with."""
+
+    id: int
+    number: str
+    quantity: Number
+    unit: str
+    due: datetime | None
+    lines: list[PeggedLine] = Field(description="Whom it is for.")
+
+
     reason: Reason | None = None
+    candidates: list[AlikeWork] = Field(description="The same, as one chooses among them.")

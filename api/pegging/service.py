@@ -76,10 +76,11 @@ async def apply(context: Context, principal: Principal, wanted: ApplyRequest) ->
         if decided.token != wanted.token:
             raise ConflictError(
                 "work orders or orders have changed since the preview, or it was another wish: "
-                "preview it again"
+                "preview it again",
+                code="preview-stale",
             )
         if decided.nothing:
-            raise ConflictError("there is nothing to rearrange")
+            raise ConflictError("there is nothing to rearrange", code="nothing-to-rearrange")
         row, records = await carry_out(
             context, connection, principal, decided, wanted.wish, reason=wanted.reason
         )

@@ -198,7 +198,11 @@ async def _open(connection: Connection, principal: Principal, proposal_id: int) 
     if row is None or not principal.sees(row.site):
         raise NotFoundError("proposal", str(proposal_id))
     if row.state != "open":
-        raise ConflictError(f"the proposal {proposal_id} is {row.state}")
+        raise ConflictError(
+            f"the proposal {proposal_id} is {row.state}",
+            code="proposal-closed",
+            params={"state": row.state},
+        )
     return row
 
 
@@ -207,7 +211,11 @@ async def _work_order(connection: Connection, row: ProposalRow, wanted: Acceptan
     routing = (await catalogue.routings(connection, [row.item_id]))[row.item_id]
     steps = [step for step in routing if step.site == row.site]
     if not steps:
-        raise ConflictError(f"the item {row.item!r} has no routing at {row.site!r}")
+        raise ConflictError(
+            f"the item {row.item!r} has no routing at {row.site!r}",
+            code="item-unmakeable",
+            params={"item": row.item, "site": row.site},
+        )
     stored = await work_orders.insert(
         connection,
         NewWorkOrder(

@@ -41,8 +41,11 @@ def not_available(error: NotAvailableError, *, field: str = "quantity") -> Probl
                 field=field,
                 value=exact_number(error.wanted),
                 problem=f"{exact_number(error.available)} can be promised",
+                code=error.code,
+                params=dict(error.params),
             )
         ],
+        params=error.params,
     )
 
 
@@ -154,10 +157,16 @@ async def release(context: Context, principal: Principal, reservation_id: int) -
         await _seen(connection, principal, reservation_id)
         stock, row = await reservations.lock_one(connection, reservation_id, now=now_of(context))
         if row.state is not ReservationState.OPEN:
-            raise ConflictError(f"reservation {row.id} is {row.state} already")
+            raise ConflictError(
+                f"reservation {row.id} is {row.state} already",
+                code="reservation-closed",
+                params={"reservation": row.id, "state": row.state.value},
+            )
         if row.origin not in _OWN:
             raise ConflictError(
-                f"reservation {row.id} follows the work order {row.work_order!r}: change that"
+                f"reservation {row.id} follows the work order {row.work_order!r}: change that",
+                code="reservation-follows",
+                params={"work_order": row.work_order or ""},
             )
         await reservations.release(stock, [row])
         await stock.save()
@@ -180,7 +189,9 @@ async def harden(context: Context, principal: Principal, reservation_id: int) ->
             )
             if row.origin not in _OWN:
                 raise ConflictError(
-                    f"reservation {row.id} follows the work order {row.work_order!r}: change that"
+                    f"reservation {row.id} follows the work order {row.work_order!r}: change that",
+                    code="reservation-follows",
+                    params={"work_order": row.work_order or ""},
                 )
             await reservations.harden(stock, row)
             (row,) = await reservations.by_ids(connection, [reservation_id])

@@ -54,7 +54,11 @@ async def assign_item(
         if line is None:
             raise NotFoundError("order line", f"{number}/{line_number}")
         if line.state not in _CHANGEABLE:
-            raise ConflictError(f"line {line_number} of {number!r} is {line.state}")
+            raise ConflictError(
+                f"line {line_number} of {number!r} is {line.state}",
+                code="order-refused",
+                params={"order": number, "action": "changed"},
+            )
         item = await _item(connection, wanted.item)
         customer_id = await _customer_id(connection, row)
         changed = {row.id: [line]}
@@ -78,7 +82,8 @@ async def _item(connection: Connection, code: str) -> ItemRow:
     cursor = await connection.execute("SELECT provisional FROM items WHERE id = %s", (item.id,))
     row = await cursor.fetchone()
     if row is not None and row[0]:
-        raise UnknownReferenceError("item", code, "it is not in the master data itself")
+        problem = "it is not in the master data itself"
+        raise UnknownReferenceError("item", code, problem, code="provisional")
     return item
 
 
@@ -143,12 +148,14 @@ async def assign_customer(
         before = await catalogue.known_customer(connection, row.customer)
         if not await _is_provisional(connection, before):
             raise ConflictError(
-                f"the customer {row.customer!r} of order {number!r} is known already"
+                f"the customer {row.customer!r} of order {number!r} is known already",
+                code="customer-known",
+                params={"customer": row.customer, "order": number},
             )
         customer = await catalogue.known_customer(connection, wanted.customer)
         if await _is_provisional(connection, customer):
             problem = "it is not in the master data itself"
-            raise UnknownReferenceError("customer", wanted.customer, problem)
+            raise UnknownReferenceError("customer", wanted.customer, problem, code="provisional")
         ids = [row.id]
         if wanted.remember:
             ids = await order_desk.orders_of_customer(connection, before.id, at_most=_OTHERS)

@@ -20,7 +20,21 @@ _NONE: Final[Mapping[Any, Any]] = MappingProxyType({})
 
 
 class PeggingError(Exception):
-    """Something that pegs do not allow; the message names it and says what is possible."""
+    """Something that pegs do not allow; the message names it and says what is possible.
+
+    `code` and `params` say the same where somebody else has to find the words; None: they do not.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        params: Mapping[str, str | int | float] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.params = dict(params or {})
 
 
 class DemandKind(enum.StrEnum):

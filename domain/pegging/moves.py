@@ -154,11 +154,14 @@ def merge(book: Book, into: SupplyId, others: Sequence[SupplyId]) -> Book:
         row = book.supply(id_)
         _is_work(id_)
         if row.started or row.over:
-            raise PeggingError(f"work order {id_.id} has been started: it cannot be merged")
+            raise PeggingError(
+                f"work order {id_.id} has been started: it cannot be merged", code="merge-started"
+            )
         if row.alike is None or row.alike != target.alike:
             raise PeggingError(
                 f"work orders {into.id} and {id_.id} do not make the same item at the same site in "
-                "the same way"
+                "the same way",
+                code="merge-different",
             )
     for id_ in others:
         row = book.supplies[id_]
@@ -219,14 +222,22 @@ def _may_be_split(book: Book, supply: SupplyId, quantities: Sequence[Decimal]) -
     row = book.supply(supply)
     _is_work(supply)
     if row.over:
-        raise PeggingError(f"work order {supply.id} is over: nothing of it can be split off")
+        raise PeggingError(
+            f"work order {supply.id} is over: nothing of it can be split off", code="split-over"
+        )
     if not quantities or min(quantities) <= 0:
         raise PeggingError("a split takes parts of more than nothing")
     wanted = sum(quantities, NOTHING)
     if wanted > splittable(row) or wanted >= row.quantity:
         raise PeggingError(
             f"{wanted} cannot be split off work order {supply.id}: of {row.quantity} the floor has "
-            f"begun {row.begun}, and something has to stay"
+            f"begun {row.begun}, and something has to stay",
+            code="split-too-much",
+            params={
+                "wanted": f"{wanted.normalize():f}",
+                "quantity": f"{row.quantity.normalize():f}",
+                "begun": f"{row.begun.normalize():f}",
+            },
         )
 
 

@@ -64,13 +64,17 @@ def split_by_batch(book: Book, id_: int, rule: Rule, slowest_ms: int | None) -> 
     row = book.supply(work(id_))
     most = most_by(rule, slowest_ms)
     if most is None:
-        raise PeggingError("neither a largest batch nor a capacity is given, or known")
+        raise PeggingError(
+            "neither a largest batch nor a capacity is given, or known", code="split-no-limit"
+        )
     sizes = cut(rule, row.quantity, slowest_ms)
     stays = max(sizes[0], row.begun)
     if stays >= row.quantity:
         raise PeggingError(
             f"work order {id_} makes {row.quantity}, {splittable(row)} of it can be split off: a "
-            f"batch is at most {most}"
+            f"batch is at most {most}",
+            code="split-fits",
+            params={"quantity": f"{row.quantity.normalize():f}", "most": f"{most.normalize():f}"},
         )
     quantities = batches(
         row.quantity - stays, most=most, least=rule.batch_min, multiple=rule.multiple
@@ -199,7 +203,10 @@ def _split_groups(book: Book, id_: int, groups: Sequence[Mapping[DemandId, Decim
         if any(group.values())
     ]
     if not parts:
-        raise PeggingError(f"work order {id_} is for one of them only: there is nothing to split")
+        raise PeggingError(
+            f"work order {id_} is for one of them only: there is nothing to split",
+            code="split-one-only",
+        )
     return _split(book, id_, parts)
 
 

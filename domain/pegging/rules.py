@@ -59,7 +59,9 @@ def batches(
     count = int((quantity / size).to_integral_value(ROUND_FLOOR))
     if count > MOST_PARTS:
         raise PeggingError(
-            f"{quantity} in batches of {size} are more than {MOST_PARTS} work orders"
+            f"{quantity} in batches of {size} are more than {MOST_PARTS} work orders",
+            code="split-too-many",
+            params={"most": MOST_PARTS},
         )
     found = [size] * count
     rest = quantity - size * count
@@ -87,7 +89,8 @@ def most_by_capacity(hours: Decimal, slowest_cycle_ms: int | None) -> Decimal | 
     if most < 1:
         raise PeggingError(
             f"in {hours} h not one piece is made: the slowest operation takes "
-            f"{slowest_cycle_ms} ms for one"
+            f"{slowest_cycle_ms} ms for one",
+            code="split-too-short",
         )
     return most
 

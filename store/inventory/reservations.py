@@ -56,7 +56,14 @@ class NotAvailableError(ConflictError):
         )
         what = "are free on hand" if kind is ReservationKind.HARD else "can be promised by then"
         super().__init__(
-            f"{wanted.normalize():f} are wanted, {available.normalize():f} {what}; {later}"
+            f"{wanted.normalize():f} are wanted, {available.normalize():f} {what}; {later}",
+            code="not-available",
+            params={
+                "wanted": f"{wanted.normalize():f}",
+                "available": f"{available.normalize():f}",
+                "first_at": "" if first_at is None else first_at.isoformat(),
+                "kind": kind.value,
+            },
         )
         self.key = key
         self.wanted = wanted
@@ -207,6 +214,17 @@ async def release_for_lines(
     found = await of_lines(connection, line_ids)
     if not found:
         return []
+async def assign(connection: Connection, reservation_id: int, *, line_id: int) -> None:
+    """Make an open reservation an order line's own, for as long as the line stands.
+
+    Its item is locked. How much is held, and from when on, stays: nothing is judged anew.
+    """
+    await connection.execute(
+        "UPDATE reservations SET order_line_id = %s, expires_at = NULL WHERE id = %s",
+        (line_id, reservation_id),
+    )
+
+
     keys = {Key(row.item_id, row.site_id) for row in found}
     stock = await Stock.lock(connection, keys, now=now or datetime.now(UTC), lots=False)
     # Read anew: what stood there before the lock may have been consumed meanwhile.

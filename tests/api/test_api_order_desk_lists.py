@@ -123,12 +123,19 @@ class TestMany:
         await order(plant, "A")
         await order(plant, "B", quantity=6)
         cancelled = await acted(plant, {"do": "cancel", "reason": "x"}, "B")
-        assert cancelled["items"] == [
-            {"number": "B", "done": True, "state": "cancelled", "problem": None}
-        ]
+        (there,) = cancelled["items"]
+        assert (there["number"], there["done"], there["state"]) == ("B", True, "cancelled")
+        assert (there["problem"], there["code"], there["errors"]) == (None, None, None)
         released = await acted(plant, {"do": "release"}, "A", "B", "nobody's")
         assert [one["done"] for one in released["items"]] == [True, False, False]
-        assert "cancelled" in released["items"][1]["problem"]
+        refused, unknown = released["items"][1:]
+        assert "cancelled" in refused["problem"]
+        assert refused["code"] == "order-refused"
+        assert refused["params"] == {"order": "B", "action": "released"}
+        (line,) = refused["errors"]
+        assert (line["field"], line["code"]) == ("lines[1]", "line-state")
+        assert line["params"] == {"line": 1, "state": "cancelled"}
+        assert unknown["code"] == "not-found"
 
     async def test_hold_resume_priority_and_site(self, plant: httpx.AsyncClient) -> None:
         await order(plant, "A")

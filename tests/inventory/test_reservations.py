@@ -218,12 +218,54 @@ class TestPromises:
         await room.api.rows("UPDATE reservations SET expires_at = now()")
         await room.reserve("wire", 10)
 
+    async def test_an_order_takes_over_what_was_held_for_it(self, room: Stockroom) -> None:
+        await room.receive("wire", 10)
+        (held,) = (await self.ask(room, "wire", 8, hold_minutes=30))["reservations"]
+        order = await room.post("/v1/orders", _order("wire", 8, [held["id"]]))
+        (kept,) = (await room.get("/v1/reservations", order=order["number"]))["items"]
+        assert (kept["id"], kept["state"], kept["expires_at"]) == (held["id"], "open", None)
+        assert (await room.sums("wire"))["soft_reserved"] == 8
+        await room.reserve("wire", 3, status=409)
+        # Whoever is late is told what it is, and nothing is stored.
+        again = await room.post("/v1/orders", _order("wire", 8, [held["id"]]), 409)
+        assert again["code"] == "reservation-of-another"
+        assert (await room.get("/v1/orders"))["total"] == 1
+        await room.post(f"/v1/orders/{order['number']}/cancel", {"reason": "x"}, 200)
+        assert (await room.sums("wire"))["soft_reserved"] == 0
+        assert await room.api.imbalances() == []
+
+    async def test_what_is_held_fits_a_line_and_is_held_still(self, room: Stockroom) -> None:
+        await room.receive("wire", 10)
+        (held,) = (await self.ask(room, "wire", 8, hold_minutes=30))["reservations"]
+        beyond = await room.post("/v1/orders", _order("wire", 7, [held["id"]]), 422)
+        assert beyond["code"] == "reservation-beyond"
+        await room.post("/v1/orders", _order("bracket", 8, [held["id"]]), 422)
+        await room.post("/v1/orders", _order("wire", 8, [held["id"] + 1]), 404)
+        batch = {"orders": [_order("wire", 8, [held["id"]]), _order("wire", 1, None)]}
+        outcomes = (await room.post("/v1/orders/batch", batch, 200))["orders"]
+        assert [one["outcome"] for one in outcomes] == ["refused", "created"]
+        await room.api.rows("UPDATE reservations SET expires_at = now()")
+        late = await room.post("/v1/orders", _order("wire", 8, [held["id"]]), 409)
+        assert late["code"] == "reservation-closed"
+        assert (await room.get("/v1/orders"))["total"] == 1
+        assert await room.api.imbalances() == []
+
     async def test_the_site_that_has_it_first_answers(self, room: Stockroom) -> None:
         lines = [{"item": "bracket", "quantity": 5}]
         await room.post("/v1/stock/receipts", {"site": OTHER_SITE, "lines": lines})
         found = await room.post("/v1/promises", {"lines": lines}, 200)
         assert found["site"] == OTHER_SITE
         assert set(found["elsewhere"]) == {SITE}
+
+
+def _order(item: str, quantity: float, reservations: list[int] | None) -> dict[str, Any]:
+    held = {} if reservations is None else {"reservations": reservations}
+    return {
+        "site": SITE,
+        "customer": "acme",
+        "lines": [{"item": item, "quantity": quantity}],
+        **held,
+    }
 
 
 class TestReplenishment:
