@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Final
 
 from fastapi import Depends, Request
@@ -14,6 +14,7 @@ from starlette.requests import HTTPConnection
 
 from api.auth.oidc.provider import OpenIdProvider
 from api.auth.rate_limit import RateLimit
+from api.gathering import Gathering
 from api.metrics import RequestMetrics
 from runtime.clock import Clock
 from runtime.settings import ApiSettings
@@ -53,6 +54,7 @@ class Context:
         limits: how often what may be tried.
         metrics: what is counted of requests.
         oidc: the OpenID provider that people may sign in with; None: passwords only.
+        intake: requests with documents, taken in together.
     """
 
     settings: ApiSettings
@@ -64,25 +66,34 @@ class Context:
     limits: Limits
     metrics: RequestMetrics
     oidc: OpenIdProvider | None = None
+    intake: Gathering = field(default_factory=Gathering)
 
     def connection(self) -> AbstractAsyncContextManager[Connection]:
         """A connection for reading; `psycopg.OperationalError` when none can be had in time."""
         return self.pool.connection()
 
     @asynccontextmanager
-    async def transaction(self, *, rehearsal: bool = False) -> AsyncIterator[Connection]:
+    async def transaction(
+        self, *, rehearsal: bool = False, claims: Sequence[tuple[str, str]] | None = None
+    ) -> AsyncIterator[Connection]:
         """A unit of work: all of it or nothing. A rehearsal is rolled back at its end.
 
         With it is noted that a request with an `Idempotency-Key` was carried out, so that it is not
         carried out again if the service is killed before its answer is kept.
+
+        Args:
+            rehearsal: nothing of it stays.
+            claims: of the requests that are carried out by it; None: of the one at hand.
         """
+        if claims is None:
+            own = CLAIM.get()
+            claims = () if own is None else (own,)
         async with (
             self.pool.connection() as connection,
             connection.transaction(force_rollback=rehearsal),
         ):
-            if (claim := CLAIM.get()) is not None:
-                principal, key = claim
-                await idempotency.mark_effective(connection, principal=principal, key=key)
+            if claims:
+                await idempotency.mark_effective(connection, claims)
             yield connection
 
 

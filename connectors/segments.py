@@ -185,9 +185,9 @@ def decode(content: bytes, declared: str | None = None) -> Text:
         if content.startswith(mark):
             text = content[len(mark) :].decode(encoding, "replace")
             return Text(text, encoding, len(mark), doubtful="\ufffd" in text)
-    if (encoding := unmarked_utf16(content)) is not None:
-        text = content.decode(encoding, "replace")
-        return Text(text, encoding, 0, doubtful="\ufffd" in text)
+    if (wide := unmarked_utf16(content)) is not None:
+        text = content.decode(wide, "replace")
+        return Text(text, wide, 0, doubtful="\ufffd" in text)
     if content.isascii():
         return Text(content.decode("ascii"), "ascii", 0, doubtful=False)
     try:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
-from domain.documents import DocumentKind, OrderDocument
+from domain.documents import DocumentKind, Format, OrderDocument
 
 
 class Outcome(enum.StrEnum):
@@ -66,12 +66,16 @@ class Leave(msgspec.Struct, frozen=True):
 Decision: TypeAlias = Create | Apply | Leave
 
 
-def decide(document: OrderDocument, known: KnownOrder | None) -> Decision:
+def decide(
+    document: OrderDocument, known: KnownOrder | None, *, later_wins: bool = False
+) -> Decision:
     """What to do with a document that has not been here before.
 
     Args:
         document: what came in.
         known: the order that it names; None: there is none.
+        later_wins: of two documents with the same version, the one that comes in later is the newer
+            one (see `counts_in_seconds`).
     """
     if known is None:
         if document.kind is DocumentKind.ORDER:
@@ -79,7 +83,7 @@ def decide(document: OrderDocument, known: KnownOrder | None) -> Decision:
         return Leave(Outcome.WAITING, f"order {document.number!r} has not come in yet")
     applied = known.version or 0
     if document.kind is DocumentKind.ORDER:
-        return _again(document, known)
+        return _again(document, known, later_wins=later_wins)
     if document.version == 0:
         if applied == 0 and not known.unversioned_change:
             return Apply(whole=document.complete)
@@ -88,10 +92,24 @@ def decide(document: OrderDocument, known: KnownOrder | None) -> Decision:
             "the document has no version, so nobody can say whether it is newer than what was"
             " applied before",
         )
-    return _by_version(document, applied, whole=document.complete)
+    return _by_version(document, applied, whole=document.complete, later_wins=later_wins)
 
 
-def _again(document: OrderDocument, known: KnownOrder) -> Decision:
+def counts_in_seconds(spoken: Format, version: int) -> bool:
+    """Whether a version is a time in whole seconds of a system that tells how an order stands.
+
+    Kingdee and YonBIP stamp an order with the second of its last change, and are asked for the
+    order as it stands. Of two readings that bear the same second and differ, the later one was made
+    after another change in that very second: it is the newer one.
+    """
+    return spoken in _STATES_BY_SECOND and version > 0 and version % _MS_PER_SECOND == 0
+
+
+_STATES_BY_SECOND: Final = frozenset({Format.KINGDEE, Format.YONYOU})
+_MS_PER_SECOND: Final = 1_000
+
+
+def _again(document: OrderDocument, known: KnownOrder, *, later_wins: bool) -> Decision:
     """The order as a whole once more, with another content."""
     if known.version is None:
         return Leave(Outcome.CONFLICT, "the order is known already, and not from a document")
@@ -99,11 +117,13 @@ def _again(document: OrderDocument, known: KnownOrder) -> Decision:
         return Leave(
             Outcome.CONFLICT, "the order came in before with another content, and without a version"
         )
-    return _by_version(document, known.version, whole=True)
+    return _by_version(document, known.version, whole=True, later_wins=later_wins)
 
 
-def _by_version(document: OrderDocument, applied: int, *, whole: bool) -> Decision:
-    if document.version > applied:
+def _by_version(
+    document: OrderDocument, applied: int, *, whole: bool, later_wins: bool
+) -> Decision:
+    if document.version > applied or (later_wins and document.version == applied):
         return Apply(whole=whole)
     if document.version < applied:
         return Leave(

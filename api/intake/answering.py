@@ -6,7 +6,7 @@ word on it, so there is none before the order is confirmed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -44,6 +44,7 @@ _APPLIED: Final = frozenset({Outcome.CREATED, Outcome.CHANGED, Outcome.CANCELLED
 class _Source(msgspec.Struct, frozen=True, kw_only=True):
     """An order's newest applied document, and what it came in."""
 
+    order_id: int
     format: str
     document: dict[str, Any]
     envelope: dict[str, Any] | None
@@ -51,31 +52,51 @@ class _Source(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: str
 
 
+class Answered(msgspec.Struct, frozen=True):
+    """What somebody sent, what became of it, and the same with the ids of the orders."""
+
+    reading: Reading
+    taken: Sequence[TakenDocument]
+    work: Sequence[Result]
+
+
 async def answers(
-    context: Context,
-    connection: Connection,
-    reading: Reading,
-    taken: Sequence[TakenDocument],
-    work: Sequence[Result],
-) -> list[AnswerDocument]:
-    """What goes back at once: the acknowledgement of the file, then our word on what is confirmed.
+    context: Context, connection: Connection, sent: Sequence[Answered]
+) -> list[list[AnswerDocument]]:
+    """What goes back at once: the acknowledgement of a file, then our word on what is confirmed.
 
     Args:
         context: of the request.
         connection: the transaction in which the documents are taken in.
-        reading: what was read.
-        taken: what became of it.
-        work: the same, with the ids of the orders.
+        sent: what came in, of each sender for itself.
+
+    Returns:
+        Of each the answers.
     """
-    found = await _acknowledged(context, connection, reading, taken)
-    waits = {one.number for one in taken if one.state in _BEFORE}
-    for result in work:
-        order_id = result.order_id
-        if order_id is None or result.outcome not in _APPLIED or result.document.number in waits:
-            continue
-        if (answer := await answer_of_order(context, connection, order_id)) is not None:
-            found.append(answer)
+    words = await _answers_of_orders(
+        context,
+        connection,
+        [order_id for one in sent for _, order_id in _confirmed(one)],
+    )
+    numbers = await _controls(connection, sum(_envelopes(one.reading) for one in sent))
+    found = []
+    for one in sent:
+        own = _acknowledged(context, one.reading, one.taken, numbers)
+        own += [words[order_id] for _, order_id in _confirmed(one) if order_id in words]
+        found.append(own)
     return found
+
+
+def _confirmed(sent: Answered) -> list[tuple[str, int]]:
+    """The applied orders that wait for nobody: their numbers there, and their ids here."""
+    waits = {one.number for one in sent.taken if one.state in _BEFORE}
+    return [
+        (result.document.number, result.order_id)
+        for result in sent.work
+        if result.order_id is not None
+        and result.outcome in _APPLIED
+        and result.document.number not in waits
+    ]
 
 
 async def answer_of_order(
@@ -85,23 +106,45 @@ async def answer_of_order(
 
     None: no document told of the order, its format has no answers, or it is not confirmed yet.
     """
-    source = await _source(connection, order_id)
-    if source is None:
-        return None
-    lines = (await results.lines(connection, [order_id]))[order_id]
-    if any(LineState(line.state) in _BEFORE for line in lines):
-        return None
-    document = document_storage.read(source.document)
-    told = _order_answer(context, document, source.number, lines)
-    answer = await _written(context, connection, source, document, told)
-    return None if answer is None else _shown(answer, document.number)
+    return (await _answers_of_orders(context, connection, [order_id])).get(order_id)
 
 
-async def _acknowledged(
-    context: Context,
-    connection: Connection,
-    reading: Reading,
-    taken: Sequence[TakenDocument],
+async def _answers_of_orders(
+    context: Context, connection: Connection, order_ids: Sequence[int]
+) -> dict[int, AnswerDocument]:
+    """Our words on orders, by their ids; without those of which there is nothing to say."""
+    if not order_ids:
+        return {}
+    sources = await _sources(connection, order_ids)
+    lines = await results.lines(connection, sources.keys()) if sources else {}
+    spoken = {
+        order_id: source
+        for order_id, source in sources.items()
+        if source.envelope is not None
+        and not any(LineState(line.state) in _BEFORE for line in lines[order_id])
+    }
+    numbers = await _controls(connection, len(spoken))
+    found = {}
+    for order_id, source in spoken.items():
+        document = document_storage.read(source.document)
+        told = _order_answer(context, document, source.number, lines[order_id])
+        answer = _written(context, source, document, told, numbers)
+        if answer is not None:
+            found[order_id] = _shown(answer, document.number)
+    return found
+
+
+def _envelopes(reading: Reading) -> int:
+    """How many acknowledgements answer a file."""
+    match reading.envelope:
+        case x12.Envelope(groups=parts) | edifact.Envelope(interchanges=parts):
+            return len(parts)
+        case _:
+            return 0
+
+
+def _acknowledged(
+    context: Context, reading: Reading, taken: Sequence[TakenDocument], numbers: Iterator[int]
 ) -> list[AnswerDocument]:
     """997 or CONTRL; each group or interchange is answered under a number of its own."""
     refused = {one.number for one in taken if one.outcome is Outcome.REFUSED}
@@ -111,33 +154,31 @@ async def _acknowledged(
     if isinstance(envelope, x12.Envelope):
         for group in envelope.groups:
             part = msgspec.structs.replace(reading, envelope=x12.Envelope(groups=(group,)))
-            control = await _control(connection)
-            made.append(x12.acknowledge(part, refused, control=control, at=at))
+            made.append(x12.acknowledge(part, refused, control=next(numbers), at=at))
     elif isinstance(envelope, edifact.Envelope):
         for interchange in envelope.interchanges:
             inner = edifact.Envelope(interchanges=(interchange,))
             part = msgspec.structs.replace(reading, envelope=inner)
-            control = await _control(connection)
-            made.append(edifact.acknowledge(part, refused, control=control, at=at))
+            made.append(edifact.acknowledge(part, refused, control=next(numbers), at=at))
     return [_shown(answer, None) for answer in made if answer is not None]
 
 
-async def _written(
+def _written(
     context: Context,
-    connection: Connection,
     source: _Source,
     document: OrderDocument,
     told: OrderAnswer,
+    numbers: Iterator[int],
 ) -> Answer | None:
     """An answer in the document's format."""
     at = required_moment(context.clock.now_ms())
     match Format(source.format):
         case Format.X12 if source.envelope is not None:
             envelope = msgspec.convert(source.envelope, x12.Envelope)
-            return x12.answer_order(told, envelope, control=await _control(connection), at=at)
+            return x12.answer_order(told, envelope, control=next(numbers), at=at)
         case Format.EDIFACT if source.envelope is not None:
             wrapped = msgspec.convert(source.envelope, edifact.Envelope)
-            return edifact.answer_order(told, wrapped, control=await _control(connection), at=at)
+            return edifact.answer_order(told, wrapped, control=next(numbers), at=at)
         case Format.SAP_IDOC if source.envelope is not None:
             controls = msgspec.convert(source.envelope, sap_idoc.Envelope)
             control = controls.control_of(document.message)
@@ -148,28 +189,32 @@ async def _written(
             return None
 
 
-async def _source(connection: Connection, order_id: int) -> _Source | None:
+async def _sources(connection: Connection, order_ids: Sequence[int]) -> dict[int, _Source]:
+    """The newest applied documents of orders, by the orders' ids."""
     cursor = connection.cursor(row_factory=class_row(_Source))
     await cursor.execute(
         """
-        SELECT d.format, d.document, f.envelope, o.number, s.time_zone
+        SELECT DISTINCT ON (d.order_id)
+               d.order_id, d.format, d.document, f.envelope, o.number, s.time_zone
         FROM intake_documents d
         JOIN intake_files f ON f.id = d.file_id
         JOIN orders o ON o.id = d.order_id JOIN sites s ON s.id = o.site_id
-        WHERE d.order_id = %s AND d.outcome = ANY(%s) AND d.document IS NOT NULL
-        ORDER BY (d.kind = 'order') DESC, d.version DESC, d.id DESC LIMIT 1
+        WHERE d.order_id = ANY(%s) AND d.outcome = ANY(%s) AND d.document IS NOT NULL
+        ORDER BY d.order_id, (d.kind = 'order') DESC, d.version DESC, d.id DESC
         """,
-        (order_id, sorted(_APPLIED)),
+        (sorted(set(order_ids)), sorted(_APPLIED)),
     )
-    return await cursor.fetchone()
+    return {row.order_id: row for row in await cursor.fetchall()}
 
 
-async def _control(connection: Connection) -> int:
-    """The number of an interchange that we send; nine digits, as ISA13 has them."""
-    cursor = await connection.execute("SELECT nextval('interchange_numbers')")
-    row = await cursor.fetchone()
-    assert row is not None  # noqa: S101 - a sequence gives a number
-    return int(row[0]) % _CONTROL_NUMBERS
+async def _controls(connection: Connection, count: int) -> Iterator[int]:
+    """Numbers of so many interchanges that we send; nine digits, as ISA13 has them."""
+    if count == 0:
+        return iter(())
+    cursor = await connection.execute(
+        "SELECT nextval('interchange_numbers') FROM generate_series(1, %s)", (count,)
+    )
+    return iter([int(row[0]) % _CONTROL_NUMBERS for row in await cursor.fetchall()])
 
 
 def _order_answer(

@@ -16,6 +16,7 @@ from api.context import RequestContext
 from api.fields import Code, Paging, Wanted, required_moment
 from api.idempotency import IdempotentRoute
 from api.intake import answering, service, tables
+from api.intake.receiving import Sending
 from api.intake.schemas import (
     ColumnMapping,
     DocumentProblem,
@@ -31,7 +32,6 @@ from api.intake.schemas import (
     TableFormat,
 )
 from api.intake.sender import SHOP, Sender
-from api.intake.service import Sending
 from connectors import table
 from connectors.mapping import Mapping
 from connectors.options import ReadOptions

@@ -56,13 +56,25 @@ from store.new_orders import NewLine, NewOrder
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """Where documents came from, and what was said about them by whoever sent them."""
+    """Where documents came from, and what was said about them by whoever sent them.
 
+    `principal` is who sent them; documents go to sites that they may see.
+    """
+
+    principal: Principal
     format: Format
     channel: ChannelRow | None
     site: NamedSite | None
     received_by: str
     file_id: int
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A document to be resolved; `customer_id` is whose the order is where that is known."""
+
+    origin: Origin
+    document: OrderDocument
+    customer_id: int | None = None
 
 
 class ResolvedLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,49 +111,44 @@ class _Known(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of the names in some documents."""
 
     sites: Mapping[str, NamedSite]
-    customers: Sequence[NamedCustomer]
     items: Items
     makers: Mapping[int, Collection[int]]
 
 
 async def resolve(
-    connection: Connection,
-    principal: Principal,
-    origin: Origin,
-    documents: Sequence[OrderDocument],
-    *,
-    customer_ids: Sequence[int | None] | None = None,
+    connection: Connection, asked: Sequence[Asked], sites: Mapping[str, NamedSite]
 ) -> list[Resolved]:
     """Look up everything that some documents name; who is unknown gets a provisional row.
 
     Args:
         connection: the transaction in which the orders will be stored.
-        principal: who sends them; documents go to sites that they may see.
-        origin: from where they come.
-        documents: the documents, without faults.
-        customer_ids: whose the orders are, where that is known already (changes).
+        asked: the documents, without faults.
+        sites: all sites there are, by code.
     """
-    visible = {
-        code: site for code, site in (await names.sites(connection)).items() if principal.sees(code)
-    }
-    customers = await _customers(connection, origin, documents, customer_ids)
-    ids = [customer.id for customer in customers]
-    items = await _items(connection, origin, documents, ids)
+    customers = await _customers(connection, asked)
+    items = await _items(connection, asked, [customer.id for customer in customers])
     makers: Mapping[int, Collection[int]] = {}
-    told = origin.site is not None or (origin.channel is not None and origin.channel.site)
-    if not told and len(visible) > 1:
+    if len(sites) > 1 and not all(_says_site(one.origin) for one in asked):
         makers = await names.makers(connection, _item_ids(items))
-    known = _Known(sites=visible, customers=customers, items=items, makers=makers)
-    return [_resolved(origin, document, known, place) for place, document in enumerate(documents)]
+    visible: dict[int, dict[str, NamedSite]] = {}
+    resolved = []
+    for one, customer in zip(asked, customers, strict=True):
+        who = one.origin.principal
+        if id(who) not in visible:
+            visible[id(who)] = {code: site for code, site in sites.items() if who.sees(code)}
+        known = _Known(sites=visible[id(who)], items=items, makers=makers)
+        resolved.append(_resolved(one.origin, one.document, customer, known))
+    return resolved
 
 
-async def _customers(
-    connection: Connection,
-    origin: Origin,
-    documents: Sequence[OrderDocument],
-    customer_ids: Sequence[int | None] | None,
-) -> list[NamedCustomer]:
+def _says_site(origin: Origin) -> bool:
+    """Whether it is said which site handles the orders."""
+    return origin.site is not None or bool(origin.channel is not None and origin.channel.site)
+
+
+async def _customers(connection: Connection, asked: Sequence[Asked]) -> list[NamedCustomer]:
     """Whose each order is."""
+    documents = [one.document for one in asked]
     buyers = [buyer_of(document) for document in documents]
     told = [buyer for buyer in buyers if buyer is not None]
     known = await names.customers(
@@ -155,13 +162,13 @@ async def _customers(
         known.by_text = await names.customers_called(connection, texts)
     found: list[NamedCustomer | None] = []
     unknown: dict[int, NewCustomer] = {}
-    for place, (document, buyer) in enumerate(zip(documents, buyers, strict=True)):
-        given = None if customer_ids is None else customer_ids[place]
-        customer = _of_channel(origin, given) or find_customer(known, buyer)
+    for place, (one, buyer) in enumerate(zip(asked, buyers, strict=True)):
+        origin = one.origin
+        customer = _of_channel(origin, one.customer_id) or find_customer(known, buyer)
         if customer is None and origin.channel is not None:
             customer = _of_channel(origin, origin.channel.customer_id)
         if customer is None:
-            unknown[place] = provisional_customer(document)
+            unknown[place] = provisional_customer(one.document)
         found.append(customer)
     if unknown:
         made = await names.add_customers(connection, list(unknown.values()))
@@ -180,23 +187,20 @@ def _of_channel(origin: Origin, customer_id: int | None) -> NamedCustomer | None
 
 
 async def _items(
-    connection: Connection,
-    origin: Origin,
-    documents: Sequence[OrderDocument],
-    customer_ids: Sequence[int],
+    connection: Connection, asked: Sequence[Asked], customer_ids: Sequence[int]
 ) -> Items:
     """The items of all lines; those that nobody knows are made."""
     lines = [
-        (customer_id, document, line)
-        for customer_id, document in zip(customer_ids, documents, strict=True)
-        for line in document.lines
+        (customer_id, one, line)
+        for customer_id, one in zip(customer_ids, asked, strict=True)
+        for line in one.document.lines
     ]
     told = {name for _, _, line in lines for name in line.names}
     found = await names.items(
         connection,
         names=set(storable(told)),
         codes={name.value for name in set(storable(told)) if name.scheme in CODES}
-        | {item_code(document, line) for _, document, line in lines},
+        | {item_code(one.document, line) for _, one, line in lines},
         gtins={
             spelling
             for name in told
@@ -206,12 +210,12 @@ async def _items(
     )
     unknown = [
         NewItem(
-            code=item_code(document, line),
-            name=one_line(line.description or "") or item_code(document, line),
-            unit=provisional_unit(line, origin.format),
+            code=item_code(one.document, line),
+            name=one_line(line.description or "") or item_code(one.document, line),
+            unit=provisional_unit(line, one.origin.format),
         )
-        for customer_id, document, line in lines
-        if names_an_item(line) and item_of(found, document, line, customer_id)[0] is None
+        for customer_id, one, line in lines
+        if names_an_item(line) and item_of(found, one.document, line, customer_id)[0] is None
     ]
     if unknown:
         found.by_code.update(await names.add_items(connection, unknown))
@@ -226,8 +230,9 @@ def _item_ids(items: Items) -> set[int]:
     }
 
 
-def _resolved(origin: Origin, document: OrderDocument, known: _Known, place: int) -> Resolved:
-    customer = known.customers[place]
+def _resolved(
+    origin: Origin, document: OrderDocument, customer: NamedCustomer, known: _Known
+) -> Resolved:
     problems: list[Problem] = []
     found = [item_of(known.items, document, line, customer.id) for line in document.lines]
     site = _site(origin, document, known, [item for item, _ in found if item], problems)

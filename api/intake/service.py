@@ -3,58 +3,46 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from api.auth.principal import Principal
-from api.context import Context
+from api.context import CLAIM, Context
 from api.errors import FieldProblem, ProblemError, safe_value
-from api.fields import required_moment
-from api.intake import answering, tables
-from api.intake.resolving import Origin
-from api.intake.schemas import DocumentLine, DocumentProblem, Intake, TakenDocument
-from api.intake.work import Result, Work, without_nul
+from api.gathering import Apart
+from api.intake import receiving, tables
+from api.intake.receiving import Receipt, Sending, is_error
+from api.intake.schemas import Intake
 from connectors.mapping import Mapping as ColumnMapping
 from connectors.options import ReadOptions
 from connectors.registry import reader_of
-from domain.document_order import Outcome
-from domain.documents import DocumentKind, Format, Problem, Reading, Severity
+from domain.document_values import LONGEST_CODE
+from domain.documents import Format, Problem, Reading
 from store.database import Connection
-from store.errors import ConflictError, NotFoundError, UnknownReferenceError
-from store.intake import channels, names, register, results
+from store.errors import ConflictError, NotFoundError
+from store.intake import channels
 from store.intake.channels import ChannelRow
-from store.intake.names import NamedSite
-from store.intake.register import NewDocument
-from store.intake.results import LineResult, OrderResult
 
 _MOST_TOLD: Final = 1_000
 """Problems in a problem document; the rest is counted."""
 _IN_THREAD_BYTES: Final = 64 * 1024
 """Larger ones are read beside the event loop."""
+_FEW: Final = 10
+"""Files with more documents are taken in for themselves: nobody else shall wait for them."""
+_PATIENCE_MS: Final = 500
+"""So long those who are taken in together wait for a lock; then each waits for its own."""
 
-
-class Sending(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody sends, and what they say about it."""
-
-    format: Format
-    content: bytes
-    dry_run: bool = False
-    site: str | None = None
-    channel: str | None = None
-    source: str | None = None
-    mapping: str | None = None
-    columns: str | None = None
-    """A mapping as JSON, in place of a remembered one."""
-    file_name: str | None = None
+_SILENT: Final = frozenset({Format.CSV, Format.XLSX, Format.KINGDEE, Format.YONYOU})
+"""Formats whose documents do not name their sender."""
 
 
 async def take_in(context: Context, principal: Principal, sending: Sending) -> Intake:
     """Take documents in.
+
+    What is sent by several at the same moment is taken in together: one transaction instead of
+    many (`api.gathering`). Each gets its own answer, the same as alone.
 
     Raises:
         NotFoundError: there is no such channel, or no such mapping.
@@ -75,21 +63,29 @@ async def take_in(context: Context, principal: Principal, sending: Sending) -> I
     refused = _refused(reading)
     if not reading.documents and not refused:
         raise unreadable(reading.problems)
-    async with context.transaction(rehearsal=sending.dry_run) as connection:
-        receipt = _Receipt(context, principal, connection, sending, channel, reading)
-        work, taken = await receipt.apply()
-        answers = await answering.answers(context, connection, reading, taken, work.results)
-        if work.records and not sending.dry_run:
-            await context.log.append_in(connection, work.records)
+    receipt = Receipt(principal, sending, channel, reading, refused, CLAIM.get())
+    intake = await _taken_in(context, receipt)
     if not reading.documents:
         raise unreadable(reading.problems)
-    return Intake(
-        format=sending.format,
-        dry_run=sending.dry_run,
-        documents=taken,
-        problems=_problems(reading, work.results),
-        answers=answers,
-    )
+    return intake
+
+
+async def _taken_in(context: Context, receipt: Receipt) -> Intake:
+    """Take one sender's documents in, with others' where they are few."""
+    if not receipt.sending.dry_run and 0 < len(receipt.reading.documents) <= _FEW:
+
+        async def carry_out(receipts: Sequence[Receipt]) -> Sequence[Intake | Exception]:
+            return await receiving.take_in(context, receipts, patience_ms=_PATIENCE_MS)
+
+        heads = frozenset((one.source, one.number) for one in receipt.reading.documents)
+        with contextlib.suppress(Apart):
+            return await context.intake.take(
+                receipt, carry_out, keys=heads, weight=len(receipt.reading.documents)
+            )
+    (taken,) = await receiving.take_in(context, [receipt], rehearsal=receipt.sending.dry_run)
+    if isinstance(taken, Exception):
+        raise taken
+    return taken
 
 
 async def known_channel(
@@ -132,111 +128,21 @@ async def _read(
     sending: Sending, channel: ChannelRow | None, mapping: ColumnMapping | None
 ) -> Reading:
     """What the connector makes of the bytes."""
-    told = channel.settings.get("source") if channel is not None else None
-    options = ReadOptions(source=sending.source or told, mapping=mapping)
+    options = ReadOptions(source=sending.source or _source_of(channel), mapping=mapping)
     read = reader_of(sending.format)
     if len(sending.content) < _IN_THREAD_BYTES:
         return read(sending.content, options)
     return await asyncio.to_thread(read, sending.content, options)
 
 
-@dataclass(frozen=True)
-class _Receipt:
-    """What came in, about to be taken into the rows."""
-
-    context: Context
-    principal: Principal
-    connection: Connection
-    sending: Sending
-    channel: ChannelRow | None
-    reading: Reading
-
-    async def apply(self) -> tuple[Work, list[TakenDocument]]:
-        """Take it in, and read back what it came to."""
-        sending, reading = self.sending, self.reading
-        origin = await self._origin()
-        work = Work(self.context, self.principal, self.connection, origin)
-        told = [
-            (document, _without_repeats(reading.problems_of(document.number)))
-            for document in reading.documents
-        ]
-        await work.take(told)
-        taken = await _told(self.connection, work.results, dry_run=sending.dry_run)
-        refused = _refused(reading)
-        ids = await self._register_refused(origin, refused)
-        for (number, problems), document_id in zip(refused.items(), ids, strict=True):
-            document = TakenDocument(
-                id=None if sending.dry_run else document_id,
-                kind=DocumentKind.ORDER,
-                source=_source(sending),
-                number=number,
-                version=0,
-                outcome=Outcome.REFUSED,
-                order=None,
-                reasons=[problem.problem for problem in problems if _is_error(problem)],
-                lines=[],
-                problems=[*map(DocumentProblem.model_validate, problems)],
-            )
-            taken.append(document)
-        return work, taken
-
-    async def _origin(self) -> Origin:
-        sending = self.sending
-        file_id = await register.put_file(
-            self.connection,
-            sha256=hashlib.sha256(sending.content).digest(),
-            document_format=sending.format,
-            name=sending.file_name,
-            content=sending.content,
-            envelope=without_nul(msgspec.to_builtins(self.reading.envelope, str_keys=True)),
-        )
-        return Origin(
-            format=sending.format,
-            channel=self.channel,
-            site=await _site(self.connection, self.principal, sending.site),
-            received_by=self.principal.actor.name,
-            file_id=file_id,
-        )
-
-    async def _register_refused(
-        self, origin: Origin, refused: Mapping[str, Sequence[Problem]]
-    ) -> list[int]:
-        """Keep in the register that orders could not be read, and why."""
-        content = hashlib.sha256(self.sending.content).digest()
-        rows = [
-            NewDocument(
-                channel_id=None if origin.channel is None else origin.channel.id,
-                source=_source(self.sending),
-                number=number.replace("\x00", ""),
-                kind=DocumentKind.ORDER,
-                version=0,
-                sha256=hashlib.sha256(content + number.encode("utf-8", "replace")).digest(),
-                outcome=Outcome.REFUSED,
-                order_id=None,
-                format=self.sending.format,
-                file_id=origin.file_id,
-                document=None,
-                problems=without_nul(msgspec.to_builtins(problems)),
-                reason=without_nul(
-                    "; ".join(problem.problem for problem in problems if _is_error(problem))
-                ),
-                message=None,
-                site_id=None if origin.site is None else origin.site.id,
-                received_by=origin.received_by,
-            )
-            for number, problems in refused.items()
-        ]
-        now = required_moment(self.context.clock.now_ms())
-        return await register.insert(self.connection, rows, now=now)
-
-
-async def _site(connection: Connection, principal: Principal, code: str | None) -> NamedSite | None:
-    if code is None:
+def _source_of(channel: ChannelRow | None) -> str | None:
+    """Who numbers the orders of a channel; None: their documents say so."""
+    if channel is None:
         return None
-    site = (await names.sites(connection)).get(code)
-    if site is None or not principal.sees(code):
-        raise UnknownReferenceError("site", code, "there is no such site")
-    return site
+    told = channel.settings.get("source")
+    if told is None and channel.format in _SILENT:
+        return f"channel:{channel.name}"[:LONGEST_CODE]
+    return told
 
 
 def _refused(reading: Reading) -> dict[str, list[Problem]]:
@@ -246,72 +152,4 @@ def _refused(reading: Reading) -> dict[str, list[Problem]]:
     for problem in reading.problems:
         if problem.document is not None and problem.document not in read:
             found.setdefault(problem.document, []).append(problem)
-    return {number: told for number, told in found.items() if any(map(_is_error, told))}
-
-
-async def _told(
-    connection: Connection, work: Sequence[Result], *, dry_run: bool
-) -> list[TakenDocument]:
-    """What became of documents, with the orders' rows as they stand now."""
-    ids = {result.order_id for result in work if result.order_id is not None}
-    orders = await results.orders(connection, ids) if ids else {}
-    lines = await results.lines(connection, ids) if ids else {}
-    return [
-        _document(
-            result,
-            orders.get(result.order_id or 0),
-            lines.get(result.order_id or 0, []),
-            dry_run=dry_run,
-        )
-        for result in work
-    ]
-
-
-def _document(
-    result: Result, order: OrderResult | None, lines: Sequence[LineResult], *, dry_run: bool
-) -> TakenDocument:
-    document = result.document
-    drawn = dry_run and result.outcome is Outcome.CREATED
-    told: dict[str, Any] = {}
-    if order is not None:
-        told = {
-            "state": order.state,
-            "site": order.site,
-            "customer": order.customer,
-            "customer_name": order.customer_name,
-            "customer_provisional": order.customer_provisional,
-            "customer_reference": order.customer_reference,
-            "currency": order.currency,
-            "priority": order.priority,
-        }
-    return TakenDocument(
-        id=None if dry_run else result.document_id,
-        kind=document.kind,
-        source=document.source,
-        number=document.number,
-        version=document.version,
-        outcome=result.outcome,
-        order=None if order is None or drawn else order.number,
-        reasons=list(dict.fromkeys(result.reasons)),
-        lines=[DocumentLine.model_validate(line) for line in lines],
-        problems=[*map(DocumentProblem.model_validate, _without_repeats(result.problems))],
-        **told,
-    )
-
-
-def _problems(reading: Reading, work: Sequence[Result]) -> list[DocumentProblem]:
-    """Every problem once: what the connector found, then what intake did."""
-    found = (*reading.problems, *(problem for result in work for problem in result.problems))
-    return [*map(DocumentProblem.model_validate, _without_repeats(found))]
-
-
-def _without_repeats(problems: Sequence[Problem]) -> tuple[Problem, ...]:
-    return tuple(dict.fromkeys(problems))
-
-
-def _source(sending: Sending) -> str:
-    return sending.source or sending.format.value
-
-
-def _is_error(problem: Problem) -> bool:
-    return problem.severity is Severity.ERROR
+    return {number: told for number, told in found.items() if any(map(is_error, told))}

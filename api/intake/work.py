@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 import psycopg
 
-from api.auth.principal import Principal
 from api.context import Context
 from api.errors import ProblemError
 from api.fields import required_moment
 from api.intake import changes
-from api.intake.resolving import Origin, Resolved, resolve
+from api.intake.resolving import Asked, Origin, Resolved, resolve
 from api.work_orders.service import order_event
 from domain import document_storage
-from domain.document_order import Apply, Create, KnownOrder, Leave, Outcome, decide, digest
+from domain.document_order import (
+    Apply,
+    Create,
+    Decision,
+    KnownOrder,
+    Leave,
+    Outcome,
+    counts_in_seconds,
+    decide,
+    digest,
+)
 from domain.document_values import faults
 from domain.documents import DocumentKind, Format, OrderDocument, Problem, Severity
 from domain.orders import LineState
@@ -39,8 +48,9 @@ logger: Final = logging.getLogger("gemba.api")
 
 @dataclass(kw_only=True)
 class Result:
-    """What became of a document."""
+    """What became of a document. One that waited has the origin of the order it waited for."""
 
+    origin: Origin
     document: OrderDocument
     outcome: Outcome
     problems: list[Problem]
@@ -55,22 +65,29 @@ class Result:
         return self.document.source, self.document.number
 
 
+class Received(msgspec.Struct, frozen=True):
+    """A document as it was read, and where it came from."""
+
+    origin: Origin
+    document: OrderDocument
+    problems: Sequence[Problem]
+
+
 class Work:
-    """One sender's documents, taken in one after the other within a transaction.
+    """Documents, of one sender or several, taken in one after the other within a transaction.
 
     New orders are stored together, in few statements; what changes an order is applied for itself.
     A document that cannot be stored is refused and leaves the others alone (a savepoint).
     """
 
     def __init__(
-        self, context: Context, principal: Principal, connection: Connection, origin: Origin
+        self, context: Context, connection: Connection, sites: Mapping[str, NamedSite]
     ) -> None:
         self.results: list[Result] = []
         self.records: list[NewRecord] = []
         self._context = context
-        self._principal = principal
         self._connection = connection
-        self._origin = origin
+        self._sites = sites
         self._now = required_moment(context.clock.now_ms())
         self._orders: dict[Head, OrderOfDocuments] = {}
         self._registered: dict[register.Identity, Registered] = {}
@@ -83,12 +100,17 @@ class Work:
         self._touched: set[int] = set()
         self._repeats: list[int] = []
 
-    async def take(self, documents: Sequence[tuple[OrderDocument, Sequence[Problem]]]) -> None:
+    async def take(self, documents: Sequence[Received]) -> None:
         """Take documents in, in their order."""
         connection = self._connection
         results = [
-            Result(document=document, outcome=Outcome.REFUSED, problems=list(problems))
-            for document, problems in documents
+            Result(
+                origin=one.origin,
+                document=one.document,
+                outcome=Outcome.REFUSED,
+                problems=list(one.problems),
+            )
+            for one in documents
         ]
         self.results.extend(results)
         usable = [result for result in results if self._is_usable(result)]
@@ -125,10 +147,10 @@ class Work:
         if result.head in self._created:
             await self._look_up({result.head})
         order = self._orders.get(result.head)
-        if order is not None and not self._principal.sees(order.site):
+        if order is not None and not result.origin.principal.sees(order.site):
             result.reasons.append("the order is handled where you may not change it")
             return
-        match decide(result.document, _known(order)):
+        match _decision(result.document, order, result.origin.format):
             case Create():
                 self._pending[result.head] = result
             case Apply(whole=whole):
@@ -184,13 +206,13 @@ class Work:
         created = [result for result in pending if result.outcome is Outcome.CREATED]
         if not created:
             return
-        heads = {result.head for result in created}
-        self._created |= heads
-        if known := heads & self._early.keys():
+        heads = {result.head: result.origin for result in created}
+        self._created |= heads.keys()
+        if known := heads.keys() & self._early.keys():
             await self._look_up(known)
         for head in sorted(heads):
             for waiting in self._early.pop(head, ()):
-                await self._apply_waiting(waiting)
+                await self._apply_waiting(waiting, heads[head])
 
     async def _look_up(self, heads: set[Head]) -> None:
         """Read orders that were made for documents of the same file."""
@@ -208,13 +230,14 @@ class Work:
                     result.outcome, result.order_id = Outcome.REFUSED, None
                 return False
             logger.warning("an order could not be stored: %s", type(error).__name__)
+            results[0].order_id = None
             _refuse(results[0], "not_storable", "a value of the order cannot be stored")
         return True
 
     async def _store(self, results: Sequence[Result]) -> None:
         connection = self._connection
-        documents = [result.document for result in results]
-        resolved = await resolve(connection, self._principal, self._origin, documents)
+        asked = [Asked(result.origin, result.document) for result in results]
+        resolved = await resolve(connection, asked, self._sites)
         ready: list[tuple[Result, Resolved]] = []
         for result, one in zip(results, resolved, strict=True):
             found = [*result.problems]
@@ -226,40 +249,41 @@ class Work:
         insertions = await new_orders.insert_many(
             connection, [one.order for _, one in ready if one.order is not None]
         )
-        stored: list[tuple[Resolved, Inserted]] = []
+        stored: list[tuple[Origin, Resolved, Inserted]] = []
         for (result, one), insertion in zip(ready, insertions, strict=True):
             if isinstance(insertion, Inserted):
                 result.outcome, result.order_id = Outcome.CREATED, insertion.id
-                stored.append((one, insertion))
+                stored.append((result.origin, one, insertion))
             else:  # entered by hand under this very id, in the same moment
                 result.outcome = Outcome.CONFLICT
                 result.reasons.append("the order is known already, and not from a document")
         await self._complete(stored)
 
-    async def _complete(self, stored: Sequence[tuple[Resolved, Inserted]]) -> None:
+    async def _complete(self, stored: Sequence[tuple[Origin, Resolved, Inserted]]) -> None:
         """Lines, partners, audit entries and events of orders whose rows are there."""
         if not stored:
             return
         connection = self._connection
         rows = [
             (order.id, [line.row for line in one.lines if line.row is not None])
-            for one, order in stored
+            for _, one, order in stored
         ]
         await new_orders.insert_lines(connection, rows, LineState.RECEIVED)
-        await new_orders.add_parties(connection, [(order.id, one.parties) for one, order in stored])
+        await new_orders.add_parties(
+            connection, [(order.id, one.parties) for _, one, order in stored]
+        )
         entries = [
             OrderEntry(
                 order_id=order.id,
                 site_id=one.order.site_id,
-                after=_told(one, order.number, self._origin.format),
+                after=_told(one, order.number, origin.format),
+                actor=origin.principal.actor,
             )
-            for one, order in stored
+            for origin, one, order in stored
             if one.order is not None
         ]
-        await audit.write_of_orders(
-            connection, entries, actor=self._principal.actor, action="OrderReceived"
-        )
-        for one, order in stored:
+        await audit.write_of_orders(connection, entries, action="OrderReceived")
+        for _, one, order in stored:
             assert one.site is not None  # noqa: S101 - it has an order
             self._touched.add(order.id)
             self.records.append(
@@ -276,20 +300,17 @@ class Work:
         """Change or cancel an order, within a savepoint."""
         result.order_id = order.id
         site = NamedSite(id=order.site_id, code=order.site, time_zone=order.time_zone)
-        origin = msgspec.structs.replace(self._origin, site=site)
+        origin = msgspec.structs.replace(result.origin, site=site)
         try:
             async with self._connection.transaction():
-                [resolved] = await resolve(
-                    self._connection,
-                    self._principal,
-                    origin,
-                    [result.document],
-                    customer_ids=[order.customer_id],
-                )
+                asked = Asked(origin, result.document, order.customer_id)
+                [resolved] = await resolve(self._connection, [asked], self._sites)
                 case = changes.Case(
                     order=order, resolved=resolved, whole=whole, spoken=origin.format
                 )
-                change = await changes.apply(self._context, self._principal, self._connection, case)
+                change = await changes.apply(
+                    self._context, origin.principal, self._connection, case
+                )
                 await register.note_version(
                     self._connection,
                     order.id,
@@ -314,23 +335,20 @@ class Work:
             unversioned_change=order.unversioned_change or result.document.version == 0,
         )
 
-    async def _apply_waiting(self, waiting: Waiting) -> None:
-        """Look again at a document whose order has come in."""
+    async def _apply_waiting(self, waiting: Waiting, origin: Origin) -> None:
+        """Look again at a document whose order has come in, from that origin."""
         document = document_storage.read(waiting.document)
         problems = msgspec.convert(waiting.problems, list[Problem])
-        result = Result(document=document, outcome=Outcome.REFUSED, problems=problems)
+        result = Result(
+            origin=origin, document=document, outcome=Outcome.REFUSED, problems=problems
+        )
         result.document_id = waiting.id
         order = self._orders[result.head]
-        match decide(document, _known(order)):
+        match _decision(document, order, Format(waiting.format)):
             case Apply(whole=whole):
-                origin, self._origin = (
-                    self._origin,
-                    msgspec.structs.replace(self._origin, format=Format(waiting.format)),
-                )
-                try:
-                    await self._apply(result, order, whole=whole)
-                finally:
-                    self._origin = origin
+                result.origin = msgspec.structs.replace(origin, format=Format(waiting.format))
+                await self._apply(result, order, whole=whole)
+                result.origin = origin
             case Leave(outcome=outcome, reason=reason):
                 result.outcome, result.order_id = outcome, order.id
                 result.reasons.append(reason)
@@ -362,7 +380,7 @@ class Work:
         document = result.document
         if any(problem.code in _UNUSABLE for problem in result.problems):
             return None
-        origin = self._origin
+        origin = result.origin
         return NewDocument(
             channel_id=None if origin.channel is None else origin.channel.id,
             source=document.source,
@@ -386,7 +404,9 @@ class Work:
         """Review the orders that came or changed; findings become the reasons people read."""
         if not self._touched:
             return
-        judged = await examine_orders(self._connection, sorted(self._touched), now=self._now)
+        judged = await examine_orders(
+            self._connection, sorted(self._touched), now=self._now, portions=self._portions()
+        )
         for each in judged.values():
             if each.moved is not None:
                 self.records.append(
@@ -402,8 +422,25 @@ class Work:
             if result.order_id is not None and (found := judged.get(result.order_id)) is not None:
                 result.reasons.extend(_words(finding) for finding in found.findings)
 
+    def _portions(self) -> dict[int, int]:
+        """Which orders came together: what review does of so many lines, it does of each file."""
+        files = {id(origin): place for place, origin in enumerate(self._origins())}
+        return {
+            result.order_id: files[id(result.origin)]
+            for result in self.results
+            if result.order_id is not None
+        }
+
+    def _origins(self) -> list[Origin]:
+        return list({id(result.origin): result.origin for result in self.results}.values())
+
 
 _UNUSABLE: Final = frozenset({"number_unusable", "source_unusable", "version_unusable"})
+
+
+def _decision(document: OrderDocument, order: OrderOfDocuments | None, spoken: Format) -> Decision:
+    later_wins = counts_in_seconds(spoken, document.version)
+    return decide(document, _known(order), later_wins=later_wins)
 
 
 def _known(order: OrderOfDocuments | None) -> KnownOrder | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
@@ -90,11 +91,20 @@ async def claim(
     return Refusal.ANSWER_LOST if lost else Refusal.UNDER_WAY
 
 
-async def mark_effective(connection: Connection, *, principal: str, key: str) -> None:
-    """Note, in the transaction of a request's rows, that it is carried out when they are there."""
+async def mark_effective(connection: Connection, claims: Sequence[tuple[str, str]]) -> None:
+    """Note, in the transaction of requests' rows, that they are carried out when these are there.
+
+    Args:
+        connection: the transaction.
+        claims: the requests' principals and keys.
+    """
     await connection.execute(
-        "UPDATE idempotency_keys SET effective = true WHERE principal = %s AND key = %s",
-        (principal, key),
+        """
+        UPDATE idempotency_keys k SET effective = true
+        FROM unnest(%s::text[], %s::text[]) AS g (principal, key)
+        WHERE k.principal = g.principal AND k.key = g.key
+        """,
+        ([principal for principal, _ in claims], [key for _, key in claims]),
     )
 
 

@@ -104,39 +104,50 @@ async def lock_heads(connection: Connection, heads: Collection[Head]) -> None:
     )
 
 
-async def put_file(
-    connection: Connection,
-    *,
-    sha256: bytes,
-    document_format: str,
-    name: str | None,
-    content: bytes,
-    envelope: object,
-) -> int:
-    """Keep the bytes that came in, once; answers the row's id."""
+class NewFile(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes that came in, with what their format needs to answer."""
+
+    sha256: bytes
+    format: str
+    name: str | None
+    content: bytes
+    envelope: object
+
+
+async def put_files(connection: Connection, files: Sequence[NewFile]) -> dict[bytes, int]:
+    """Keep the bytes that came in, each once; answers the rows' ids by their SHA-256."""
+    new = {file.sha256: file for file in files}
+    ordered = [new[sha256] for sha256 in sorted(new)]
+    given = [
+        {
+            "sha256": file.sha256.hex(),
+            "format": file.format,
+            "name": file.name,
+            "size": len(file.content),
+            "content": zlib.compress(file.content, level=1),
+            "envelope": file.envelope,
+        }
+        for file in ordered
+    ]
     cursor = await connection.execute(
         """
         INSERT INTO intake_files (sha256, format, name, size, content, envelope)
-        VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (sha256) DO NOTHING RETURNING id
+        SELECT decode(sha256, 'hex'), format, name, size, decode(content, 'base64'),
+               nullif(envelope, 'null'::jsonb)
+        FROM jsonb_to_recordset(%s) AS g (
+            sha256 text, format text, name text, size bigint, content text, envelope jsonb)
+        ORDER BY g.sha256
+        ON CONFLICT (sha256) DO NOTHING RETURNING sha256, id
         """,
-        (
-            sha256,
-            document_format,
-            name,
-            len(content),
-            zlib.compress(content, level=1),
-            None if envelope is None else jsonb(envelope),
-        ),
+        (jsonb(given),),
     )
-    row = await cursor.fetchone()
-    if row is None:
+    ids = {bytes(row[0]): int(row[1]) for row in await cursor.fetchall()}
+    if known := [file.sha256 for file in ordered if file.sha256 not in ids]:
         cursor = await connection.execute(
-            "SELECT id FROM intake_files WHERE sha256 = %s", (sha256,)
+            "SELECT sha256, id FROM intake_files WHERE sha256 = ANY(%s)", (known,)
         )
-        row = await cursor.fetchone()
-    assert row is not None  # noqa: S101 - just written, or there before
-    file_id: int = row[0]
-    return file_id
+        ids |= {bytes(row[0]): int(row[1]) for row in await cursor.fetchall()}
+    return ids
 
 
 async def known_documents(

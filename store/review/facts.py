@@ -20,7 +20,7 @@ from store.inventory.promise import earliest
 from store.review.policies import policies
 
 _PROMISES: Final = 10
-"""So many lines are asked for a promise by one reading: it looks at material and the plan."""
+"""So many lines of what came together are asked for a promise; it looks at stock and plan."""
 _HISTORY: Final = 100
 """So many of the newest lines of an item are its history."""
 _DAY_MS: Final = 86_400_000
@@ -88,9 +88,21 @@ class Read(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def read_facts(
-    connection: Connection, order_ids: Collection[int], *, now: datetime
+    connection: Connection,
+    order_ids: Collection[int],
+    *,
+    now: datetime,
+    portions: Mapping[int, int] | None = None,
 ) -> dict[int, Read]:
-    """What is known of orders, by id; ids that do not exist are left out."""
+    """What is known of orders, by id; ids that do not exist are left out.
+
+    Args:
+        connection: the caller's transaction.
+        order_ids: which ones.
+        now: the time of reading.
+        portions: which orders came together, by a number of the caller's: what is done of so many
+            lines only is done for each portion. None: all came together.
+    """
     ids = list(order_ids)
     async with connection.cursor(row_factory=class_row(OrderRow)) as cursor:
         await cursor.execute(_ORDERS, (ids,))
@@ -110,7 +122,7 @@ async def read_facts(
     judged = [line for each in lines.values() for line in each]
     items = sorted({line.item_id for line in judged if line.item_known})
     ways = await _ways(connection, items, now)
-    promised = await _promised(connection, judged, orders, of, now)
+    promised = await _promised(connection, _urgent(judged, orders, of, now, portions or {}), now)
     histories = await _histories(connection, items, ids)
     twins = await _twins(connection, ids, of)
     told = await _told(connection, ids)
@@ -175,14 +187,14 @@ def _after(now: datetime, days: float) -> datetime:
     return now + timedelta(days=min(days, _FAR_DAYS))
 
 
-async def _promised(
-    connection: Connection,
+def _urgent(
     lines: Sequence[LineRow],
     orders: Mapping[int, OrderRow],
     of: Mapping[int, Policy],
     now: datetime,
-) -> dict[int, datetime]:
-    """When lines that are wanted soon can be promised, by line id; the most urgent few.
+    portions: Mapping[int, int],
+) -> list[LineRow]:
+    """Lines that are wanted soon; of each portion the most urgent few.
 
     Whoever enters an order asks for the promise at the time of entry.
     """
@@ -198,8 +210,20 @@ async def _promised(
         and not orders[line.order_id].entered
     ]
     urgent.sort(key=lambda line: (line.due_at or now, line.id))
+    chosen: dict[int, list[LineRow]] = defaultdict(list)
+    for line in urgent:
+        portion = chosen[portions.get(line.order_id, 0)]
+        if len(portion) < _PROMISES:
+            portion.append(line)
+    return [line for portion in chosen.values() for line in portion]
+
+
+async def _promised(
+    connection: Connection, lines: Sequence[LineRow], now: datetime
+) -> dict[int, datetime]:
+    """When lines can be promised, by line id."""
     found = {}
-    for line in urgent[:_PROMISES]:
+    for line in lines:
         promise = await earliest(connection, line.item_id, line.site_id, line.quantity, now=now)
         if promise.at is not None:
             found[line.id] = promise.at

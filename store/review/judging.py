@@ -56,7 +56,12 @@ async def judge(
 
 
 async def examine_orders(
-    connection: Connection, order_ids: Collection[int], *, now: datetime, actor: Actor = REVIEW
+    connection: Connection,
+    order_ids: Collection[int],
+    *,
+    now: datetime,
+    actor: Actor = REVIEW,
+    portions: Mapping[int, int] | None = None,
 ) -> dict[int, Judged]:
     """Look at orders, write what is found, and move their lines.
 
@@ -69,11 +74,12 @@ async def examine_orders(
         order_ids: which ones; many at once cost little more than one.
         now: the time of judging.
         actor: on whose doing.
+        portions: which orders came together (see `read_facts`).
 
     Returns:
         What was made of each order; ids that do not exist are left out.
     """
-    read = await read_facts(connection, order_ids, now=now)
+    read = await read_facts(connection, order_ids, now=now, portions=portions)
     found = {
         order_id: examine(each.facts, each.policy, now) if each.facts.lines else []
         for order_id, each in read.items()
