@@ -48,6 +48,7 @@ from api.outbound import channel_settings
 from api.outbound import endpoints as outbound
 from api.own import endpoints as own
 from api.pegging import endpoints as pegging
+from api.pegging import losses
 from api.planning import endpoints as planning
 from api.plans import endpoints as plans
 from api.promises import endpoints as promises
@@ -83,6 +84,7 @@ _RECONNECT_S = 2.0
 _END_S = 5.0
 _ROUTERS = (
     order_status.router,  # what is asked most often is looked for first
+    intake.router,  # then what comes in most often
     own.router,
     oidc.router,
     auth.router,
@@ -101,6 +103,7 @@ _ROUTERS = (
     review.router,
     review.orders_router,  # these and the lists before the orders' own, which takes any address
     order_lists.router,
+    losses.router,
     pegging.router,  # before the orders' own, whose numbers take everything
     shipping.router,
     webhooks.router,
@@ -124,7 +127,6 @@ _ROUTERS = (
     replenishment.shortages_router,
     dead_letters.router,
     ingest.router,
-    intake.router,
     channels.router,
     channel_settings.router,
     tracking.router,

@@ -127,8 +127,11 @@ class CurrentOperation(msgspec.Struct, frozen=True, kw_only=True):
     """When the last operation of its work order is projected to end: what its due date means."""
     asked: str | None = None
     """What is asked of the floor, because the work is wanted no more: `stop` it, or finish it
-    `to_stock`; until it is ended here."""
+    `to_stock`; until it is ended here. What is to be stopped cannot be started or resumed."""
     asked_because: str | None = None
+    asked_seen: str | None = None
+    """When somebody at the machine said that they have seen it; None: nobody has."""
+    asked_seen_by: str | None = None
 
 
 class MachineTile(msgspec.Struct, frozen=True, kw_only=True):

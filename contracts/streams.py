@@ -147,6 +147,11 @@ class MachineChanged(msgspec.Struct, array_like=True, frozen=True, tag="machine"
     version: int
 
 
+BEFORE_WORK: Final = frozenset({"OrderReceived", "OrderReviewed", "OrderConfirmed"})
+"""Names of orders' events after which there is no more work than before: nothing was planned,
+pegged or cancelled by them. Who follows the work need not look."""
+
+
 class OrderEvent(msgspec.Struct, array_like=True, frozen=True, tag="order"):
     """An order, or a work order of it, was created or changed by `audit_id`'s doing."""
 
@@ -167,8 +172,16 @@ class DeadLettered(msgspec.Struct, array_like=True, frozen=True, tag="dead_lette
     reason: str
 
 
+CONSUMED: Final = "consumed"
+"""The event of goods that a machine used (`material`); all others are a move's own."""
+
+
 class GoodsMoved(msgspec.Struct, array_like=True, frozen=True, tag="goods"):
-    """A warehouse device's `move` was stored (topic GOODS)."""
+    """A warehouse device's `move`, or a machine's `material`, was stored (topic GOODS).
+
+    A machine's material names the work order that it was used for: its own word, else the one that
+    ran there then.
+    """
 
     site: SiteCode
     device_id: int

@@ -75,6 +75,8 @@ class ShownOperation(msgspec.Struct, frozen=True, kw_only=True):
     work_projected_ms: int | None
     closing: str | None
     closing_reason: str | None
+    closing_seen_at: datetime | None
+    closing_seen_by: str | None
 
 
 async def next_operations(
@@ -93,7 +95,7 @@ async def next_operations(
         LEFT JOIN plans v ON v.scope = coalesce(s.planning_scope, s.code) AND v.state = 'published'
         LEFT JOIN plan_operations a ON a.plan_id = v.id AND a.operation_id = o.id
         WHERE o.machine_id = ANY(%s) AND o.state IN ('planned', 'released') AND o.runs = 0
-          AND w.cancelled_at IS NULL
+          AND w.cancelled_at IS NULL AND w.closing IS DISTINCT FROM 'stop'
         ORDER BY o.machine_id, a.start_ms NULLS LAST, w.due_at NULLS LAST, w.id, o.number
         """,
         (list(machine_ids),),
@@ -118,7 +120,7 @@ async def terminal_view(connection: Connection, machine_id: int, *, now_ms: int)
         WHERE (o.machine_id = %(machine)s OR (o.machine_id IS NULL AND o.id IN
                  (SELECT operation_id FROM contributions WHERE machine_id = %(machine)s)))
           AND o.state NOT IN ('completed', 'aborted', 'cancelled')
-          AND (w.cancelled_at IS NULL OR o.runs > 0)
+          AND (w.cancelled_at IS NULL AND w.closing IS DISTINCT FROM 'stop' OR o.runs > 0)
         ORDER BY o.runs = 0, a.start_ms NULLS LAST, w.due_at NULLS LAST, w.id, o.number
         LIMIT %(limit)s
         """,
@@ -148,7 +150,7 @@ async def read_operations(
                    (SELECT max(q.end_ms) FROM operations k
                     JOIN operation_projections q ON q.operation_id = k.id
                     WHERE k.work_order_id = w.id) AS work_projected_ms,
-                   w.closing, w.closing_reason
+                   w.closing, w.closing_reason, w.closing_seen_at, w.closing_seen_by
             FROM operations o
             JOIN work_orders w ON w.id = o.work_order_id
             LEFT JOIN operation_projections e ON e.operation_id = o.id
@@ -202,6 +204,8 @@ def shown(
         ),
         asked=None if figures.over else operation.closing,
         asked_because=None if figures.over else operation.closing_reason,
+        asked_seen=None if figures.over else rfc3339(operation.closing_seen_at),
+        asked_seen_by=None if figures.over else operation.closing_seen_by,
     )
 
 

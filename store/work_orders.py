@@ -32,6 +32,7 @@ class OperationRow(msgspec.Struct, frozen=True, kw_only=True):
     planned: bool
     cancelled: bool
     released: bool
+    on_hold: bool
     state: str
     runs: int
     good_pieces: Decimal
@@ -134,6 +135,7 @@ _OPERATION: Final = sql.SQL(
                ORDER BY c.change_e DESC NULLS LAST, ran.path LIMIT 1)) AS machine,
            o.planned, w.cancelled_at IS NOT NULL AS cancelled,
            w.planned AND o.planned AND w.cancelled_at IS NULL AS released,
+           w.id IN (SELECT id FROM work_orders_on_hold) AS on_hold,
            o.state, o.runs, o.good_pieces, o.scrap_pieces,
            coalesce(o.quantity, o.requested, w.quantity_ordered) AS quantity,
            o.cycle_ms, o.setup_ms, o.started_ms, o.ended_ms,
@@ -418,16 +420,51 @@ async def cancel(connection: Connection, work_order_ids: Sequence[int]) -> None:
     )
 
 
-async def is_cancelled(connection: Connection, site_id: int, number: str) -> bool:
-    """Whether a site's work order of that number was cancelled; one nobody knows was not."""
+class Barred(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a work order may not be begun or gone on with.
+
+    Attributes:
+        cancelled: it was cancelled.
+        stopping: the floor is asked to stop it; `reason` says why.
+    """
+
+    cancelled: bool
+    stopping: bool
+    reason: str | None
+
+
+async def barred(connection: Connection, site_id: int, number: str) -> Barred:
+    """What keeps a site's work order from being worked on; one that nobody knows is free."""
     cursor = await connection.execute(
         """
-        SELECT 1 FROM work_orders
-        WHERE site_id = %s AND number = %s AND cancelled_at IS NOT NULL
+        SELECT cancelled_at IS NOT NULL, closing IS NOT DISTINCT FROM 'stop', closing_reason
+        FROM work_orders WHERE site_id = %s AND number = %s
         """,
         (site_id, number),
     )
-    return await cursor.fetchone() is not None
+    row = await cursor.fetchone()
+    if row is None:
+        return Barred(cancelled=False, stopping=False, reason=None)
+    return Barred(cancelled=row[0], stopping=row[1], reason=row[2])
+
+
+async def acknowledge_closing(
+    connection: Connection, site_id: int, number: str, *, by: str, now: datetime
+) -> str | None:
+    """Note that what is asked of the floor was seen; answers what that is. None: nothing is asked.
+
+    Who saw it first stays.
+    """
+    cursor = await connection.execute(
+        """
+        UPDATE work_orders SET closing_seen_at = coalesce(closing_seen_at, %s),
+               closing_seen_by = coalesce(closing_seen_by, %s)
+        WHERE site_id = %s AND number = %s AND closing IS NOT NULL RETURNING closing
+        """,
+        (now, by, site_id, number),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else row[0]
 
 
 def _operation(*, alternatives: list[dict[str, Any]] | None, **columns: Any) -> OperationRow:

@@ -3,7 +3,8 @@
 One agent for two topics: `gemba.progress.v1` (an operation has moved) and `gemba.orders.v1` (an
 order, a work order or a peg was made or changed). An event only says where to look; the figures
 come from the rows (`domain.progress` says how), so repeats and order of arrival have no influence.
-What was counted is booked into stock in the same transaction (`store.inventory.production`).
+What was counted is booked into stock in the same transaction (`store.inventory.production`), and
+what a work order cannot make any more is noted (`store.pegging.losses`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import msgspec
 
 from contracts.ids import EpochMs, SiteCode
 from contracts.streams import (
+    BEFORE_WORK,
     ORDERS,
     PARTITIONS,
     OperationProgressed,
@@ -30,6 +32,7 @@ from runtime.clock import Clock
 from store.database import Connection, Pool
 from store.inventory.production import book_production
 from store.log import NewRecord, StreamLog
+from store.pegging import losses
 from store.roll_up import LINE_STATE_CHANGED, RolledUp, roll_up
 from store.telemetry.writing import DeadLetter, put_dead_letters
 from streams.consumption import Message
@@ -91,13 +94,10 @@ class RollUpAgent:
         """The orders that were written, and how many records were set aside."""
         orders, works, letters = _named(records)
         now_ms = self._clock.now_ms()
+        now = datetime.fromtimestamp(now_ms / 1000, UTC)
         rolled = await roll_up(connection, order_ids=orders, work_order_ids=works, now_ms=now_ms)
-        booked = await book_production(
-            connection,
-            work_order_ids=works,
-            order_ids=orders,
-            now=datetime.fromtimestamp(now_ms / 1000, UTC),
-        )
+        self.metrics["shortages_changed"] += await losses.note(connection, works, now=now)
+        booked = await book_production(connection, work_order_ids=works, order_ids=orders, now=now)
         self.metrics["work_orders_booked"] += booked
         if letters:
             await put_dead_letters(connection, letters)
@@ -105,6 +105,10 @@ class RollUpAgent:
         if events:
             await self._stream_log.append_in(connection, events)
         return rolled, len(letters)
+
+
+_NO_WORK: Final = BEFORE_WORK | {LINE_STATE_CHANGED}
+"""After these no line has made more, or less, than before."""
 
 
 def _named(records: Sequence[Message]) -> tuple[set[int], set[int], list[DeadLetter]]:
@@ -123,7 +127,7 @@ def _named(records: Sequence[Message]) -> tuple[set[int], set[int], list[DeadLet
         for event in events:
             if isinstance(event, OperationProgressed):
                 works.add(event.work_order_id)
-            elif isinstance(event, OrderEvent) and event.name != LINE_STATE_CHANGED:
+            elif isinstance(event, OrderEvent) and event.name not in _NO_WORK:
                 orders.add(event.order_id)
                 works.update(event.work_order_ids)
     return orders, works, letters

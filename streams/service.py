@@ -31,6 +31,7 @@ from runtime.clock import Clock, SystemClock
 from runtime.settings import StreamsSettings
 from store.database import Pool, build_pool
 from store.history.keep import History
+from store.inventory.expiring import keep_expired
 from store.live_channels import connect_redis
 from store.log import StreamLog, build_log
 from store.log.retention import Retention, Trimmed, keep_trimmed
@@ -144,6 +145,7 @@ class StreamsService:
             asyncio.create_task(planning.run(), name="planning"),
             asyncio.create_task(history.run(), name="history"),
             asyncio.create_task(report.run(), name="health"),
+            asyncio.create_task(keep_expired(pool, self._clock), name="expiry"),
             asyncio.create_task(
                 keep_trimmed(pool, Retention(), on_round=report.trimmed), name="retention"
             ),

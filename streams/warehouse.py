@@ -20,6 +20,7 @@ import msgspec
 
 from contracts.ids import EpochMs, SiteCode
 from contracts.streams import (
+    BEFORE_WORK,
     DEAD_LETTERS,
     ORDERS,
     PARTITIONS,
@@ -36,6 +37,7 @@ from domain.shipping import EVENTS
 from runtime.clock import Clock
 from store import goods_moves
 from store.database import Connection, Pool
+from store.inventory import holding
 from store.inventory.moves import book_moves
 from store.log import NewRecord, StreamLog
 from store.roll_up import LINE_STATE_CHANGED
@@ -45,7 +47,9 @@ from streams.consumption import Message
 from streams.fenced import FencedPartitions
 
 GROUP: Final = "gemba.warehouse"
-_OUR_OWN: Final = (SHIPMENT_CHANGED, LINE_STATE_CHANGED)
+_PASSED_OVER: Final = (BEFORE_WORK - {"OrderReceived"}) | {SHIPMENT_CHANGED, LINE_STATE_CHANGED}
+"""Our own, and those after which goods are as they were. Goods may have moved before their order
+came in."""
 """Events that change nothing of what moves are joined with."""
 _log = logging.getLogger(__name__)
 
@@ -116,10 +120,11 @@ class WarehouseAgent:
         named = _named(records)
         written = await self._join(connection, named)
         # Stock is locked last: whoever books it holds orders before, never after.
-        await self._book(connection, named)
+        served = await self._book(connection, named)
         letter_ids = await put_dead_letters(connection, named.letters)
         events = [
             *(_event(order, self._clock.now_ms()) for order in written if order.told),
+            *(_served(order, self._clock.now_ms()) for order in served),
             *(_letter_event(*pair) for pair in zip(named.letters, letter_ids, strict=True)),
         ]
         if events:
@@ -142,11 +147,16 @@ class WarehouseAgent:
         # An order that changed may have other quantities to fill, and other lines.
         return await ship(connection, order_ids)
 
-    async def _book(self, connection: Connection, named: _Named) -> None:
+    async def _book(self, connection: Connection, named: _Named) -> list[holding.Concerned]:
+        """Book moves; the orders for which goods of a purchase have come."""
         now = datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC)
-        booked, unmatched = await book_moves(connection, named.goods, now=now)
+        lines: set[int] = set()
+        booked, unmatched = await book_moves(
+            connection, named.goods, now=now, on_arrival=lines.update
+        )
         self.metrics["stock_moves"] += booked
         self.metrics["stock_moves_unmatched"] += unmatched
+        return await holding.orders_of(connection, lines)
 
 
 def _named(records: Sequence[Message]) -> _Named:
@@ -164,7 +174,7 @@ def _named(records: Sequence[Message]) -> _Named:
         for event in events:
             if isinstance(event, GoodsMoved):
                 _take(named, record, event)
-            elif isinstance(event, OrderEvent) and event.name not in _OUR_OWN:
+            elif isinstance(event, OrderEvent) and event.name not in _PASSED_OVER:
                 named.order_ids |= {event.order_id} - {0}
                 named.work_order_ids.update(event.work_order_ids)
     return named
@@ -217,6 +227,15 @@ def _event(order: Reshipped, now_ms: int) -> NewRecord:
         work_order_ids=[],
         version=order.version,
         occurred_ms=EpochMs(now_ms),
+    )
+    return NewRecord(ORDERS, partition_of(key, PARTITIONS), key.encode(), encode_events([event]))
+
+
+def _served(order: holding.Concerned, now_ms: int) -> NewRecord:
+    """What was bought for an order lies there: its lines are looked at again."""
+    key = str(order.id)
+    event = OrderEvent(
+        SiteCode(order.site), "PegsMoved", order.id, [], order.version, EpochMs(now_ms)
     )
     return NewRecord(ORDERS, partition_of(key, PARTITIONS), key.encode(), encode_events([event]))
 

@@ -18,6 +18,7 @@ from api.machines.schemas import (
     MachineChange,
     MachineList,
     MachineOperation,
+    SeenRequest,
     Setups,
     SetupsChange,
     Unassigned,
@@ -52,6 +53,20 @@ async def report_job(
     """
     principal.require_machine(path)
     return await service.report_job(context, principal, path, report)
+
+
+@router.post(
+    "/{path:path}/acknowledge", status_code=HTTPStatus.NO_CONTENT, operation_id="acknowledgeRequest"
+)
+async def acknowledge(
+    context: RequestContext, principal: Operating, path: Wanted, seen: SeenRequest
+) -> None:
+    """Say at a terminal that one has seen what is asked: to stop a work order, or finish it.
+
+    What is to be stopped is neither started nor resumed any more; it is completed or aborted.
+    """
+    principal.require_machine(path)
+    await service.acknowledge(context, principal, path, seen.work_order)
 
 
 @router.get("/{path:path}/setups", operation_id="getSetups")

@@ -104,6 +104,12 @@ class JobReport(Body):
     operator: Name | None = None
 
 
+class SeenRequest(Body):
+    """What somebody at a machine has seen: that its work order is to be stopped, or finished."""
+
+    work_order: Wanted = Field(min_length=1)
+
+
 class JobObject(BaseModel):
     """The native `job` object that was appended to the stream (see the message format)."""
 

@@ -9,6 +9,7 @@ import msgspec
 from api.auth.principal import Principal
 from api.context import Context
 from api.disruptions.service import raise_change
+from api.fields import required_moment
 from api.machines.schemas import JobObject, JobReport, Setup, Setups, SetupsChange
 from contracts.ids import EpochMs
 from contracts.streams import (
@@ -40,16 +41,15 @@ async def report_job(
 
     Raises:
         NotFoundError: there is no such machine.
-        ConflictError: the work order was cancelled, and this would start it.
+        ConflictError: the work order was cancelled, and this would start it; or the floor is asked
+            to stop it, and this would start it or go on with it.
     """
     async with context.transaction() as connection:
         machine = await machines.find_machine(connection, path)
         if machine is None:
             raise NotFoundError("machine", path)
-        if report.event is JobEvent.STARTED and await work_orders.is_cancelled(
-            connection, machine.site_id, report.work_order
-        ):
-            raise ConflictError(f"the work order {report.work_order!r} is cancelled")
+        if report.event in (JobEvent.STARTED, JobEvent.RESUMED):
+            await _refuse_barred(connection, machine, report)
         boot, seq = await machines.next_terminal_seq(connection, machine.id)
         job = JobObject(
             t=context.clock.now_ms(),
@@ -69,6 +69,52 @@ async def report_job(
         )
         await context.log.append_in(connection, [_job_record(path, job)])
     return job
+
+
+async def _refuse_barred(connection: Connection, machine: MachineRow, report: JobReport) -> None:
+    barred = await work_orders.barred(connection, machine.site_id, report.work_order)
+    if barred.stopping:
+        why = f" ({barred.reason})" if barred.reason else ""
+        raise ConflictError(
+            f"the work order {report.work_order!r} is to be stopped{why}: complete or abort it;"
+            " what was made beyond what is wanted goes to stock"
+        )
+    if barred.cancelled and report.event is JobEvent.STARTED:
+        raise ConflictError(f"the work order {report.work_order!r} is cancelled")
+
+
+async def acknowledge(context: Context, principal: Principal, path: str, work_order: str) -> None:
+    """Say at a machine that what is asked of it was seen.
+
+    Raises:
+        NotFoundError: there is no such machine.
+        ConflictError: nothing is asked of that work order.
+    """
+    async with context.transaction() as connection:
+        machine = await machines.find_machine(connection, path)
+        if machine is None:
+            raise NotFoundError("machine", path)
+        asked = await work_orders.acknowledge_closing(
+            connection,
+            machine.site_id,
+            work_order,
+            by=principal.actor.name,
+            now=required_moment(context.clock.now_ms()),
+        )
+        if asked is None:
+            raise ConflictError(
+                f"nothing is asked of the work order {work_order!r} at {machine.site!r} (any more)"
+            )
+        await audit.write(
+            connection,
+            actor=principal.actor,
+            action="ClosingSeen",
+            site_id=machine.site_id,
+            object_kind="machine",
+            object_key=path,
+            after={"machine": path, "work_order": work_order, "asked": asked},
+        )
+        await context.log.append_in(connection, [machine_changed(machine)])
 
 
 def machine_changed(machine: MachineRow) -> NewRecord:

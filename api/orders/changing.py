@@ -17,8 +17,8 @@ from api.auth.principal import Principal
 from api.context import Context
 from api.fields import exact_number, required_moment
 from api.orders import views
-from api.orders.releasing import make_work_orders, released_events
-from api.orders.rows import locked, refusals, state_of
+from api.orders.releasing import released_events, serve
+from api.orders.rows import faults, locked, refused, state_of
 from api.orders.schemas import (
     Cancellation,
     CancelledOrder,
@@ -38,8 +38,10 @@ from store.errors import (
     ConflictError,
     UnknownReferenceError,
 )
+from store.inventory import holding, production
 from store.inventory.production import book_production
-from store.inventory.reservations import release_for_lines
+from store.inventory.reservations import release_for_lines, shrink_for_lines
+from store.inventory.stock import Stock
 from store.log import NewRecord
 from store.new_orders import NewLine
 from store.orders import LineRow, OrderRow
@@ -151,7 +153,7 @@ async def apply_cancellation(
     decisions = [(line, cancel(line.state, reason)) for line in lines]
     wanted = [line for line, decision in decisions if isinstance(decision, Moved)]
     if not wanted:
-        raise ConflictError(f"order {row.number!r} cannot be cancelled: {refusals(decisions)}")
+        raise refused(row.number, "cancelled", decisions)
     wish = OrderWish(
         lines=[LineWish(number=line.number, cancel=True) for line in wanted], reason=reason
     )
@@ -189,10 +191,10 @@ async def apply_change(
         return Applied(changed=False, version=row.version)
     now = required_moment(context.clock.now_ms())
     reached = await _reach(connection, wanted, cancelled, wish.reason)
-    made = await _make_more(connection, row, reached, lines)
+    await _lock_stock(connection, wanted, cancelled, reached.changed, now)
+    made = await _make_more(connection, row, reached, lines, now)
     works = sorted({*reached.changed, *made})
-    if cancelled:
-        await release_for_lines(connection, [line.id for line in cancelled], now=now)
+    await _follow(connection, wanted, cancelled, now)
     if works:
         await book_production(connection, work_order_ids=works, now=now)
     version = await orders.touch(connection, row.id, priority=wish.priority)
@@ -253,7 +255,12 @@ async def _cancel_line(
 ) -> None:
     decision = cancel(line.state, reason)
     if isinstance(decision, Refused):
-        raise ConflictError(f"line {line.number} of {row.number!r}: {decision.reason}")
+        raise ConflictError(
+            f"line {line.number} of {row.number!r}: {decision.reason}",
+            code="order-refused",
+            params={"order": row.number, "action": "changed"},
+            faults=faults([(line, decision)]),
+        )
     await orders.set_line_state(connection, line.id, decision.state)
     told.line(state_of(line, line.state), state_of(line, decision.state))
 
@@ -264,7 +271,12 @@ async def _change_line(
     """Change a line's own row; answers what its work has to follow."""
     decision = change(line.state)
     if isinstance(decision, Refused):
-        raise ConflictError(f"line {line.number} of {row.number!r}: {decision.reason}")
+        raise ConflictError(
+            f"line {line.number} of {row.number!r}: {decision.reason}",
+            code="order-refused",
+            params={"order": row.number, "action": "changed"},
+            faults=faults([(line, decision)]),
+        )
     quantity = wish.quantity if wish.quantity is not None else line.quantity
     due_at = line.due_at if wish.due_at is msgspec.UNSET else wish.due_at
     assert not isinstance(due_at, msgspec.UnsetType)  # noqa: S101 - it was told apart above
@@ -334,11 +346,44 @@ async def _reach(
     )
 
 
+async def _lock_stock(
+    connection: Connection,
+    wanted: Sequence[Wanted],
+    cancelled: Sequence[LineRow],
+    works: Sequence[int],
+    now: datetime,
+) -> None:
+    """Lock all the stock that the change will reach, at once."""
+    line_ids = [*(one.line_id for one in wanted), *(line.id for line in cancelled)]
+    keys = await holding.keys_of(connection, line_ids)
+    keys |= await production.meet(connection, works, now=now)
+    if keys:
+        await Stock.lock(connection, keys, now=now, lots=False)
+
+
+async def _follow(
+    connection: Connection,
+    wanted: Sequence[Wanted],
+    cancelled: Sequence[LineRow],
+    now: datetime,
+) -> None:
+    """Let what is reserved for lines follow them: nothing for cancelled ones, less for smaller."""
+    gone = [line.id for line in cancelled]
+    if gone:
+        await holding.give_up(connection, gone)
+        await release_for_lines(connection, gone, now=now)
+    smaller = {one.line_id: one.quantity for one in wanted if one.quantity < one.before}
+    if smaller:
+        await holding.hold(connection, list(smaller), now=now)
+        await shrink_for_lines(connection, smaller, now=now)
+
+
 async def _make_more(
     connection: Connection,
     row: OrderRow,
     reached: Reached,
     lines: Sequence[LineRow],
+    now: datetime,
 ) -> list[int]:
     """New work orders for what no work order that there is can make more of."""
     wanted = [
@@ -348,7 +393,8 @@ async def _make_more(
     ]
     if not wanted:
         return []
-    return [work.id for work in await make_work_orders(connection, row, wanted)]
+    made, _ = await serve(connection, row, wanted, now=now)
+    return [work.id for work in made]
 
 
 async def _work_order_ids(

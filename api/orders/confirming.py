@@ -14,7 +14,8 @@ from api.errors import ProblemError
 from api.fields import required_moment
 from api.orders import views
 from api.orders.desk_schemas import ActionOutcome, Confirmation
-from api.orders.rows import locked
+from api.orders.releasing import release_confirmed
+from api.orders.rows import faults, locked
 from api.orders.schemas import Order
 from api.work_orders.service import order_event
 from domain.access import Permission
@@ -40,7 +41,7 @@ class _Decided(msgspec.Struct, frozen=True, kw_only=True):
     lines: list[DeskLine]
     state: LineState
     open_findings: list[FindingRow]
-    problem: str | None = None
+    refusal: ConflictError | None = None
 
 
 async def confirm_order(
@@ -58,11 +59,14 @@ async def confirm_order(
     async with context.transaction() as connection:
         row = await locked(connection, principal, number, version=wanted.version)
         (decided,) = await _decide(connection, [row], overrule=wanted.overrule)
-        if decided.problem is not None:
-            raise ConflictError(decided.problem)
+        if decided.refusal is not None:
+            raise decided.refusal
         records = await _write(context, principal, connection, [decided], wanted.overrule)
         order = await views.order(context, connection, number)
         await context.log.append_in(connection, records)
+    if principal.may(Permission.ORDER) and await release_confirmed(context, principal, [number]):
+        async with context.connection() as connection:
+            order = await views.order(context, connection, number)
     return order
 
 
@@ -86,20 +90,20 @@ async def confirm_many(
                 if principal.sees(row.site)
             }
             decided = await _decide(connection, list(rows.values()), overrule=overrule)
-            going = [each for each in decided if each.problem is None]
+            going = [each for each in decided if each.refusal is None]
             records = await _write(context, principal, connection, going, overrule)
             if records:
                 await context.log.append_in(connection, records)
         outcomes |= {number: ActionOutcome.missing(number) for number in batch}
         outcomes |= {
-            each.row.number: ActionOutcome(
-                number=each.row.number,
-                done=each.problem is None,
-                state=each.state,
-                problem=each.problem,
-            )
+            each.row.number: ActionOutcome(number=each.row.number, done=True, state=each.state)
+            if each.refusal is None
+            else ActionOutcome.refused(each.row.number, each.refusal, state=each.state)
             for each in decided
         }
+    if principal.may(Permission.ORDER):
+        confirmed = [number for number, outcome in outcomes.items() if outcome.done]
+        await release_confirmed(context, principal, confirmed)
     return list(outcomes.values())
 
 
@@ -134,19 +138,24 @@ def _decided(
     ]
     moved = [line for line, decision in decisions if isinstance(decision, Moved)]
     ids = {line.id for line in moved}
-    problem = None
+    refusal = None
     if not moved:
         why = "; ".join(dict.fromkeys(decision.reason for _, decision in decisions))
         told = " ".join(finding.words[0] for finding in errors[:5])
-        problem = " ".join(
-            part for part in (f"order {row.number!r} is not confirmed: {why}.", told) if part
+        refusal = ConflictError(
+            " ".join(
+                part for part in (f"order {row.number!r} is not confirmed: {why}.", told) if part
+            ),
+            code="order-refused",
+            params={"order": row.number, "action": "confirmed"},
+            faults=faults(decisions),
         )
     return _Decided(
         row=row,
         lines=moved,
         state=order_state(LineState.CONFIRMED if line.id in ids else line.state for line in lines),
         open_findings=found,
-        problem=problem,
+        refusal=refusal,
     )
 
 
@@ -228,4 +237,5 @@ def too_many(found: int, most: int) -> ProblemError:
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "too-many",
         f"{found} orders or more are meant, and {most} are handled at once: narrow the filter.",
+        params={"found": found, "most": most},
     )

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
 
 from api.auth.principal import Principal
 from api.context import Context
-from api.fields import required_moment
+from api.fields import exact_number, required_moment
 from api.orders import views
-from api.orders.rows import locked, refusals, state_of
+from api.orders.rows import locked, refused, state_of
 from api.orders.schemas import (
     Order,
 )
 from api.pegging import service as pegging
 from api.work_orders.service import order_event
+from domain.inventory.books import Key
 from domain.orders import LineState, Moved, release
 from domain.pegging.book import NOTHING, PeggingError
 from domain.pegging.policy import Policy, Rule
@@ -27,7 +29,11 @@ from store.database import Connection
 from store.errors import (
     ConflictError,
 )
+from store.inventory import holding
+from store.inventory.components import components
 from store.inventory.production import book_production
+from store.inventory.reservations import shrink_for_lines
+from store.inventory.stock import Stock
 from store.log import NewRecord
 from store.orders import LineRow, OrderRow
 from store.pegging import books, making, policies
@@ -51,14 +57,11 @@ async def release_order(context: Context, principal: Principal, number: str) -> 
         NotFoundError: there is no such order.
         ConflictError: no line can be released, or an item has no routing at the site.
     """
+    now = required_moment(context.clock.now_ms())
     async with context.transaction() as connection:
         row = await locked(connection, principal, number)
-        work_order_ids, version = await release_lines(connection, principal, row)
-        await book_production(
-            connection,
-            work_order_ids=work_order_ids,
-            now=required_moment(context.clock.now_ms()),
-        )
+        work_order_ids, version = await release_lines(connection, principal, row, now=now)
+        await book_production(connection, work_order_ids=work_order_ids, now=now)
         records = await released_events(
             context, connection, row, version=version, work_order_ids=work_order_ids
         )
@@ -73,6 +76,33 @@ async def release_order(context: Context, principal: Principal, number: str) -> 
     return order
 
 
+async def release_confirmed(
+    context: Context, principal: Principal, numbers: Sequence[str]
+) -> list[str]:
+    """Release orders that were just confirmed, where their site's policy says `at_confirmation`.
+
+    Each in a transaction of its own; answers those that were tried. One that cannot be released
+    stays confirmed, and its history says why.
+    """
+    async with context.connection() as connection:
+        wanted = await policies.released_at_confirmation(connection, numbers)
+    for number in wanted:
+        try:
+            await release_order(context, principal, number)
+        except ConflictError as error:
+            async with context.transaction() as connection:
+                row = await locked(connection, principal, number)
+                await audit.write(
+                    connection,
+                    actor=principal.actor,
+                    action="ReleaseRefused",
+                    site_id=row.site_id,
+                    order_id=row.id,
+                    reason=str(error),
+                )
+    return wanted
+
+
 async def _joining(connection: Connection, work_order_ids: Sequence[int]) -> list[tuple[str, str]]:
     """Sites and items of new work orders that are to join those of earlier releases.
 
@@ -82,7 +112,7 @@ async def _joining(connection: Connection, work_order_ids: Sequence[int]) -> lis
     joining = set()
     for row in found.values():
         policy = await policies.policy_of(connection, row.site_id)
-        if policy.at_release and policy.join_open and row.item is not None:
+        if policy.ruled and policy.join_open and row.item is not None:
             joining.add((row.site, row.item))
     return sorted(joining)
 
@@ -116,12 +146,12 @@ async def released_events(
 
 
 async def release_lines(
-    connection: Connection, principal: Principal, row: OrderRow
+    connection: Connection, principal: Principal, row: OrderRow, *, now: datetime | None = None
 ) -> tuple[list[int], int]:
     """Release the lines that can be; answers the new work orders and the order's version.
 
-    A work order per line, unless a rule of the site puts lines of the same item together, or cuts
-    them into batches.
+    What the site's policy takes from stock is pegged there and held; for the rest there is a work
+    order per line, unless a rule puts lines of the same item together, or cuts them into batches.
 
     Raises:
         ConflictError: no line can be released, or an item has no routing at the site.
@@ -131,9 +161,10 @@ async def release_lines(
     moved = [(line, decision) for line, decision in decisions if isinstance(decision, Moved)]
     if not moved:
         waits = any(line.state is LineState.UNDER_REVIEW for line in lines)
-        why = f" {await reasons(connection, row.id)}" if waits else ""
-        raise ConflictError(f"order {row.number!r} cannot be released: {refusals(decisions)}.{why}")
-    made = await make_work_orders(connection, row, [(line, line.quantity) for line, _ in moved])
+        why = f". {await reasons(connection, row.id)}" if waits else "."
+        raise refused(row.number, "released", decisions, why=why)
+    wanted = [(line, line.quantity) for line, _ in moved]
+    made, from_stock = await serve(connection, row, wanted, now=now or datetime.now(UTC))
     for line, decision in moved:
         await orders.set_line_state(connection, line.id, decision.state)
     version = await orders.touch(connection, row.id)
@@ -149,6 +180,7 @@ async def release_lines(
                 {
                     **state_of(line, decision.state),
                     **_named([work.number for work in made if line.id in work.pegs]),
+                    **_covered(from_stock, line.id),
                 }
                 for line, decision in moved
             ]
@@ -157,27 +189,83 @@ async def release_lines(
     return [work.id for work in made], version
 
 
-async def make_work_orders(
-    connection: Connection, row: OrderRow, wanted: Sequence[tuple[LineRow, Decimal]]
-) -> list[making.Made]:
-    """Make work orders for quantities of an order's lines, by the rules of the lines' sites.
+async def serve(
+    connection: Connection,
+    row: OrderRow,
+    wanted: Sequence[tuple[LineRow, Decimal]],
+    *,
+    now: datetime,
+) -> tuple[list[making.Made], dict[int, Decimal]]:
+    """Cover quantities of an order's lines: from stock where the policies say so, else by work.
+
+    Answers the new work orders, and how much of which line comes from stock.
 
     Raises:
         ConflictError: an item has no routing at the site, or a rule allows no batch.
     """
-    ways = await _ways(connection, row, [line for line, _ in wanted])
+    sites = await making.line_sites(connection, row.id)
+    known = {
+        site_id: await policies.policy_of(connection, site_id)
+        for site_id in sorted({sites[line.id].site_id for line, _ in wanted})
+    }
+    from_stock = await _from_stock(connection, wanted, sites, known, now)
+    rest = [
+        (line, quantity - from_stock.get(line.id, NOTHING))
+        for line, quantity in wanted
+        if quantity > from_stock.get(line.id, NOTHING)
+    ]
+    ways = await _ways(connection, [line for line, _ in rest], sites, known)
     made = []
-    for batch in _batches(wanted, ways):
+    for batch in _batches(rest, ways):
         way = ways[min(batch.pegs)]
         made.append(await making.make(connection, batch, way.steps))
-    return made
+    return made, from_stock
 
 
-async def _ways(connection: Connection, row: OrderRow, lines: Sequence[LineRow]) -> dict[int, _Way]:
+async def _from_stock(
+    connection: Connection,
+    wanted: Sequence[tuple[LineRow, Decimal]],
+    sites: Mapping[int, LineSite],
+    known: Mapping[int, Policy],
+    now: datetime,
+) -> dict[int, Decimal]:
+    """Mean what lies free in stock for lines, by due date, where the policy says so."""
+    taking = sorted(
+        (
+            (line, quantity)
+            for line, quantity in wanted
+            if known[sites[line.id].site_id].takes_from_stock(line.item, sites[line.id].family)
+        ),
+        key=lambda each: (each[0].due_at is None, each[0].due_at or now, each[0].number),
+    )
+    if not taking:
+        return {}
+    keys = {Key(line.item_id, sites[line.id].site_id) for line, _ in wanted}
+    # What will be booked for the work orders of the rest is locked with it: stock is locked once.
+    parts = await components(connection, keys, at=now)
+    keys |= {Key(part.item_id, key.site_id) for key, some in parts.items() for part in some}
+    stock = await Stock.lock(connection, keys, now=now)
+    await holding.take_over(stock, [line.id for line, _ in taking])
+    covered = await holding.cover(
+        stock,
+        {
+            line.id: (Key(line.item_id, sites[line.id].site_id), quantity)
+            for line, quantity in taking
+        },
+    )
+    # What was reserved for a line by a date is wanted for what is not covered only.
+    await shrink_for_lines(connection, {line.id: line.quantity for line, _ in taking}, now=now)
+    return covered
+
+
+async def _ways(
+    connection: Connection,
+    lines: Sequence[LineRow],
+    sites: Mapping[int, LineSite],
+    known: Mapping[int, Policy],
+) -> dict[int, _Way]:
     """How lines are made, by line."""
-    sites = await making.line_sites(connection, row.id)
     routings = await catalogue.routings(connection, sorted({line.item_id for line in lines}))
-    known: dict[int, Policy] = {}
     ways = {}
     for line in lines:
         site = sites[line.id]
@@ -186,8 +274,6 @@ async def _ways(connection: Connection, row: OrderRow, lines: Sequence[LineRow])
             raise ConflictError(
                 f"line {line.number}: the item {line.item!r} has no routing at {site.site!r}"
             )
-        if site.site_id not in known:
-            known[site.site_id] = await policies.policy_of(connection, site.site_id)
         ways[line.id] = _Way(site, steps, known[site.site_id])
     return ways
 
@@ -200,7 +286,7 @@ def _batches(wanted: Sequence[tuple[LineRow, Decimal]], ways: Mapping[int, _Way]
     ruled: dict[tuple[int, int], tuple[Rule, list[Candidate]]] = {}
     for line, quantity in wanted:
         way = ways[line.id]
-        rule = way.policy.rule_for(line.item, way.site.family) if way.policy.at_release else None
+        rule = way.policy.rule_for(line.item, way.site.family) if way.policy.ruled else None
         if rule is None:
             groups.append((None, [line.id]))
             continue
@@ -223,7 +309,9 @@ def _batches(wanted: Sequence[tuple[LineRow, Decimal]], ways: Mapping[int, _Way]
         try:
             sizes = [total] if rule is None else cut(rule, total, slowest)
         except PeggingError as error:
-            raise ConflictError(f"line {by_id[ids[0]].number}: {error}") from error
+            raise ConflictError(
+                f"line {by_id[ids[0]].number}: {error}", code=error.code, params=error.params
+            ) from error
         waiting = [(id_, quantities[id_]) for id_ in ids]
         batches += [_batch(size, waiting, by_id, way) for size in sizes]
     return batches
@@ -253,5 +341,12 @@ def _batch(
     )
 
 
+def _covered(from_stock: Mapping[int, Decimal], line_id: int) -> dict[str, object]:
+    quantity = from_stock.get(line_id)
+    return {} if quantity is None else {"from_stock": exact_number(quantity)}
+
+
 def _named(numbers: Sequence[str]) -> dict[str, object]:
+    if not numbers:
+        return {}
     return {"work_order": numbers[0]} if len(numbers) == 1 else {"work_orders": list(numbers)}

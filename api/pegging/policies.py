@@ -49,6 +49,8 @@ async def put_policy(
         at_release=wanted.at_release,
         join_open=wanted.join_open,
         running=wanted.running,
+        at_confirmation=wanted.at_confirmation,
+        from_stock=wanted.from_stock,
     )
     async with context.transaction() as connection:
         site = await _site(connection, principal, code)
@@ -85,9 +87,9 @@ async def pegs(context: Context, principal: Principal, work_order_id: int) -> Wo
             alike = [
                 id_ for id_, other in others.items() if id_ != row.id and other.alike == row.alike
             ]
+        candidates = await _candidates(connection, alike) if alike else []
     supply = loaded.book.supplies[work(row.id)]
     return WorkOrderPegs.model_validate(
-        candidates = await _candidates(connection, alike) if alike else []
         {
             "work_order": row.number,
             "kind": row.kind,
@@ -98,9 +100,9 @@ async def pegs(context: Context, principal: Principal, work_order_id: int) -> Wo
             "surplus": loaded.book.surplus(work(row.id)),
             "splittable": splittable(supply),
             "alike": alike,
+            "candidates": candidates,
             "lines": [
                 AttributedLine(
-            "candidates": candidates,
                     order=loaded.lines[demand.id].order,
                     line=loaded.lines[demand.id].number,
                     customer=loaded.lines[demand.id].customer,
@@ -115,8 +117,6 @@ async def pegs(context: Context, principal: Principal, work_order_id: int) -> Wo
     )
 
 
-async def _site(connection: Connection, principal: Principal, code: str) -> SiteRow:
-    principal.require_site(code)
 async def _candidates(connection: Connection, ids: list[int]) -> list[AlikeWork]:
     """Work orders as one chooses among them, by due date."""
     loaded = await books.load(connection, work_order_ids=ids)
@@ -147,6 +147,8 @@ async def _candidates(connection: Connection, ids: list[int]) -> list[AlikeWork]
     ]
 
 
+async def _site(connection: Connection, principal: Principal, code: str) -> SiteRow:
+    principal.require_site(code)
     site = await machines.find_site(connection, code)
     if site is None:
         raise NotFoundError("site", code)
@@ -160,4 +162,6 @@ def _shown(site: SiteRow, policy_: Policy) -> ShownPolicy:
         at_release=policy_.at_release,
         join_open=policy_.join_open,
         running=policy_.running,
+        at_confirmation=policy_.at_confirmation,
+        from_stock=policy_.from_stock,
     )

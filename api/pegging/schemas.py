@@ -72,14 +72,32 @@ class LineName(Body):
     line: Small
 
 
+class GoodsName(Body):
+    """A lot in stock (`lot`: the `id` that `GET /v1/stock` tells), or a line of a purchase."""
+
+    lot: Id | None = None
+    purchase: Wanted | None = None
+    line: Small = Field(default=1, description="The purchase's line.")
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if (self.lot is None) == (self.purchase is None):
+            raise PydanticCustomError("goods", "name either a lot or a purchase")
+        return self
+
+
 class Move(Body):
     """Give an order line a quantity from another supply."""
 
     action: Literal["move"]
     demand: LineName
-    quantity: Quantity
-    source: Id | None = Field(default=None, description="A work order; null: its shortage.")
-    target: Id | None = Field(default=None, description="A work order; null: nowhere for now.")
+    quantity: Quantity = Field(description="In the item's unit.")
+    source: Id | GoodsName | None = Field(
+        default=None, description="A work order's id, or goods; null: its shortage."
+    )
+    target: Id | GoodsName | None = Field(
+        default=None, description="A work order's id, or goods; null: nowhere for now."
+    )
 
 
 Wish = Annotated[Split | Merge | Arrange | Move, Field(discriminator="action")]
@@ -130,6 +148,20 @@ class RearrangedWork(BaseModel):
     surplus: Number = Field(description="For nobody, afterwards.")
 
 
+class ConcernedGoods(BaseModel):
+    """Goods whose pegs move. What is pegged to a lot is held: nobody else is promised it."""
+
+    kind: Literal["stock_lot", "purchase_line"]
+    id: int
+    name: str = Field(description="The lot and where it lies; or the purchase and its line.")
+    item: str
+    site: str
+    unit: str
+    free_before: Number = Field(description="Meant for nobody, and promised to nobody.")
+    free_after: Number
+    lines: list[PeggedLine] = Field(description="Whom it is for afterwards.")
+
+
 class ConcernedLine(BaseModel):
     """An order line whose pegs move, and what becomes of its date by these work orders."""
 
@@ -164,6 +196,7 @@ class Preview(BaseModel):
         description="Dates are work after work: no plan could be made to tell them."
     )
     work_orders: list[RearrangedWork]
+    goods: list[ConcernedGoods]
     lines: list[ConcernedLine]
 
 
@@ -205,6 +238,9 @@ class Rule(Body):
     multiple: Quantity | None = None
     capacity_hours: Quantity | None = None
     split_due: Annotated[bool, Strict()] = False
+    from_stock: Annotated[bool, Strict()] | None = Field(
+        default=None, description="Null: as the policy says for the whole site."
+    )
 
 
 class ShownRule(BaseModel):
@@ -219,6 +255,7 @@ class ShownRule(BaseModel):
     multiple: Number | None
     capacity_hours: Number | None
     split_due: bool
+    from_stock: bool | None
 
 
 class WorkOrderPolicy(Body):
@@ -236,6 +273,17 @@ class WorkOrderPolicy(Body):
         default=Running.STOP,
         description="What becomes of work that has begun and is wanted no more.",
     )
+    at_confirmation: Annotated[bool, Strict()] = Field(
+        default=False,
+        description="Orders are released, by the rules, as soon as they are confirmed.",
+    )
+    from_stock: Annotated[bool, Strict()] = Field(
+        default=False,
+        description=(
+            "Released lines take what lies free in stock first (made to stock); else all of it is"
+            " made (made to order)."
+        ),
+    )
 
 
 class ShownPolicy(BaseModel):
@@ -246,12 +294,25 @@ class ShownPolicy(BaseModel):
     at_release: bool
     join_open: bool
     running: Running
+    at_confirmation: bool
+    from_stock: bool
 
 
 class AttributedLine(PeggedLine):
     """With what has been made for it."""
 
     made: Number
+
+
+class AlikeWork(BaseModel):
+    """A work order that another one can be merged with."""
+
+    id: int
+    number: str
+    quantity: Number
+    unit: str
+    due: datetime | None
+    lines: list[PeggedLine] = Field(description="Whom it is for.")
 
 
 class WorkOrderPegs(BaseModel):
@@ -266,6 +327,7 @@ class WorkOrderPegs(BaseModel):
     surplus: Number
     splittable: Number = Field(description="How much can be split off.")
     alike: list[int] = Field(description="Work orders that it can be merged with.")
+    candidates: list[AlikeWork] = Field(description="The same, as one chooses among them.")
     lines: list[AttributedLine]
 
 
@@ -304,16 +366,4 @@ class SiteAssignment(Body):
 
     site: Wanted | None = None
     version: Annotated[int, Strict(), Field(ge=0, le=2**63 - 1)] | None = None
-class AlikeWork(BaseModel):
-    """A work order that another one can be merged with."""
-
-    id: int
-    number: str
-    quantity: Number
-    unit: str
-    due: datetime | None
-    lines: list[PeggedLine] = Field(description="Whom it is for.")
-
-
     reason: Reason | None = None
-    candidates: list[AlikeWork] = Field(description="The same, as one chooses among them.")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from api.auth.principal import Principal
 from api.context import Context
-from api.fields import moment_of
+from api.fields import moment_of, required_moment
 from api.pegging import projecting
-from api.pegging.deciding import Decided, concerned, decide
+from api.pegging.deciding import Concerned, Decided, concerned, decide
 from api.pegging.projecting import Projection
 from api.pegging.schemas import (
     ApplyRequest,
     Arrange,
+    ConcernedGoods,
     ConcernedLine,
     Merge,
     Move,
@@ -25,11 +27,15 @@ from api.pegging.schemas import (
     Split,
 )
 from api.work_orders.service import order_event
-from domain.pegging.book import DemandKind, SupplyId, SupplyKind, line
+from domain.inventory.books import Key
+from domain.pegging.book import Book, DemandKind, SupplyId, SupplyKind, line
 from store import audit, orders
 from store.database import Connection
 from store.errors import ConflictError, NotFoundError
 from store.filters import Page
+from store.inventory import holding
+from store.inventory.reservations import NotAvailableError
+from store.inventory.stock import Stock
 from store.log import NewRecord
 from store.pegging import books, rearrangements, writing
 from store.pegging.books import epoch_ms
@@ -55,8 +61,8 @@ async def preview(
     """
     async with context.transaction() as connection:
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        ids = await concerned(connection, principal, wish)
-        decided = await decide(connection, principal, wish, ids)
+        about = await concerned(connection, principal, wish)
+        decided = await decide(connection, principal, wish, about, now=_now(context))
         prepared = await projecting.prepare(context, connection, decided)
     projection = await projecting.project(prepared)
     return _preview(decided, projection)
@@ -70,9 +76,12 @@ async def apply(context: Context, principal: Principal, wanted: ApplyRequest) ->
         ConflictError: something has changed since the preview, or there is nothing to do.
     """
     async with context.transaction() as connection:
-        ids = await concerned(connection, principal, wanted.wish)
-        await books.lock(connection, ids)
-        decided = await decide(connection, principal, wanted.wish, ids)
+        about = await concerned(connection, principal, wanted.wish)
+        now = _now(context)
+        await books.lock(connection, about.works, about.lines)
+        if about.goods:
+            await _lock_goods(connection, about, now)
+        decided = await decide(connection, principal, wanted.wish, about, now=now)
         if decided.token != wanted.token:
             raise ConflictError(
                 "work orders or orders have changed since the preview, or it was another wish: "
@@ -84,17 +93,45 @@ async def apply(context: Context, principal: Principal, wanted: ApplyRequest) ->
         row, records = await carry_out(
             context, connection, principal, decided, wanted.wish, reason=wanted.reason
         )
+        await _hold(connection, about.lines, now)
         await context.log.append_in(connection, records)
     return shown(row)
+
+
+def _now(context: Context) -> datetime:
+    return required_moment(context.clock.now_ms())
+
+
+async def _lock_goods(connection: Connection, about: Concerned, now: datetime) -> None:
+    """Lock the items of goods that pegs are moved from or to, before what is free is looked at."""
+    rows = await books.goods_rows(connection, about.goods, free=(), now=now)
+    keys = {Key(row.item_id, row.site_id) for row in rows.values()}
+    keys |= await holding.keys_of(connection, about.lines)
+    if keys:
+        await Stock.lock(connection, keys, now=now, lots=False)
+
+
+async def _hold(connection: Connection, line_ids: Collection[int], now: datetime) -> None:
+    """Let what is held in stock follow the pegs.
+
+    Raises:
+        ConflictError: somebody else was promised it meanwhile.
+    """
+    try:
+        await holding.hold(connection, line_ids, now=now)
+    except NotAvailableError as error:
+        raise ConflictError(
+            f"the goods are not free any more: {error}; preview it again"
+        ) from error
 
 
 async def arrange(context: Context, principal: Principal, *, site: str, item: str) -> None:
     """Put a site's rules to work on the work orders of an item that have not begun."""
     wish = Arrange(action="arrange", site=site, item=item)
     async with context.transaction() as connection:
-        ids = await concerned(connection, principal, wish)
-        await books.lock(connection, ids)
-        decided = await decide(connection, principal, wish, ids)
+        about = await concerned(connection, principal, wish)
+        await books.lock(connection, about.works)
+        decided = await decide(connection, principal, wish, about, now=_now(context))
         if decided.nothing:
             return
         _, records = await carry_out(
@@ -115,7 +152,15 @@ async def carry_out(
     """Write what was decided, on locked rows; answers it with the events to append."""
     book, after = decided.loaded.book, decided.rearranged.book
     there = [id_.id for id_ in book.supplies if id_.kind is SupplyKind.WORK]
-    standing = await rearrangements.standing(connection, there)
+    moved = sorted(
+        {
+            demand.id
+            for demand, supply in book.pegs.keys() | after.pegs.keys()
+            if supply.kind is not SupplyKind.WORK
+            and book.pegs.get((demand, supply)) != after.pegs.get((demand, supply))
+        }
+    )
+    standing = await rearrangements.standing(connection, there, moved)
     written = await writing.write(
         connection,
         decided.loaded,
@@ -123,11 +168,12 @@ async def carry_out(
         origins=decided.rearranged.origins,
         merged_into=decided.rearranged.merged,
     )
-    now = await rearrangements.standing(connection, written.changed)
-    changed = set(written.changed)
+    now = await rearrangements.standing(connection, written.changed, moved)
+    changed = {*written.changed, None}
     before = rearrangements.Standing(
         works=[work for work in standing.works if work.id in changed],
         pegs=[peg for peg in standing.pegs if peg.work_order_id in changed],
+        lines=moved,
     )
     rearrangement_id = await rearrangements.record(
         connection,
@@ -166,7 +212,9 @@ async def undo(
         row = await rearrangements.find(connection, rearrangement_id)
         if row is None or not principal.sees(row.site):
             raise NotFoundError("rearrangement", str(rearrangement_id))
-        await rearrangements.undo(connection, row, undone_by=principal.actor.name)
+        now = _now(context)
+        await rearrangements.undo(connection, row, undone_by=principal.actor.name, now=now)
+        await _hold(connection, row.after.lines, now)
         records = await _tell(
             context,
             connection,
@@ -239,7 +287,7 @@ async def _tell(
         peg.order_line_id
         for peg in (*row.before.pegs, *row.after.pegs)
         if peg.order_line_id is not None
-    }
+    } | set(row.after.lines)
     loaded = await books.load(connection, line_ids=line_ids)
     found = {one.order_id: one for one in loaded.lines.values() if one.id in line_ids}
     records = []
@@ -287,12 +335,12 @@ def _preview(decided: Decided, projection: Projection) -> Preview:
     book, after = decided.loaded.book, decided.rearranged.book
     before_ms = projection.before.setup_ms if projection.before else None
     after_ms = projection.after.setup_ms if projection.after else None
-    changed = [
+    moved = [
         id_
         for id_ in sorted(book.supplies.keys() | after.supplies.keys(), key=_place)
-        if id_.kind is SupplyKind.WORK
-        and (book.supplies.get(id_) != after.supplies.get(id_) or book.on(id_) != after.on(id_))
+        if book.supplies.get(id_) != after.supplies.get(id_) or book.on(id_) != after.on(id_)
     ]
+    changed = [id_ for id_ in moved if id_.kind is SupplyKind.WORK]
     known = not projection.estimated and before_ms is not None and after_ms is not None
     return Preview(
         token=decided.token,
@@ -306,8 +354,42 @@ def _preview(decided: Decided, projection: Projection) -> Preview:
         setups_after=projection.after.setups if known and projection.after else None,
         estimated=projection.estimated,
         work_orders=[_work(decided, projection, id_) for id_ in changed],
-        lines=_lines(decided, projection, changed),
+        goods=[_goods(decided, id_) for id_ in moved if id_.kind is not SupplyKind.WORK],
+        lines=_lines(decided, projection, moved),
     )
+
+
+def _goods(decided: Decided, id_: SupplyId) -> ConcernedGoods:
+    row, after = decided.loaded.goods[id_], decided.rearranged.book
+    return ConcernedGoods.model_validate(
+        {
+            "kind": id_.kind.value,
+            "id": id_.id,
+            "name": row.name,
+            "item": row.item,
+            "site": row.site,
+            "unit": row.unit,
+            "free_before": decided.loaded.book.surplus(id_),
+            "free_after": after.surplus(id_),
+            "lines": _pegged_lines(decided, id_),
+        }
+    )
+
+
+def _pegged_lines(decided: Decided, id_: SupplyId) -> list[PeggedLine]:
+    """Whom a supply is for afterwards."""
+    lines = decided.loaded.lines
+    return [
+        PeggedLine(
+            order=lines[demand.id].order,
+            line=lines[demand.id].number,
+            customer=lines[demand.id].customer,
+            quantity=peg.quantity,
+            due=lines[demand.id].due_at,
+        )
+        for demand, peg in sorted(decided.rearranged.book.on(id_).items())
+        if demand.kind is DemandKind.LINE
+    ]
 
 
 def _work(decided: Decided, projection: Projection, id_: SupplyId) -> RearrangedWork:
@@ -331,19 +413,7 @@ def _work(decided: Decided, projection: Projection, id_: SupplyId) -> Rearranged
         due=moment_of(now.due_ms if now else was.due_ms if was else None),
         projected_end_before=moment_of(projection.ends_before.get(id_.id)) if was else None,
         projected_end=moment_of(projection.ends.get(id_.id)) if now else None,
-        lines=[
-            PeggedLine(
-                order=decided.loaded.lines[demand.id].order,
-                line=decided.loaded.lines[demand.id].number,
-                customer=decided.loaded.lines[demand.id].customer,
-                quantity=peg.quantity,
-                due=decided.loaded.lines[demand.id].due_at,
-            )
-            for demand, peg in sorted(after.on(id_).items())
-            if demand.kind is DemandKind.LINE
-        ]
-        if now
-        else [],
+        lines=_pegged_lines(decided, id_) if now else [],
         surplus=after.surplus(id_) if now else 0,
     )
 
@@ -358,8 +428,8 @@ def _lines(
         served = [id_ for id_ in after.of(line(row.id)) if id_ in changed]
         if not served_before and not served:
             continue
-        end_before = _end(projection.ends_before, served_before)
-        end = _end(projection.ends, served)
+        end_before = _end(book, projection.ends_before, served_before)
+        end = _end(after, projection.ends, served)
         due_ms = epoch_ms(row.due_at)
         found.append(
             ConcernedLine(
@@ -379,9 +449,15 @@ def _lines(
     return found
 
 
-def _end(ends: Any, served: Sequence[SupplyId]) -> int | None:
-    known = [ends.get(id_.id) for id_ in served]
-    return max(known) if known and None not in known else None
+def _end(book: Book, ends: Mapping[int, int], served: Sequence[SupplyId]) -> int | None:
+    """When the last of these supplies is there; what lies in stock is there already."""
+    known = [
+        ends.get(id_.id) if id_.kind is SupplyKind.WORK else book.supplies[id_].due_ms
+        for id_ in served
+        if id_.kind is not SupplyKind.LOT
+    ]
+    found = [end for end in known if end is not None]
+    return max(found) if found and len(found) == len(known) else None
 
 
 def _late(end_ms: int | None, due_ms: int | None) -> bool | None:
@@ -392,6 +468,6 @@ def _minutes(ms: int | None) -> float:
     return round((ms or 0) / _MINUTE_MS, 1)
 
 
-def _place(id_: SupplyId) -> tuple[bool, int]:
-    """Work orders that there are first, then new ones in their order."""
-    return (id_.id < 0, abs(id_.id))
+def _place(id_: SupplyId) -> tuple[bool, bool, SupplyKind, int]:
+    """Work orders that there are first, then new ones in their order, then goods."""
+    return (id_.kind is not SupplyKind.WORK, id_.id < 0, id_.kind, abs(id_.id))

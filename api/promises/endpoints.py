@@ -17,7 +17,7 @@ from api.fields import exact_number
 from api.idempotency import IdempotentRoute
 from api.promises.schemas import Binding, NewPromise, Promise, PromisedLine
 from api.reservations.service import not_available, shown, tell
-from api.stock.service import digest_of, item_of, now_of, site_of
+from api.stock.service import digest_of, item_of, now_of, quantity_of, site_of
 from domain.inventory.books import Key
 from domain.inventory.words import ReservationKind, ReservationOrigin
 from store import catalogue, machines
@@ -53,15 +53,19 @@ async def _answer(
 ) -> Promise:
     now = now_of(context)
     items = [
-        await item_of(connection, line.item, field=f"lines[{index}]", unit=line.unit)
+        await item_of(connection, line.item, field=f"lines[{index}]")
         for index, line in enumerate(wanted.lines)
+    ]
+    quantities = [
+        quantity_of(item, line.quantity, line.unit, field=f"lines[{index}]")
+        for index, (item, line) in enumerate(zip(items, wanted.lines, strict=True))
     ]
     answers = []
     for site in await _sites(connection, principal, wanted, items):
         promiser = Promiser(connection, site.id, now=now)
         found = [
-            await promiser.promise(item.id, line.quantity)
-            for item, line in zip(items, wanted.lines, strict=True)
+            await promiser.promise(item.id, quantity)
+            for item, quantity in zip(items, quantities, strict=True)
         ]
         answers.append((site, found))
     answers.sort(key=lambda answer: (_whole(answer[1]) or _NEVER, answer[0].code))
@@ -73,7 +77,7 @@ async def _answer(
         PromisedLine(
             item=item.code,
             unit=item.unit,
-            quantity=line.quantity,
+            quantity=one.quantity,
             due=line.due,
             promised_at=one.at,
             in_time=None if line.due is None else one.at is not None and one.at <= line.due,

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from api.fields import Body, Code, Moment, Number, Quantity, Reason, Wanted
 from api.reservations.schemas import Reservation
+from api.stock.schemas import UNIT
 
 
 class AskedLine(Body):
@@ -16,7 +17,7 @@ class AskedLine(Body):
 
     item: Code
     quantity: Quantity
-    unit: Wanted | None = Field(default=None, description="The item's own, as a safeguard.")
+    unit: Wanted | None = Field(default=None, description=UNIT)
     due: Moment | None = Field(default=None, description="By when they want it.")
 
 

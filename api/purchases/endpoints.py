@@ -23,7 +23,7 @@ from api.purchases.schemas import (
     PurchaseList,
 )
 from api.stock.permits import Purchaser
-from api.stock.service import digest_of, item_of, now_of, site_of
+from api.stock.service import digest_of, item_of, now_of, quantity_of, site_of
 from store import audit
 from store.database import Connection
 from store.errors import (
@@ -32,7 +32,7 @@ from store.errors import (
     StaleVersionError,
     UnknownReferenceError,
 )
-from store.inventory import purchases
+from store.inventory import holding, purchases
 from store.inventory.purchases import NewPurchaseLine, PurchaseLineRow, PurchaseRow
 
 router = APIRouter(prefix="/v1/purchases", tags=["purchasing"], route_class=IdempotentRoute)
@@ -77,10 +77,10 @@ async def create_purchase(
         site = await site_of(connection, principal, wanted.site)
         lines = []
         for index, line in enumerate(wanted.lines):
-            item = await item_of(connection, line.item, field=f"lines[{index}]", unit=line.unit)
-            lines.append(
-                NewPurchaseLine(item_id=item.id, quantity=line.quantity, due_at=line.due_at)
-            )
+            field = f"lines[{index}]"
+            item = await item_of(connection, line.item, field=field)
+            quantity = quantity_of(item, line.quantity, line.unit, field=field)
+            lines.append(NewPurchaseLine(item_id=item.id, quantity=quantity, due_at=line.due_at))
         supplier_id = None
         if wanted.supplier is not None:
             supplier_id = await _supplier(connection, wanted.supplier)
@@ -145,6 +145,7 @@ async def change_purchase(
             await purchases.change_line(
                 connection, line.id, quantity=quantity, due_at=due_at, closed=closed
             )
+            await holding.trim_purchase(connection, line.id)
             after.append(_told(line, quantity, closed=closed) | {"due_at": due_at.isoformat()})
         await purchases.touch(stock, row.id)
         await stock.save()
@@ -177,6 +178,7 @@ async def cancel_purchase(
             await purchases.change_line(
                 connection, line.id, quantity=line.quantity, due_at=line.due_at, closed=True
             )
+            await holding.trim_purchase(connection, line.id)
         await purchases.touch(stock, row.id, state="cancelled")
         await stock.save()
         await audit.write(

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from api.fields import Body, Code, Listing, Moment, Number, Quantity, Reason, Wanted, Whole
+from api.stock.schemas import UNIT
 
 
 class NewLine(Body):
@@ -15,7 +16,7 @@ class NewLine(Body):
 
     item: Code
     quantity: Quantity
-    unit: Wanted | None = Field(default=None, description="The item's own, as a safeguard.")
+    unit: Wanted | None = Field(default=None, description=UNIT)
     due_at: Moment
 
 

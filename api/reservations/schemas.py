@@ -7,6 +7,7 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from api.fields import Body, Code, Listing, Moment, Number, Quantity, Reason, Wanted, Whole
+from api.stock.schemas import UNIT
 from domain.inventory.words import ReservationKind, ReservationOrigin, ReservationState
 
 
@@ -16,7 +17,7 @@ class NewReservation(Body):
     site: Wanted
     item: Code
     quantity: Quantity
-    unit: Wanted | None = Field(default=None, description="The item's own, as a safeguard.")
+    unit: Wanted | None = Field(default=None, description=UNIT)
     kind: ReservationKind = Field(
         default=ReservationKind.SOFT,
         description="`hard`: out of what lies there; `soft`: of what will be there by `need_at`.",

@@ -7,18 +7,18 @@ from http import HTTPStatus
 import msgspec
 
 from api.auth.principal import Principal
-from api.context import Context
+from api.context import CLAIM, Context
 from api.errors import FieldProblem, ProblemError
 from api.fields import exact_number
 from api.reservations.schemas import NewReservation, Reservation
-from api.stock.service import digest_of, item_of, line_ids, now_of, site_of
+from api.stock.service import digest_of, item_of, line_ids, now_of, quantity_of, site_of
 from api.work_orders.service import order_event
 from domain.inventory.books import Key
 from domain.inventory.words import ReservationOrigin, ReservationState
 from store import audit, catalogue
 from store.database import Connection
 from store.errors import ConflictError, NotFoundError
-from store.inventory import reservations
+from store.inventory import at_once, reservations
 from store.inventory.reservations import NotAvailableError, ReservationRow
 from store.inventory.stock import NewReservation as Want
 from store.inventory.stock import Stock
@@ -60,14 +60,14 @@ async def reserve(
         ProblemError: there is not that much (`not-available`).
     """
     digest = digest_of(wanted)
+    if wanted.order is None and (found := await _at_once(context, principal, wanted, digest)):
+        return shown(found), True
     for attempt in (1, 2):
-        if wanted.reference is not None:
-            known = await _known(context, principal, wanted, digest)
-            if known is not None:
-                return known, False
         try:
             async with context.transaction() as connection:
-                reservation_id = await _reserve(context, principal, connection, wanted, digest)
+                reservation_id, created = await _reserve(
+                    context, principal, connection, wanted, digest
+                )
             break
         except NotAvailableError as error:
             raise not_available(error) from error
@@ -78,17 +78,26 @@ async def reserve(
     # Read when nobody waits for the item any more.
     async with context.connection() as connection:
         (row,) = await reservations.by_ids(connection, [reservation_id])
-    return shown(row), True
+    return shown(row), created
 
 
-async def _known(
+async def _at_once(
     context: Context, principal: Principal, wanted: NewReservation, digest: bytes
-) -> Reservation | None:
-    """The reservation that the reference stands for already."""
-    async with context.connection() as connection:
-        site = await site_of(connection, principal, wanted.site)
-        row = await reservations.by_reference(connection, site.id, wanted.reference or "", digest)
-    return None if row is None else shown(row)
+) -> ReservationRow | None:
+    """Reserve in one statement, where that is possible."""
+    if not principal.sees(wanted.site):
+        return None
+    now = now_of(context)
+    want = at_once.Wanted(
+        **wanted.model_dump(exclude={"order", "line", "need_at"}),
+        need_at=wanted.need_at or now,
+        digest=digest,
+        told=wanted.model_dump(mode="json", exclude_none=True),
+    )
+    # One statement is a transaction by itself; a key that is claimed is noted in the same one.
+    unit = context.connection if CLAIM.get() is None else context.transaction
+    async with unit() as connection:
+        return await at_once.reserve(connection, want, actor=principal.actor, now=now)
 
 
 async def _reserve(
@@ -97,10 +106,18 @@ async def _reserve(
     connection: Connection,
     wanted: NewReservation,
     digest: bytes,
-) -> int:
-    """Reserve; everything is looked up before the item is locked, so that it is not held long."""
+) -> tuple[int, bool]:
+    """Reserve; answers the id, and whether it is new.
+
+    Everything is looked up before the item is locked, so that it is not held long.
+    """
     site = await site_of(connection, principal, wanted.site)
-    item = await item_of(connection, wanted.item, field="", unit=wanted.unit)
+    item = await item_of(connection, wanted.item, field="")
+    quantity = quantity_of(item, wanted.quantity, wanted.unit, field="")
+    if wanted.reference is not None:
+        known = await reservations.by_reference(connection, site.id, wanted.reference, digest)
+        if known is not None:
+            return known.id, False
     line_id = None
     if wanted.order is not None:
         found = await line_ids(
@@ -119,7 +136,7 @@ async def _reserve(
     stock = await Stock.lock(connection, [key], now=now_of(context), lots=False)
     want = Want(
         key=key,
-        quantity=wanted.quantity,
+        quantity=quantity,
         kind=wanted.kind,
         need_at=wanted.need_at or stock.now,
         created_by=principal.actor.name,
@@ -143,7 +160,7 @@ async def _reserve(
             **wanted.model_dump(mode="json", exclude_none=True),
         },
     )
-    return reservation_id
+    return reservation_id, True
 
 
 async def release(context: Context, principal: Principal, reservation_id: int) -> None:
@@ -154,8 +171,10 @@ async def release(context: Context, principal: Principal, reservation_id: int) -
         ConflictError: it is not open, or follows a work order.
     """
     async with context.transaction() as connection:
-        await _seen(connection, principal, reservation_id)
-        stock, row = await reservations.lock_one(connection, reservation_id, now=now_of(context))
+        seen = await _seen(connection, principal, reservation_id)
+        stock, row = await reservations.lock_one(
+            connection, reservation_id, now=now_of(context), seen=seen
+        )
         if row.state is not ReservationState.OPEN:
             raise ConflictError(
                 f"reservation {row.id} is {row.state} already",
@@ -183,9 +202,9 @@ async def harden(context: Context, principal: Principal, reservation_id: int) ->
     """
     try:
         async with context.transaction() as connection:
-            await _seen(connection, principal, reservation_id)
+            seen = await _seen(connection, principal, reservation_id)
             stock, row = await reservations.lock_one(
-                connection, reservation_id, now=now_of(context)
+                connection, reservation_id, now=now_of(context), seen=seen
             )
             if row.origin not in _OWN:
                 raise ConflictError(
@@ -201,10 +220,13 @@ async def harden(context: Context, principal: Principal, reservation_id: int) ->
     return shown(row)
 
 
-async def _seen(connection: Connection, principal: Principal, reservation_id: int) -> None:
+async def _seen(
+    connection: Connection, principal: Principal, reservation_id: int
+) -> ReservationRow:
     row = await reservations.find(connection, reservation_id)
     if row is None or not principal.sees(row.site):
         raise NotFoundError("reservation", str(reservation_id))
+    return row
 
 
 async def tell(

@@ -60,7 +60,9 @@ async def count_stock(
                     item_id=item.id,
                     lot=line.lot or "",
                     status=line.status,
-                    counted=line.quantity,
+                    counted=service.quantity_of(
+                        item, line.quantity, line.unit, field=f"lines[{index}]"
+                    ),
                 )
             )
         count_id, new = await counts.count(

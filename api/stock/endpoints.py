@@ -77,6 +77,7 @@ async def list_stock(
             status=status,
             as_of=as_of,
             empty=empty,
+            now=service.now_of(context),
             limited_to=sites.limited_to,
         )
     return LotList(
@@ -101,6 +102,7 @@ async def list_stock_items(
             site=sites.site,
             item=item,
             search=None if search is None else containing(search),
+            now=service.now_of(context),
             limited_to=sites.limited_to,
         )
     return SumList(

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 from api.fields import Body, Code, Listing, Moment, Number, Quantity, Reason, Wanted, Whole
 from domain.inventory.words import Account, PostingKind, StockStatus
 
+UNIT = "Default: the item's own. Another one is converted exactly, or refused."
 _Lines = Field(min_length=1, max_length=1_000)
 
 
@@ -33,6 +34,7 @@ CountedQuantity = Annotated[
 class Lot(BaseModel):
     """Goods of one item at one place."""
 
+    id: int = Field(description="Names it where pegs are moved.")
     item: str
     item_name: str
     unit: str
@@ -59,6 +61,7 @@ class Sum(BaseModel):
     available: Number
     quality: Number = Field(description="Waits for an inspection.")
     blocked: Number
+    expired: Number = Field(description="Its last day is over: it is promised to nobody.")
     hard_reserved: Number
     soft_reserved: Number
     free: Number = Field(description="Available, not reserved hard, and owed to nobody.")
@@ -133,7 +136,7 @@ class _Posting(Body):
 class _Goods(Body):
     item: Code
     quantity: Quantity
-    unit: Wanted | None = Field(default=None, description="The item's own, as a safeguard.")
+    unit: Wanted | None = Field(default=None, description=UNIT)
 
 
 class ReceivedGoods(_Goods):
@@ -174,6 +177,7 @@ class AdjustedGoods(Body):
 
     item: Code
     quantity: SignedQuantity
+    unit: Wanted | None = Field(default=None, description=UNIT)
     location: Code | None = Field(default=None, description="Default: `MAIN`.")
     lot: Code | None = None
     status: StockStatus = StockStatus.AVAILABLE
@@ -221,6 +225,7 @@ class Counted(Body):
 
     item: Code
     quantity: CountedQuantity
+    unit: Wanted | None = Field(default=None, description=UNIT)
     lot: Code | None = None
     status: StockStatus = StockStatus.AVAILABLE
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from decimal import Decimal
 
 import msgspec
 from pydantic import BaseModel
@@ -21,13 +22,15 @@ from api.stock.schemas import (
     NewTransfer,
     Posted,
 )
+from api.work_orders.service import order_event
 from domain.inventory.words import Account, PostingKind
+from domain.units import InexactError, UnitMismatchError, convert, unit_of
 from store import audit, catalogue, machines
 from store.catalogue import ItemRow
 from store.database import Connection
 from store.errors import UnknownReferenceError
 from store.filters import Page
-from store.inventory import movements, reading
+from store.inventory import holding, movements, reading
 from store.inventory.movements import Booked, Line
 from store.inventory.stock import Posting
 from store.machines import SiteRow
@@ -62,19 +65,42 @@ async def site_of(
     return await machines.known_site(connection, code, field=field)
 
 
-async def item_of(
-    connection: Connection, code: str, *, field: str, unit: str | None = None
-) -> ItemRow:
-    """An item that a request names, counted in the unit that it names.
+async def item_of(connection: Connection, code: str, *, field: str) -> ItemRow:
+    """An item that a request names.
 
     Raises:
-        UnknownReferenceError: there is none, or it is kept in another unit.
+        UnknownReferenceError: there is none.
     """
-    item = await catalogue.known_item(connection, code, field=_at(field, "item"))
-    if unit is not None and unit != item.unit:
-        problem = f"{code!r} is kept in {item.unit!r}"
-        raise UnknownReferenceError(_at(field, "unit"), unit, problem)
-    return item
+    return await catalogue.known_item(connection, code, field=_at(field, "item"))
+
+
+def quantity_of(item: ItemRow, quantity: Decimal, unit: str | None, *, field: str) -> Decimal:
+    """A quantity in the item's own unit, exactly; what cannot be told exactly is refused.
+
+    Args:
+        item: what it is a quantity of.
+        quantity: as the request says it.
+        unit: in which unit; None: the item's own. Codes of UN/ECE Rec. 20 are understood too.
+        field: where the line stands in the request.
+
+    Raises:
+        UnknownReferenceError: the unit does not convert to the item's, or not exactly.
+    """
+    if unit is None or unit == item.unit:
+        return quantity
+    try:
+        return convert(quantity, unit_of(unit) or unit, item.unit)
+    except UnitMismatchError:
+        problem = (
+            f"{item.code!r} is kept in {item.unit!r}, and nobody knows how many {item.unit!r} one"
+            f" {unit!r} is: say the quantity in {item.unit!r}"
+        )
+    except InexactError:
+        problem = (
+            f"{quantity} {unit} are no exact number of {item.unit!r} with six decimals, in which"
+            f" {item.code!r} is kept: say the quantity in {item.unit!r}"
+        )
+    raise UnknownReferenceError(_at(field, "unit"), unit, problem)
 
 
 async def line_ids(
@@ -134,12 +160,12 @@ async def receive(
         site = await site_of(connection, principal, wanted.site)
         lines = []
         for index, line in enumerate(wanted.lines):
-            item = await item_of(connection, line.item, field=f"lines[{index}]", unit=line.unit)
+            item = await item_of(connection, line.item, field=f"lines[{index}]")
             lines.append(
                 Line(
                     item_id=item.id,
                     item=item.code,
-                    quantity=line.quantity,
+                    quantity=quantity_of(item, line.quantity, line.unit, field=f"lines[{index}]"),
                     location=line.location,
                     lot=line.lot,
                     status=line.status,
@@ -150,7 +176,7 @@ async def receive(
             )
         posting = _posting(context, principal, site, PostingKind.RECEIPT, wanted)
         return await _book(
-            connection, principal, posting, wanted, lines=lines, book=movements.receive
+            context, connection, principal, posting, wanted, lines=lines, book=movements.receive
         )
 
 
@@ -161,7 +187,7 @@ async def issue(context: Context, principal: Principal, wanted: NewIssue) -> tup
         lines = []
         for index, line in enumerate(wanted.lines):
             field = f"lines[{index}]"
-            item = await item_of(connection, line.item, field=field, unit=line.unit)
+            item = await item_of(connection, line.item, field=field)
             meant: tuple[int, ...] = ()
             if line.order is not None:
                 meant = await line_ids(
@@ -179,7 +205,7 @@ async def issue(context: Context, principal: Principal, wanted: NewIssue) -> tup
                 Line(
                     item_id=item.id,
                     item=item.code,
-                    quantity=line.quantity,
+                    quantity=quantity_of(item, line.quantity, line.unit, field=f"lines[{index}]"),
                     location=line.location,
                     lot=line.lot,
                     order_line_ids=meant,
@@ -187,7 +213,9 @@ async def issue(context: Context, principal: Principal, wanted: NewIssue) -> tup
                 )
             )
         posting = _posting(context, principal, site, PostingKind.ISSUE, wanted)
-        return await _book(connection, principal, posting, wanted, lines=lines, book=_issue)
+        return await _book(
+            context, connection, principal, posting, wanted, lines=lines, book=_issue
+        )
 
 
 async def _issue(connection: Connection, posting: Posting, lines: Sequence[Line]) -> Booked:
@@ -214,7 +242,7 @@ async def adjust(
                 Line(
                     item_id=item.id,
                     item=item.code,
-                    quantity=line.quantity,
+                    quantity=quantity_of(item, line.quantity, line.unit, field=f"lines[{index}]"),
                     location=line.location,
                     lot=line.lot,
                     status=line.status,
@@ -222,7 +250,7 @@ async def adjust(
             )
         posting = _posting(context, principal, site, PostingKind.ADJUSTMENT, wanted)
         return await _book(
-            connection, principal, posting, wanted, lines=lines, book=movements.adjust
+            context, connection, principal, posting, wanted, lines=lines, book=movements.adjust
         )
 
 
@@ -237,12 +265,12 @@ async def transfer(
             target = await site_of(connection, principal, wanted.to_site, field="to_site")
         lines = []
         for index, line in enumerate(wanted.lines):
-            item = await item_of(connection, line.item, field=f"lines[{index}]", unit=line.unit)
+            item = await item_of(connection, line.item, field=f"lines[{index}]")
             lines.append(
                 Line(
                     item_id=item.id,
                     item=item.code,
-                    quantity=line.quantity,
+                    quantity=quantity_of(item, line.quantity, line.unit, field=f"lines[{index}]"),
                     location=line.location,
                     lot=line.lot,
                     to_location=line.to_location,
@@ -253,7 +281,7 @@ async def transfer(
             return await movements.transfer(connection, posting, lines, to_site_id=target.id)
 
         posting = _posting(context, principal, site, PostingKind.TRANSFER, wanted)
-        return await _book(connection, principal, posting, wanted, lines=lines, book=move)
+        return await _book(context, connection, principal, posting, wanted, lines=lines, book=move)
 
 
 async def change_status(
@@ -264,7 +292,7 @@ async def change_status(
         site = await site_of(connection, principal, wanted.site)
         lines = []
         for index, line in enumerate(wanted.lines):
-            item = await item_of(connection, line.item, field=f"lines[{index}]", unit=line.unit)
+            item = await item_of(connection, line.item, field=f"lines[{index}]")
             if line.from_status is line.to_status:
                 problem = "is the status that the goods have"
                 raise UnknownReferenceError(f"lines[{index}].to_status", line.to_status, problem)
@@ -272,7 +300,7 @@ async def change_status(
                 Line(
                     item_id=item.id,
                     item=item.code,
-                    quantity=line.quantity,
+                    quantity=quantity_of(item, line.quantity, line.unit, field=f"lines[{index}]"),
                     location=line.location,
                     lot=line.lot,
                     status=line.from_status,
@@ -281,7 +309,13 @@ async def change_status(
             )
         posting = _posting(context, principal, site, PostingKind.STATUS, wanted)
         return await _book(
-            connection, principal, posting, wanted, lines=lines, book=movements.change_status
+            context,
+            connection,
+            principal,
+            posting,
+            wanted,
+            lines=lines,
+            book=movements.change_status,
         )
 
 
@@ -304,6 +338,7 @@ def _posting(
 
 
 async def _book(
+    context: Context,
     connection: Connection,
     principal: Principal,
     posting: Posting,
@@ -326,7 +361,14 @@ async def _book(
                 **wanted.model_dump(mode="json", exclude_none=True),
             },
         )
-    return await posted(connection, booked.posting_id), booked.new
+    answer = await posted(connection, booked.posting_id)
+    events = [
+        order_event(context, "PegsMoved", site=order.site, order_id=order.id, version=order.version)
+        for order in await holding.orders_of(connection, booked.order_line_ids)
+    ]
+    if events:
+        await context.log.append_in(connection, events)
+    return answer, booked.new
 
 
 async def posted(connection: Connection, posting_id: int) -> Posted:

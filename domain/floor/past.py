@@ -18,7 +18,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
-from contracts.telemetry import NativeObject, State
+from contracts.telemetry import Job, NativeObject, State
 from domain.floor.standing import SILENT, SLOT_MS, OperationKey, Place, Standing
 from domain.floor.states import ChangedStates, ChangeKey, StateLog
 
@@ -194,6 +194,23 @@ class Past:
         self.base = Base(place, standing, consumed, self._states.last_before(mark.states))
         self._states.drop(mark.states)
         return self.base
+
+    def current_at(self, publisher: PublisherKey, seq: int) -> OperationKey | None:
+        """The operation that runs here at an object's place in the order, by what is known now.
+
+        Of an object that has left the window: at the window's beginning.
+        """
+        track = self._tracks.get(publisher)
+        if track is None or (at := bisect_left(track.seqs, seq)) == len(track.seqs):
+            return self.base.standing.current
+        place = (track.es[at], *publisher, seq)
+        index = bisect_left(self._order, place, key=_place_of)
+        mark = self._marks[bisect_right(self._marks, index, key=lambda one: one.at) - 1]
+        standing = Standing(current=mark.standing.current, paused=mark.standing.paused)
+        for e_ms, source, boot, number, message in self._order[mark.at : index]:
+            if isinstance(message, Job):
+                standing.step(Place(e_ms, source, boot, number), message)
+        return standing.current
 
     def clock_back_ms(self) -> dict[PublisherKey, int]:
         """Per publisher, the most by which a time ever stood before its effective time."""

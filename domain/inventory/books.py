@@ -45,7 +45,10 @@ class Key(NamedTuple):
 
 
 class Head(msgspec.Struct, kw_only=True):
-    """An item's sums at a site (`stock_heads`)."""
+    """An item's sums at a site (`stock_heads`).
+
+    `expires_at`: when the last day of the first of its available lots is over.
+    """
 
     item_id: int
     site_id: int
@@ -55,6 +58,7 @@ class Head(msgspec.Struct, kw_only=True):
     uncovered: Decimal = _ZERO
     shortfall: Decimal = _ZERO
     version: int = 0
+    expires_at: datetime | None = None
 
     @property
     def key(self) -> Key:
@@ -269,6 +273,17 @@ class Books:
                 target=(Account.STOCK, target),
                 tags=tags,
             )
+
+    def past(self, key: Key, today: date) -> list[Lot]:
+        """Available goods whose last day was before today, in the order of their places."""
+        return [
+            lot
+            for place, lot in sorted(self.lots[key].items())
+            if place.status is StockStatus.AVAILABLE
+            and lot.quantity > 0
+            and lot.expires_on is not None
+            and lot.expires_on < today
+        ]
 
     def set_quantity(
         self, posting: int, key: Key, place: Place, quantity: Decimal, *, at: datetime

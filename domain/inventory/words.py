@@ -12,6 +12,8 @@ class StockStatus(enum.StrEnum):
     QUALITY = "quality"
     """Waits for an inspection: it is there, and promised to nobody."""
     BLOCKED = "blocked"
+    EXPIRED = "expired"
+    """Its last day is over, in the site's zone: it lies there, and is promised to nobody."""
 
 
 class Account(enum.StrEnum):
@@ -79,6 +81,8 @@ class ReservationOrigin(enum.StrEnum):
     """The components that a released work order still needs, whether they are there or not."""
     PROMISE = "promise"
     """A promise that is held for a while."""
+    PEG = "peg"
+    """What is pegged to a line in stock."""
 
 
 class SupplyKind(enum.StrEnum):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Final
 
@@ -13,7 +13,7 @@ from domain.inventory.books import Key, NotEnoughError, Place, Tags, pick
 from domain.inventory.words import Account, StockStatus
 from store.database import Connection
 from store.errors import ConflictError, UnknownReferenceError
-from store.inventory import purchases, reservations
+from store.inventory import holding, production, purchases, reservations
 from store.inventory.stock import MAIN, Posting, Stock, locations, posting_of
 
 _ZERO: Final = Decimal(0)
@@ -50,10 +50,14 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Booked(msgspec.Struct, frozen=True, kw_only=True):
-    """A posting, and whether it is new: the same reference again is the same posting."""
+    """A posting, and whether it is new: the same reference again is the same posting.
+
+    `order_line_ids`: lines whose pegs on a purchase have become pegs on what came of it.
+    """
 
     posting_id: int
     new: bool
+    order_line_ids: tuple[int, ...] = ()
 
 
 async def receive(connection: Connection, posting: Posting, lines: Sequence[Line]) -> Booked:
@@ -64,7 +68,7 @@ async def receive(connection: Connection, posting: Posting, lines: Sequence[Line
         ConflictError: the reference stands for something else.
     """
     keys = _keys(posting.site_id, lines)
-    stock = await Stock.lock(connection, keys, now=posting.occurred_at)
+    stock = await Stock.lock(connection, keys, now=_judged_at(posting))
     if (known := await _known(connection, posting)) is not None:
         return known
     places = await _places(connection, posting.site_id, lines)
@@ -85,7 +89,10 @@ async def receive(connection: Connection, posting: Posting, lines: Sequence[Line
                 expires_on=line.expires_on,
                 tags=Tags(purchase_line_id=purchase_line_id),
             )
-    return await _save(stock)
+    arrivals = holding.arrivals(stock.books.entries)
+    booked = await _save(stock)
+    lines_served = await holding.arrived(stock, arrivals)
+    return msgspec.structs.replace(booked, order_line_ids=tuple(lines_served))
 
 
 async def issue(
@@ -108,15 +115,20 @@ async def issue(
     Raises:
         ConflictError: less is there, or the rest is reserved for others; nothing is booked.
     """
-    keys = _keys(posting.site_id, lines)
-    stock = await Stock.lock(connection, keys, now=posting.occurred_at)
+    works = {line.work_order_id for line in lines if line.work_order_id is not None}
+    now = _judged_at(posting)
+    met = await production.meet(connection, works, now=now)
+    stock = await Stock.lock(connection, {*met, *_keys(posting.site_id, lines)}, now=now)
     if (known := await _known(connection, posting)) is not None:
         return known
     places = await _places(connection, posting.site_id, lines)
     number = stock.post(posting)
     for line in lines:
         await _issue_line(stock, number, line, places, target=target, insist=insist)
-    return await _save(stock)
+    booked = await _save(stock)
+    if works:
+        await production.book_production(connection, work_order_ids=works, now=now)
+    return booked
 
 
 async def _issue_line(
@@ -161,6 +173,8 @@ async def _issue_line(
             where = f" at {line.location!r}" if line.location else ""
             which = f" of lot {line.lot!r}" if line.lot else ""
             raise ConflictError(f"{line.item!r}{which}{where}: {error}") from error
+    if line.work_order_id is not None:
+        await production.issued(stock.connection, line.work_order_id, line.item_id, line.quantity)
 
 
 async def adjust(connection: Connection, posting: Posting, lines: Sequence[Line]) -> Booked:
@@ -169,7 +183,7 @@ async def adjust(connection: Connection, posting: Posting, lines: Sequence[Line]
     Raises:
         ConflictError: less lies there than is to be taken off.
     """
-    stock = await Stock.lock(connection, _keys(posting.site_id, lines), now=posting.occurred_at)
+    stock = await Stock.lock(connection, _keys(posting.site_id, lines), now=_judged_at(posting))
     if (known := await _known(connection, posting)) is not None:
         return known
     places = await _places(connection, posting.site_id, lines)
@@ -203,7 +217,7 @@ async def transfer(
     """
     target_site = to_site_id or posting.site_id
     keys = [*_keys(posting.site_id, lines), *_keys(target_site, lines)]
-    stock = await Stock.lock(connection, keys, now=posting.occurred_at)
+    stock = await Stock.lock(connection, keys, now=_judged_at(posting))
     if (known := await _known(connection, posting)) is not None:
         return known
     places = await _places(connection, posting.site_id, lines)
@@ -274,7 +288,7 @@ async def change_status(connection: Connection, posting: Posting, lines: Sequenc
     Raises:
         ConflictError: less lies there in the status named.
     """
-    stock = await Stock.lock(connection, _keys(posting.site_id, lines), now=posting.occurred_at)
+    stock = await Stock.lock(connection, _keys(posting.site_id, lines), now=_judged_at(posting))
     if (known := await _known(connection, posting)) is not None:
         return known
     places = await _places(connection, posting.site_id, lines)
@@ -292,6 +306,11 @@ async def change_status(connection: Connection, posting: Posting, lines: Sequenc
         to_status = line.to_status or StockStatus.AVAILABLE
         stock.books.move(number, lot, line.quantity, to=place._replace(status=to_status))
     return await _save(stock)
+
+
+def _judged_at(posting: Posting) -> datetime:
+    """By which moment goods and reservations expire: one that was told, but no future one."""
+    return min(posting.occurred_at, datetime.now(UTC))
 
 
 def _keys(site_id: int, lines: Iterable[Line]) -> list[Key]:

@@ -2,12 +2,14 @@
 
 Reality wins: what a device says has happened. Goods that the books did not have become shortfalls.
 `received` brings goods in, `issued` and `shipped` take them out, `transferred`, `picked` and
-`packed` move them, `counted` sets what lies at a place at its own time.
+`packed` move them, `counted` sets what lies at a place at its own time. `consumed` is a machine's
+`material`: it takes goods out for the work order that it names, and where a machine tells what it
+used of a component, the bill is not asked any more (`store.inventory.production`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -16,23 +18,25 @@ import msgspec
 from psycopg import sql
 from psycopg.rows import class_row
 
-from contracts.streams import GoodsMoved
+from contracts.streams import CONSUMED, GoodsMoved
 from contracts.telemetry import MoveEvent
 from domain.dispatch import still_to_issue
 from domain.inventory.books import Key, Place, Tags, pick
 from domain.inventory.words import Account, PostingKind, StockStatus
+from domain.units import InexactError, UnitMismatchError, convert, unit_of
 from store import dispatches
 from store.audit import Actor
 from store.database import Connection
 from store.filters import Filters, Page
-from store.inventory import purchases, reservations
+from store.inventory import holding, production, purchases, reservations
 from store.inventory.stock import MAIN, STAGING, Posting, Stock, locations
 
 _ZERO: Final = Decimal(0)
 _AT_ONCE: Final = 500
 """So many moves that had waited for their item are booked with a batch."""
 
-_KINDS: Final = {
+_KINDS: Final[dict[str, PostingKind]] = {
+    CONSUMED: PostingKind.CONSUMPTION,
     MoveEvent.RECEIVED: PostingKind.RECEIPT,
     MoveEvent.ISSUED: PostingKind.ISSUE,
     MoveEvent.TRANSFERRED: PostingKind.TRANSFER,
@@ -54,6 +58,8 @@ class _Move(msgspec.Struct, frozen=True, kw_only=True):
     event: str
     item_id: int
     quantity: Decimal
+    unit: str | None
+    kept_in: str
     lot: str | None
     from_location: str | None
     to_location: str | None
@@ -93,19 +99,38 @@ class MoveRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def book_moves(
-    connection: Connection, moves: Sequence[GoodsMoved], *, now: datetime
+    connection: Connection,
+    moves: Sequence[GoodsMoved],
+    *,
+    now: datetime,
+    on_arrival: Callable[[Sequence[int]], None] = lambda _: None,
 ) -> tuple[int, int]:
     """Store new moves and book them, and those whose item has become known meanwhile.
+
+    Args:
+        connection: within a transaction; orders are locked before.
+        moves: as they were told.
+        now: the moment.
+        on_arrival: told of the order lines for whom goods of a purchase have come.
 
     Returns:
         How many were booked, and how many of the new ones fit no item.
     """
     new = await _store(connection, moves) if moves else []
-    unmatched = await _judge(connection, new)
     ready = await _ready(connection, new)
+    ready, strange = _in_own_units(ready)
+    await _set_aside(connection, strange)
+    fitting = {(move.publisher_id, move.seq) for move in ready}
+    unmatched = sum(place not in fitting for place in new)
     if not ready:
         return 0, unmatched
-    stock = await Stock.lock(connection, {move.key for move in ready}, now=now)
+    used_by = {
+        move.work_order_id
+        for move in ready
+        if move.work_order_id is not None and move.event in (MoveEvent.ISSUED, CONSUMED)
+    }
+    keys = await production.meet(connection, used_by, now=now)
+    stock = await Stock.lock(connection, keys | {move.key for move in ready}, now=now)
     booked: list[tuple[_Move, int]] = []
     places = await _places(connection, ready)
     told: dict[tuple[int, int], Decimal] = {}
@@ -113,7 +138,7 @@ async def book_moves(
         number = stock.post(
             Posting(
                 site_id=move.site_id,
-                kind=_KINDS[MoveEvent(move.event)],
+                kind=_KINDS[move.event],
                 actor=Actor("warehouse", move.device),
                 occurred_at=move.at,
                 reason=f"{move.event} by {move.device}",
@@ -121,7 +146,9 @@ async def book_moves(
         )
         await _book(stock, number, await _not_told_by_hand(connection, move, told), places)
         booked.append((move, number))
+    arrivals = holding.arrivals(stock.books.entries)
     saved = await stock.save()
+    on_arrival(await holding.arrived(stock, arrivals))
     await connection.execute(
         """
         UPDATE stock_moves m SET unmatched = NULL, posting_id = n.posting_id
@@ -134,6 +161,9 @@ async def book_moves(
             [saved.postings[number] for _, number in booked],
         ),
     )
+    if used_by:
+        # What the bill had taken of it before is given back; their items are locked already.
+        await production.book_production(connection, work_order_ids=used_by, now=now)
     return len(booked), unmatched
 
 
@@ -204,23 +234,34 @@ async def _store(connection: Connection, moves: Sequence[GoodsMoved]) -> list[tu
     return [(row[0], row[1]) for row in await cursor.fetchall()]
 
 
-async def _judge(connection: Connection, new: Sequence[tuple[int, int]]) -> int:
-    """Say of new moves why they fit nothing; answers how many."""
-    if not new:
-        return 0
-    cursor = await connection.execute(
-        """
-        UPDATE stock_moves m
-        SET unmatched = CASE WHEN i.id IS NULL THEN 'unknown_item'
-                             WHEN m.unit IS NOT NULL AND m.unit <> i.unit THEN 'unit' END
-        FROM unnest(%s::bigint[], %s::bigint[]) AS n (publisher_id, seq)
-        JOIN stock_moves x USING (publisher_id, seq) LEFT JOIN items i ON i.code = x.item
-        WHERE m.publisher_id = n.publisher_id AND m.seq = n.seq
-        RETURNING m.unmatched
-        """,
-        ([publisher for publisher, _ in new], [seq for _, seq in new]),
-    )
-    return sum(row[0] is not None for row in await cursor.fetchall())
+def _in_own_units(moves: Sequence[_Move]) -> tuple[list[_Move], list[_Move]]:
+    """Moves with their quantities in the items' own units; and those that do not convert."""
+    ready: list[_Move] = []
+    strange: list[_Move] = []
+    for move in moves:
+        if move.unit is None or move.unit == move.kept_in:
+            ready.append(move)
+            continue
+        try:
+            quantity = convert(move.quantity, unit_of(move.unit) or move.unit, move.kept_in)
+        except (UnitMismatchError, InexactError):
+            strange.append(move)
+        else:
+            ready.append(msgspec.structs.replace(move, quantity=quantity))
+    return ready, strange
+
+
+async def _set_aside(connection: Connection, moves: Sequence[_Move]) -> None:
+    """Say of moves that their unit does not become the item's."""
+    if moves:
+        await connection.execute(
+            """
+            UPDATE stock_moves m SET unmatched = 'unit'
+            FROM unnest(%s::bigint[], %s::bigint[]) AS n (publisher_id, seq)
+            WHERE m.publisher_id = n.publisher_id AND m.seq = n.seq
+            """,
+            ([move.publisher_id for move in moves], [move.seq for move in moves]),
+        )
 
 
 async def _ready(connection: Connection, new: Sequence[tuple[int, int]]) -> list[_Move]:
@@ -229,18 +270,19 @@ async def _ready(connection: Connection, new: Sequence[tuple[int, int]]) -> list
     await cursor.execute(
         """
         SELECT m.publisher_id, m.seq, m.site_id, d.path AS device, m.t_ms, m.event,
-               i.id AS item_id, m.quantity, m.lot, m.from_location, m.to_location, m.order_number,
+               i.id AS item_id, m.quantity, m.unit, i.unit AS kept_in, m.lot, m.from_location,
+               m.to_location, m.order_number,
                w.id AS work_order_id
         FROM (
             SELECT publisher_id, seq FROM unnest(%(publishers)s::bigint[], %(seqs)s::bigint[])
                 AS n (publisher_id, seq)
             UNION
             (SELECT x.publisher_id, x.seq FROM stock_moves x JOIN items j ON j.code = x.item
-             WHERE x.unmatched IS NOT NULL AND (x.unit IS NULL OR x.unit = j.unit)
+             WHERE x.unmatched = 'unknown_item' OR (x.unmatched = 'unit' AND x.unit = j.unit)
              ORDER BY x.t_ms LIMIT %(at_once)s)
         ) n
         JOIN stock_moves m USING (publisher_id, seq)
-        JOIN items i ON i.code = m.item AND (m.unit IS NULL OR m.unit = i.unit)
+        JOIN items i ON i.code = m.item
         JOIN machines d ON d.id = m.device_id
         LEFT JOIN work_orders w ON w.site_id = m.site_id AND w.number = m.work_order AND w.planned
         WHERE m.posting_id IS NULL
@@ -274,7 +316,7 @@ async def _book(stock: Stock, number: int, move: _Move, places: dict[tuple[int, 
     target = places[move.site_id, move.to_location] if move.to_location else None
     main = places[move.site_id, MAIN]
     staging = places[move.site_id, STAGING]
-    match MoveEvent(move.event):
+    match move.event:
         case MoveEvent.RECEIVED:
             await _receive(stock, number, move, target or main)
         case MoveEvent.ISSUED:
@@ -290,6 +332,8 @@ async def _book(stock: Stock, number: int, move: _Move, places: dict[tuple[int, 
             await _ship(stock, number, move, source or staging)
         case MoveEvent.COUNTED:
             await _count(stock, number, move, target or source or main)
+        case _:
+            await _consume(stock, number, move)
 
 
 async def _receive(stock: Stock, number: int, move: _Move, location_id: int) -> None:
@@ -324,12 +368,22 @@ async def _issue(stock: Stock, number: int, move: _Move, location_id: int | None
         tags=Tags(work_order_id=work_order_id),
     )
     if work_order_id is not None:
-        # What was handed out is not taken once more when pieces are counted.
-        await stock.connection.execute(
-            "UPDATE work_order_components SET issued = issued + %s"
-            " WHERE work_order_id = %s AND item_id = %s",
-            (move.quantity, work_order_id, move.item_id),
-        )
+        await production.issued(stock.connection, work_order_id, move.item_id, move.quantity)
+
+
+async def _consume(stock: Stock, number: int, move: _Move) -> None:
+    """A machine has used goods: they are taken out once, for the work order that it worked on."""
+    stock.books.take(
+        number,
+        move.key,
+        move.quantity,
+        target=Account.USE if move.work_order_id is None else Account.PRODUCTION,
+        at=move.at,
+        insist=True,
+        tags=Tags(work_order_id=move.work_order_id),
+    )
+    if move.work_order_id is not None:
+        await production.measured(stock.connection, move.work_order_id, move.item_id, move.quantity)
 
 
 def _move(stock: Stock, number: int, move: _Move, source: int | None, target: int) -> None:

@@ -4,6 +4,10 @@ What is booked is the difference between what the rows of the floor say and what
 (`work_order_stock`), so a late or corrected count is booked, or taken back, to the piece, and the
 order in which events arrive has no influence. The rows of `work_order_stock` are locked before the
 floor's rows are read: two who book the same work order do it one after the other.
+
+A component is taken once, by the best that is known of it: what machines told that they used
+(`measured`) instead of the bill; else the bill, less what was handed out to the work order
+(`issued`). When the first machine speaks of a component, what the bill had taken is given back.
 """
 
 from __future__ import annotations
@@ -61,6 +65,7 @@ class _Component(msgspec.Struct, kw_only=True):
     scrap_factor: Decimal
     consumed: Decimal
     issued: Decimal
+    measured: Decimal | None
 
     def needed(self, pieces: Decimal) -> Decimal:
         """How much so many pieces take."""
@@ -70,8 +75,20 @@ class _Component(msgspec.Struct, kw_only=True):
         return needed(part, pieces)
 
     def by_bill(self, pieces: Decimal) -> Decimal:
-        """What has to be taken for so many pieces beyond what was issued already."""
+        """What has to be taken for so many pieces by the bill, beyond what was issued already."""
+        if self.measured is not None:
+            return _ZERO
         return max(self.needed(pieces) - self.issued, _ZERO)
+
+    def still_needed(self, pieces: Decimal, to_come: Decimal) -> Decimal:
+        """What more pieces will take, of which nothing was handed out yet.
+
+        Where it is measured: the bill's share for the pieces to come, less what was handed out and
+        not used yet.
+        """
+        if self.measured is not None:
+            return max(self.needed(to_come) - max(self.issued - self.measured, _ZERO), _ZERO)
+        return self.by_bill(pieces + to_come) - self.by_bill(pieces)
 
 
 async def book_production(
@@ -115,6 +132,57 @@ async def book_production(
     await stock.save()
     await _note(connection, due, parts)
     return len(due)
+
+
+async def meet(
+    connection: Connection, work_order_ids: Collection[int], *, now: datetime
+) -> set[Key]:
+    """Lock what is booked of work orders, and see to it that their components are known.
+
+    Whoever hands goods out to work orders does so before stock is locked: it is the order in which
+    counted pieces are booked. Answers the items that booking them will need.
+    """
+    ids = await _met(connection, work_order_ids, ())
+    if not ids:
+        return set()
+    works = await _works(connection, ids)
+    parts = await _parts(connection, works, now)
+    return {work.key for work in works} | {
+        Key(part.item_id, work.site_id) for work in works for part in parts[work.id]
+    }
+
+
+async def issued(
+    connection: Connection, work_order_id: int, item_id: int, quantity: Decimal
+) -> None:
+    """Note that a component was handed out: counted pieces do not take it once more.
+
+    The work order was met (`meet`), and is booked anew after this.
+    """
+    await connection.execute(
+        "UPDATE work_order_components SET issued = issued + %s"
+        " WHERE work_order_id = %s AND item_id = %s",
+        (quantity, work_order_id, item_id),
+    )
+
+
+async def measured(
+    connection: Connection, work_order_id: int, item_id: int, quantity: Decimal
+) -> None:
+    """Note what a machine has used of a component: from now on it is its word, not the bill's.
+
+    The work order was met (`meet`), and is booked anew after this.
+    """
+    await connection.execute(
+        """
+        INSERT INTO work_order_components AS c (work_order_id, item_id, quantity_per, measured)
+        SELECT work_order_id, %(item)s, 0, %(quantity)s FROM work_order_stock
+        WHERE work_order_id = %(work)s
+        ON CONFLICT (work_order_id, item_id) DO UPDATE
+        SET measured = coalesce(c.measured, 0) + excluded.measured
+        """,
+        {"work": work_order_id, "item": item_id, "quantity": quantity},
+    )
 
 
 async def _met(
@@ -211,7 +279,7 @@ async def _stored_parts(connection: Connection, ids: Sequence[int]) -> dict[int,
     cursor = connection.cursor(row_factory=class_row(_Component))
     await cursor.execute(
         """
-        SELECT work_order_id, item_id, quantity_per, scrap_factor, consumed, issued
+        SELECT work_order_id, item_id, quantity_per, scrap_factor, consumed, issued, measured
         FROM work_order_components WHERE work_order_id = ANY(%s) ORDER BY work_order_id, item_id
         """,
         (list(ids),),
@@ -258,25 +326,19 @@ async def _made_for_lines(connection: Connection, works: Sequence[_Work]) -> lis
 
 def _required(works: Sequence[_Work], parts: dict[int, list[_Component]]) -> list[Standing]:
     """The components that are still needed, as they should be reserved."""
-    found: list[Standing] = []
-    for work in works:
-        pieces = work.good + work.scrap
-        for part in parts[work.id]:
-            taken = part.by_bill(pieces)
-            found.append(
-                Standing(
-                    key=Key(part.item_id, work.site_id),
-                    work_order_id=work.id,
-                    order_line_id=None,
-                    quantity=(
-                        part.by_bill(pieces + work.open_pieces) - taken
-                        if work.open_pieces
-                        else _ZERO
-                    ),
-                    need_at=work.need_at,
-                )
-            )
-    return found
+    return [
+        Standing(
+            key=Key(part.item_id, work.site_id),
+            work_order_id=work.id,
+            order_line_id=None,
+            quantity=part.still_needed(work.good + work.scrap, work.open_pieces)
+            if work.open_pieces
+            else _ZERO,
+            need_at=work.need_at,
+        )
+        for work in works
+        for part in parts[work.id]
+    ]
 
 
 def _is_due(work: _Work, parts: Sequence[_Component]) -> bool:

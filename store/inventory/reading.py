@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from store.filters import Filters, Page
 class LotRow(msgspec.Struct, frozen=True, kw_only=True):
     """Goods of one item at one place."""
 
+    id: int
     item: str
     item_name: str
     unit: str
@@ -35,7 +36,7 @@ class SumRow(msgspec.Struct, frozen=True, kw_only=True):
     """An item's stock at a site.
 
     Attributes:
-        available, quality, blocked: what lies there, by status.
+        available, quality, blocked, expired: what lies there, by status.
         hard_reserved, soft_reserved: what is promised.
         free: available, not reserved hard and owed to nobody; below zero: too much is reserved.
         uncovered: reserved hard and not there.
@@ -51,6 +52,7 @@ class SumRow(msgspec.Struct, frozen=True, kw_only=True):
     available: Decimal
     quality: Decimal
     blocked: Decimal
+    expired: Decimal
     hard_reserved: Decimal
     soft_reserved: Decimal
     free: Decimal
@@ -133,6 +135,11 @@ _AS_OF: Final = sql.SQL(
     """
 )
 _NOW: Final = sql.SQL(" CROSS JOIN LATERAL (SELECT l.quantity) q ")
+# What nobody has booked as expired yet, because nobody touched the item since, is expired as well.
+_STATUS: Final = """
+    CASE WHEN l.status = 'available' AND l.expires_on < (%(now)s AT TIME ZONE s.time_zone)::date
+         THEN 'expired' ELSE l.status END
+"""
 
 
 async def lots(
@@ -146,32 +153,36 @@ async def lots(
     status: StockStatus | None = None,
     as_of: datetime | None = None,
     empty: bool = False,
+    now: datetime | None = None,
     limited_to: Collection[str] = (),
 ) -> tuple[list[LotRow], int]:
     """What lies where, by item, site, location, lot and status; and how many rows there are.
 
     `as_of`: as it stood at that moment, by when things happened; `empty`: also the places where
-    nothing lies any more.
+    nothing lies any more; `now`: the moment by which goods expire, default the clock's.
     """
     filters = Filters()
     filters.add("s.code = %(site)s", site=site)
     filters.add("i.code = %(item)s", item=item)
     filters.add("c.code = %(location)s", location=location)
     filters.add("l.lot = %(lot)s", lot=lot)
-    filters.add("l.status = %(status)s", status=status)
+    filters.add(f"{_STATUS} = %(status)s", status=status)
     if not empty:
         filters.add("q.quantity <> 0")
     filters.limit_to_sites(limited_to)
     tables = _LOTS + (_NOW if as_of is None else _AS_OF)
-    parameters = {**filters.parameters, "as_of": as_of}
+    moment = as_of or now or datetime.now(UTC)
+    parameters = {**filters.parameters, "as_of": as_of, "now": moment}
     cursor = connection.cursor(row_factory=class_row(LotRow))
     await cursor.execute(
         sql.SQL(
             """
-            SELECT i.code AS item, i.name AS item_name, i.unit, s.code AS site,
-                   c.code AS location, l.lot, l.status, q.quantity, l.received_at, l.expires_on
+            SELECT l.id, i.code AS item, i.name AS item_name, i.unit, s.code AS site,
+                   c.code AS location, l.lot,
             """
         )
+        + sql.SQL(_STATUS)
+        + sql.SQL(" AS status, q.quantity, l.received_at, l.expires_on")
         + tables
         + filters.where
         + sql.SQL(
@@ -194,30 +205,43 @@ async def sums(
     site: str | None = None,
     item: str | None = None,
     search: str | None = None,
+    now: datetime | None = None,
     limited_to: Collection[str] = (),
 ) -> tuple[list[SumRow], int]:
-    """Items' stock by site, and how many there are."""
+    """Items' stock by site, and how many there are. `now`: goods expire by it."""
     filters = Filters()
     filters.add("s.code = %(site)s", site=site)
     filters.add("i.code = %(item)s", item=item)
     filters.add("(i.code ILIKE %(search)s OR i.name ILIKE %(search)s)", search=search)
     filters.limit_to_sites(limited_to)
     tables = sql.SQL(
-        " FROM stock_heads h JOIN items i ON i.id = h.item_id JOIN sites s ON s.id = h.site_id "
+        """
+        FROM stock_heads h JOIN items i ON i.id = h.item_id JOIN sites s ON s.id = h.site_id
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN h.expires_at <= %(now)s
+                        THEN expired_stock(h.item_id, h.site_id, %(now)s)
+                        ELSE 0 END AS quantity) past
+        """
     )
+    parameters = {**filters.parameters, "now": now or datetime.now(UTC)}
     cursor = connection.cursor(row_factory=class_row(SumRow))
     await cursor.execute(
         sql.SQL(
             """
-            SELECT i.code AS item, i.name AS item_name, i.unit, s.code AS site, h.available,
+            SELECT i.code AS item, i.name AS item_name, i.unit, s.code AS site,
+                   h.available - past.quantity AS available,
                    coalesce((SELECT sum(l.quantity) FROM stock_lots l
                              WHERE (l.item_id, l.site_id) = (h.item_id, h.site_id)
                                AND l.status = 'quality'), 0) AS quality,
                    coalesce((SELECT sum(l.quantity) FROM stock_lots l
                              WHERE (l.item_id, l.site_id) = (h.item_id, h.site_id)
                                AND l.status = 'blocked'), 0) AS blocked,
+                   coalesce((SELECT sum(l.quantity) FROM stock_lots l
+                             WHERE (l.item_id, l.site_id) = (h.item_id, h.site_id)
+                               AND l.status = 'expired'), 0) + past.quantity AS expired,
                    h.hard_reserved, h.soft_reserved,
-                   h.available - h.hard_reserved - h.shortfall AS free, h.uncovered, h.shortfall,
+                   h.available - past.quantity - h.hard_reserved - h.shortfall AS free,
+                   h.uncovered, h.shortfall,
                    coalesce((SELECT sum(p.quantity - p.received) FROM purchase_lines p
                              WHERE (p.item_id, p.site_id) = (h.item_id, h.site_id)
                                AND NOT p.closed AND p.quantity > p.received), 0) AS incoming,
@@ -227,11 +251,11 @@ async def sums(
         + tables
         + filters.where
         + sql.SQL(" ORDER BY i.code, s.code LIMIT %(limit)s OFFSET %(offset)s"),
-        {**filters.parameters, **page.parameters},
+        {**parameters, **page.parameters},
     )
     rows = await cursor.fetchall()
     counted = await connection.execute(
-        sql.SQL("SELECT count(*)") + tables + filters.where, filters.parameters
+        sql.SQL("SELECT count(*)") + tables + filters.where, parameters
     )
     total = await counted.fetchone()
     return rows, total[0] if total else 0

@@ -11,7 +11,7 @@ import msgspec
 from psycopg import sql
 from psycopg.rows import class_row
 
-from domain.inventory.available import Change, available_at, first_date, project
+from domain.inventory.available import Balance, Change, available_at, first_date, project
 from domain.inventory.books import Key
 from domain.inventory.words import (
     ReservationKind,
@@ -131,14 +131,7 @@ async def _judge(stock: Stock, want: NewReservation) -> None:
     there = max(head.available - head.hard_reserved, _ZERO)
     if hard and there >= want.quantity and not head.soft_reserved and not head.shortfall:
         return
-    coming = (await supplies.changes(stock.connection, [want.key], now=stock.now)).get(want.key, [])
-    # What this transaction has promised before, and not written yet.
-    coming += [
-        Change(at=one.need_at, quantity=-one.quantity, kind=SupplyKind.RESERVATION)
-        for one in stock.reservations
-        if one.key == want.key and one.kind is ReservationKind.SOFT
-    ]
-    steps = project(head.free, coming, stock.now)
+    steps = await _projected(stock, want.key)
     available = available_at(steps, stock.now if hard else max(want.need_at, stock.now))
     if hard:
         available = min(available, there)
@@ -151,6 +144,26 @@ async def _judge(stock: Stock, want: NewReservation) -> None:
             version=head.version,
             kind=want.kind,
         )
+
+
+async def _projected(stock: Stock, key: Key) -> list[Balance]:
+    """What will be left of an item, with what this transaction has promised and not written yet."""
+    coming = (await supplies.changes(stock.connection, [key], now=stock.now)).get(key, [])
+    coming += [
+        Change(at=one.need_at, quantity=-one.quantity, kind=SupplyKind.RESERVATION)
+        for one in stock.reservations
+        if one.key == key and one.kind is ReservationKind.SOFT
+    ]
+    return project(stock.head(key).free, coming, stock.now)
+
+
+async def promised_now(stock: Stock, key: Key) -> Decimal:
+    """How much of an item can be taken out of what lies there without robbing any promise."""
+    head = stock.head(key)
+    there = max(head.available - head.hard_reserved, _ZERO)
+    if not there or not (head.soft_reserved or head.shortfall):
+        return there
+    return min(available_at(await _projected(stock, key), stock.now), there)
 
 
 async def harden(stock: Stock, row: ReservationRow) -> None:
@@ -201,6 +214,17 @@ async def release(stock: Stock, rows: Collection[ReservationRow]) -> None:
         stock.reserved(Key(row.item_id, row.site_id), row.kind, -row.open_quantity)
 
 
+async def assign(connection: Connection, reservation_id: int, *, line_id: int) -> None:
+    """Make an open reservation an order line's own, for as long as the line stands.
+
+    Its item is locked. How much is held, and from when on, stays: nothing is judged anew.
+    """
+    await connection.execute(
+        "UPDATE reservations SET order_line_id = %s, expires_at = NULL WHERE id = %s",
+        (line_id, reservation_id),
+    )
+
+
 async def release_for_lines(
     connection: Connection, line_ids: Collection[int], *, now: datetime | None = None
 ) -> list[int]:
@@ -214,17 +238,6 @@ async def release_for_lines(
     found = await of_lines(connection, line_ids)
     if not found:
         return []
-async def assign(connection: Connection, reservation_id: int, *, line_id: int) -> None:
-    """Make an open reservation an order line's own, for as long as the line stands.
-
-    Its item is locked. How much is held, and from when on, stays: nothing is judged anew.
-    """
-    await connection.execute(
-        "UPDATE reservations SET order_line_id = %s, expires_at = NULL WHERE id = %s",
-        (line_id, reservation_id),
-    )
-
-
     keys = {Key(row.item_id, row.site_id) for row in found}
     stock = await Stock.lock(connection, keys, now=now or datetime.now(UTC), lots=False)
     # Read anew: what stood there before the lock may have been consumed meanwhile.
@@ -232,6 +245,77 @@ async def assign(connection: Connection, reservation_id: int, *, line_id: int) -
     await release(stock, [row for row in held if Key(row.item_id, row.site_id) in keys])
     await stock.save()
     return [row.id for row in held]
+
+
+async def shrink_for_lines(
+    connection: Connection, wanted: Mapping[int, Decimal], *, now: datetime
+) -> list[int]:
+    """Let what people reserved for order lines follow smaller quantities; answers the ids.
+
+    A line is held no more for than it wants: what was made for it and what its pegs hold counts
+    first, then what people reserved, hard before soft and older before newer.
+
+    Args:
+        connection: within a transaction; the orders are locked already.
+        wanted: the lines' new quantities.
+        now: the moment.
+    """
+    rows = await of_lines(connection, wanted)
+    keys = {
+        Key(row.item_id, row.site_id) for row in rows if row.origin is ReservationOrigin.REQUEST
+    }
+    if not keys:
+        return []
+    stock = await Stock.lock(connection, keys, now=now, lots=False)
+    held = await of_lines(connection, wanted)
+    left = {
+        line_id: quantity - await _gone(connection, line_id) for line_id, quantity in wanted.items()
+    }
+    shrunk: list[int] = []
+    own = [row for row in held if row.origin is ReservationOrigin.REQUEST]
+    for row in (*(row for row in held if row.origin is not ReservationOrigin.REQUEST), *own):
+        line_id = row.order_line_id or 0
+        stays = max(min(row.open_quantity, left[line_id]), _ZERO)
+        left[line_id] -= stays
+        if row.origin is ReservationOrigin.REQUEST and stays < row.open_quantity:
+            await _shrink(stock, row, stays)
+            shrunk.append(row.id)
+    await stock.save()
+    return shrunk
+
+
+async def _gone(connection: Connection, line_id: int) -> Decimal:
+    """What reservations of a line have been used up for it."""
+    cursor = await connection.execute(
+        "SELECT coalesce(sum(consumed), 0) FROM reservations WHERE order_line_id = %s", (line_id,)
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else _ZERO
+
+
+async def _shrink(stock: Stock, row: ReservationRow, stays: Decimal) -> None:
+    """Let a reservation hold less; one that holds nothing is released, or used up."""
+    key = Key(row.item_id, row.site_id)
+    state = ReservationState.OPEN
+    if not stays:
+        state = ReservationState.CONSUMED if row.consumed else ReservationState.RELEASED
+    is_open = state is ReservationState.OPEN
+    await stock.connection.execute(
+        """
+        UPDATE reservations SET quantity = CASE WHEN %(state)s = 'released' THEN quantity
+                                                ELSE %(quantity)s END,
+               state = %(state)s, closed_at = %(at)s, closed_version = %(version)s
+        WHERE id = %(id)s
+        """,
+        {
+            "state": state.value,
+            "quantity": row.consumed + stays,
+            "at": None if is_open else stock.now,
+            "version": None if is_open else stock.next_version(key),
+            "id": row.id,
+        },
+    )
+    stock.reserved(key, row.kind, stays - row.open_quantity)
 
 
 async def of_lines(connection: Connection, line_ids: Collection[int]) -> list[ReservationRow]:
@@ -244,7 +328,7 @@ async def of_lines(connection: Connection, line_ids: Collection[int]) -> list[Re
         ),
         (list(line_ids),),
     )
-    return [_typed(row) for row in await cursor.fetchall()]
+    return [typed(row) for row in await cursor.fetchall()]
 
 
 async def consume(
@@ -285,7 +369,26 @@ async def consume(
             stock.reserved(key, row.kind, -part)
             left -= part
             shares[line_id] = shares.get(line_id, _ZERO) + part
+            if row.origin is ReservationOrigin.PEG:
+                await _left(stock.connection, line_id, key, part)
     return shares
+
+
+async def _left(connection: Connection, line_id: int, key: Key, quantity: Decimal) -> None:
+    """Goods that were held for a line by its pegs have left: its pegs on lots say so, in turn."""
+    await connection.execute(
+        """
+        WITH turn AS (
+            SELECT p.id, p.quantity - p.made AS here,
+                   sum(p.quantity - p.made) OVER (ORDER BY p.id) - (p.quantity - p.made) AS before
+            FROM pegs p JOIN stock_lots b ON b.id = p.stock_lot_id
+            WHERE p.order_line_id = %s AND b.item_id = %s AND b.site_id = %s
+        )
+        UPDATE pegs p SET made = p.made + least(turn.here, %s::numeric - turn.before)
+        FROM turn WHERE p.id = turn.id AND turn.before < %s::numeric AND turn.here > 0
+        """,
+        (line_id, *key, quantity, quantity),
+    )
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -359,7 +462,7 @@ async def _followed(
         _SELECT + sql.SQL(" WHERE r.origin = %s AND r.work_order_id = ANY(%s)"),
         (origin.value, list(work_order_ids)),
     )
-    rows = [_typed(row) for row in await cursor.fetchall()]
+    rows = [typed(row) for row in await cursor.fetchall()]
     return {
         (row.work_order_id, row.order_line_id, Key(row.item_id, row.site_id)): row for row in rows
     }
@@ -385,7 +488,8 @@ _SELECT: Final = sql.SQL(
 )
 
 
-def _typed(row: ReservationRow) -> ReservationRow:
+def typed(row: ReservationRow) -> ReservationRow:
+    """A row with its words as such: columns are texts."""
     return msgspec.structs.replace(
         row,
         kind=ReservationKind(row.kind),
@@ -399,14 +503,14 @@ async def find(connection: Connection, reservation_id: int) -> ReservationRow | 
     cursor = connection.cursor(row_factory=class_row(ReservationRow))
     await cursor.execute(_SELECT + sql.SQL(" WHERE r.id = %s"), (reservation_id,))
     row = await cursor.fetchone()
-    return None if row is None else _typed(row)
+    return None if row is None else typed(row)
 
 
 async def by_ids(connection: Connection, ids: Sequence[int]) -> list[ReservationRow]:
     """Reservations by their ids, in that order."""
     cursor = connection.cursor(row_factory=class_row(ReservationRow))
     await cursor.execute(_SELECT + sql.SQL(" WHERE r.id = ANY(%s)"), (list(ids),))
-    rows = {row.id: _typed(row) for row in await cursor.fetchall()}
+    rows = {row.id: typed(row) for row in await cursor.fetchall()}
     return [rows[id_] for id_ in ids]
 
 
@@ -427,18 +531,23 @@ async def by_reference(
         return None
     if row.digest != digest:
         raise ConflictError(f"the reservation {reference!r} is there already, with another content")
-    return _typed(row)
+    return typed(row)
 
 
 async def lock_one(
-    connection: Connection, reservation_id: int, *, now: datetime, lots: bool = False
+    connection: Connection,
+    reservation_id: int,
+    *,
+    now: datetime,
+    lots: bool = False,
+    seen: ReservationRow | None = None,
 ) -> tuple[Stock, ReservationRow]:
     """A reservation with its item locked.
 
     Raises:
         NotFoundError: there is none.
     """
-    row = await find(connection, reservation_id)
+    row = seen or await find(connection, reservation_id)
     if row is None:
         raise NotFoundError("reservation", str(reservation_id))
     key = Key(row.item_id, row.site_id)
@@ -478,7 +587,7 @@ async def listed(
         + sql.SQL(" ORDER BY r.need_at, r.id LIMIT %(limit)s OFFSET %(offset)s"),
         {**filters.parameters, **page.parameters},
     )
-    rows = [_typed(row) for row in await cursor.fetchall()]
+    rows = [typed(row) for row in await cursor.fetchall()]
     counted = await connection.execute(
         sql.SQL(
             """

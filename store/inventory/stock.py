@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 from psycopg.errors import UniqueViolation
@@ -23,6 +24,8 @@ from store.database import Connection
 from store.errors import ConflictError
 
 _ZERO: Final = Decimal(0)
+_CALENDAR: Final = Actor("calendar", "stock")
+"""Who books that a lot's last day is over."""
 
 
 class Posting(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +85,7 @@ class Stock:
     async def lock(
         cls, connection: Connection, keys: Iterable[Key], *, now: datetime, lots: bool = True
     ) -> Stock:
-        """Lock items; reservations of theirs that have expired are closed.
+        """Lock items; what has expired, reservations and lots, is booked as such at once.
 
         Args:
             connection: within a transaction. All that it needs is locked at once: a second call
@@ -103,15 +106,58 @@ class Stock:
             expired = await connection.execute(_EXPIRE, where)
             found = await connection.execute(_LOTS, where) if lots else None
             short = await connection.execute(_SHORTFALLS, where) if lots else None
+        rows = await heads.fetchall()
         books = Books(
-            [_head(row) for row in await heads.fetchall()],
+            [_head(row[:-1]) for row in rows],
             [_lot(row) for row in await found.fetchall()] if found else (),
             [_shortfall(row) for row in await short.fetchall()] if short else (),
         )
         stock = cls(connection, books, now)
-        for item_id, site_id, kind, quantity in await expired.fetchall():
+        gone = await expired.fetchall()
+        for item_id, site_id, kind, quantity in gone:
             stock.reserved(Key(item_id, site_id), ReservationKind(kind), -quantity)
+        zones = {Key(row[0], row[1]): row[-1] for row in rows}
+        if await stock._expire(zones, lots_read=lots) or gone:
+            # Whatever the caller does next: he may find that there is nothing to do.
+            await stock.save()
         return stock
+
+    async def _expire(self, zones: Mapping[Key, str], *, lots_read: bool) -> bool:
+        """Take goods whose last day is over out of what is available; whether there were any."""
+        due = [
+            head.key
+            for head in self.books.heads.values()
+            if head.expires_at is not None and head.expires_at <= self.now
+        ]
+        if not due:
+            return False
+        if not lots_read:
+            await self._read_lots(due)
+        for key in due:
+            today = self.now.astimezone(ZoneInfo(zones[key])).date()
+            for lot in self.books.past(key, today):
+                posting = self.post(
+                    Posting(
+                        site_id=key.site_id,
+                        kind=PostingKind.STATUS,
+                        actor=_CALENDAR,
+                        occurred_at=self.now,
+                        reason=f"its last day was {lot.expires_on}",
+                    )
+                )
+                to = lot.place._replace(status=StockStatus.EXPIRED)
+                self.books.move(posting, lot, lot.quantity, to=to)
+            self.books.touched.add(key)
+        return True
+
+    async def _read_lots(self, keys: Collection[Key]) -> None:
+        """Read the lots of items that are locked."""
+        found = await self.connection.execute(
+            _LOTS,
+            {"items": [key.item_id for key in keys], "sites": [key.site_id for key in keys]},
+        )
+        for lot in map(_lot, await found.fetchall()):
+            self.books.lots[Key(lot.item_id, lot.site_id)][lot.place] = lot
 
     def head(self, key: Key) -> Head:
         """An item's sums."""
@@ -153,6 +199,7 @@ class Stock:
             self.books.heads[key].version += 1
         try:
             await self._write_lots()
+            await self._move_pegs()
             postings = await self._write_postings()
             async with self.connection.pipeline():
                 await self._write_entries(postings)
@@ -220,6 +267,22 @@ class Stock:
             )
         for lot in old:
             lot.changed = False
+
+    async def _move_pegs(self) -> None:
+        """What is pegged to a lot goes along with goods that are moved to another location."""
+        for entry in self.books.entries:
+            source, target = entry.from_lot, entry.to_lot
+            if source is None or target is None or source.place.status != target.place.status:
+                continue
+            await self.connection.execute(
+                _MOVE_PEGS,
+                {
+                    "source": source.id,
+                    "target": target.id,
+                    "left": source.quantity,
+                    "moved": entry.quantity,
+                },
+            )
 
     async def _write_postings(self) -> list[int]:
         ids: list[int] = []
@@ -313,11 +376,13 @@ class Stock:
             """
             UPDATE stock_heads h SET available = n.available, hard_reserved = n.hard_reserved,
                    soft_reserved = n.soft_reserved, uncovered = n.uncovered,
-                   shortfall = n.shortfall, version = n.version
+                   shortfall = n.shortfall, version = n.version,
+                   expires_at = CASE WHEN n.dated THEN first_expiry(h.item_id, h.site_id)
+                                     ELSE h.expires_at END
             FROM unnest(%s::integer[], %s::integer[], %s::numeric[], %s::numeric[], %s::numeric[],
-                        %s::numeric[], %s::numeric[], %s::bigint[])
+                        %s::numeric[], %s::numeric[], %s::bigint[], %s::boolean[])
                 AS n (item_id, site_id, available, hard_reserved, soft_reserved, uncovered,
-                      shortfall, version)
+                      shortfall, version, dated)
             WHERE h.item_id = n.item_id AND h.site_id = n.site_id
             """,
             (
@@ -329,8 +394,13 @@ class Stock:
                 [head.uncovered for head in heads],
                 [head.shortfall for head in heads],
                 [head.version for head in heads],
+                [self._dated(head.key) for head in heads],
             ),
         )
+
+    def _dated(self, key: Key) -> bool:
+        """Whether goods with a last day may have come or gone; without lots nothing moved."""
+        return any(lot.expires_on is not None for lot in self.books.lots[key].values())
 
 
 _MAKE_HEADS: Final = """
@@ -340,11 +410,11 @@ ORDER BY k.item_id, k.site_id ON CONFLICT (item_id, site_id) DO NOTHING
 """
 _LOCK_HEADS: Final = """
 SELECT h.item_id, h.site_id, h.available, h.hard_reserved, h.soft_reserved, h.uncovered,
-       h.shortfall, h.version
-FROM stock_heads h WHERE (h.item_id, h.site_id) IN (
+       h.shortfall, h.version, h.expires_at, s.time_zone
+FROM stock_heads h JOIN sites s ON s.id = h.site_id WHERE (h.item_id, h.site_id) IN (
     SELECT k.item_id, k.site_id
     FROM unnest(%(items)s::integer[], %(sites)s::integer[]) AS k (item_id, site_id))
-ORDER BY h.item_id, h.site_id FOR NO KEY UPDATE
+ORDER BY h.item_id, h.site_id FOR NO KEY UPDATE OF h
 """
 _EXPIRE: Final = """
 UPDATE reservations r SET state = 'expired', closed_at = %(now)s
@@ -370,6 +440,29 @@ _NEW_LOT: Final = """
 INSERT INTO stock_lots
     (item_id, site_id, location_id, lot, status, quantity, received_at, expires_on)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING id
+"""
+# As much as the lot cannot keep any more, but no more than was moved: the last pegs first.
+_MOVE_PEGS: Final = """
+WITH here AS (
+    SELECT p.id, p.order_line_id, p.quantity - p.made AS quantity,
+           sum(p.quantity - p.made) OVER (ORDER BY p.id DESC) - (p.quantity - p.made) AS before,
+           least(sum(p.quantity - p.made) OVER () - %(left)s, %(moved)s) AS going
+    FROM pegs p WHERE p.stock_lot_id = %(source)s AND p.order_line_id IS NOT NULL
+      AND p.quantity > p.made
+), gone AS (
+    SELECT id, order_line_id, least(quantity, going - before) AS quantity
+    FROM here WHERE before < going
+), taken AS (
+    UPDATE pegs p SET quantity = p.quantity - g.quantity FROM gone g
+    WHERE p.id = g.id AND p.quantity > g.quantity
+), dropped AS (
+    DELETE FROM pegs p USING gone g WHERE p.id = g.id AND p.quantity = g.quantity
+)
+INSERT INTO pegs AS p (order_line_id, stock_lot_id, quantity)
+SELECT order_line_id, %(target)s, quantity FROM gone
+ON CONFLICT (order_line_id, stock_lot_id)
+    WHERE order_line_id IS NOT NULL AND stock_lot_id IS NOT NULL
+DO UPDATE SET quantity = p.quantity + excluded.quantity
 """
 _ENTRIES: Final = """
 INSERT INTO stock_ledger (posting_id, item_id, site_id, quantity, from_account, from_lot_id,
@@ -408,6 +501,7 @@ _HEAD_FIELDS: Final = (
     "uncovered",
     "shortfall",
     "version",
+    "expires_at",
 )
 
 

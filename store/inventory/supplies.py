@@ -13,9 +13,9 @@ from domain.inventory.books import Key
 from domain.inventory.words import SupplyKind
 from store.database import Connection
 
-# A work order's output is free as far as nobody has a peg on it. It comes when the projection, else
-# the plan in force, else its own due date says; one of which nobody knows when it ends promises
-# nothing.
+# A work order's output and a purchase are free as far as nobody has a peg on them. Output comes
+# when the projection, else the plan in force, else its own due date says; one of which nobody knows
+# when it ends promises nothing.
 _SUPPLIES: Final = """
 WITH k AS (
     SELECT * FROM unnest(%(items)s::integer[], %(sites)s::integer[]) AS k (item_id, site_id)
@@ -26,9 +26,13 @@ FROM k JOIN reservations r USING (item_id, site_id)
 WHERE r.state = 'open' AND r.kind = 'soft' AND (r.expires_at IS NULL OR r.expires_at > %(now)s)
 GROUP BY r.item_id, r.site_id, r.need_at
 UNION ALL
-SELECT p.item_id, p.site_id, 'purchase', p.due_at, p.quantity - p.received, q.number
+SELECT p.item_id, p.site_id, 'purchase', p.due_at,
+       p.quantity - p.received - coalesce(pegged.quantity, 0), q.number
 FROM k JOIN purchase_lines p USING (item_id, site_id) JOIN purchases q ON q.id = p.purchase_id
-WHERE NOT p.closed AND p.quantity > p.received
+LEFT JOIN LATERAL (
+    SELECT sum(g.quantity) AS quantity FROM pegs g WHERE g.purchase_line_id = p.id
+) pegged ON true
+WHERE NOT p.closed AND p.quantity - p.received > coalesce(pegged.quantity, 0)
 UNION ALL
 SELECT w.item_id, w.site_id, 'work_order', w.at, w.quantity, w.number
 FROM (
@@ -81,7 +85,7 @@ async def changes(
 
 
 async def free(connection: Connection, keys: Iterable[Key], *, now: datetime) -> dict[Key, Decimal]:
-    """What is there and not reserved hard, by item and site; expired reservations do not count."""
+    """What is there and not reserved hard, by item and site; what has expired does not count."""
     wanted = sorted(set(keys))
     cursor = await connection.execute(
         """
@@ -89,6 +93,8 @@ async def free(connection: Connection, keys: Iterable[Key], *, now: datetime) ->
             SELECT sum(r.quantity - r.consumed) FROM reservations r
             WHERE r.item_id = h.item_id AND r.site_id = h.site_id AND r.state = 'open'
               AND r.kind = 'hard' AND r.expires_at <= %(now)s), 0)
+            - CASE WHEN h.expires_at <= %(now)s THEN expired_stock(h.item_id, h.site_id, %(now)s)
+                   ELSE 0 END
         FROM unnest(%(items)s::integer[], %(sites)s::integer[]) AS k (item_id, site_id)
         JOIN stock_heads h USING (item_id, site_id)
         """,

@@ -7,7 +7,7 @@ and the operations, each in order of id: the order in which everybody else takes
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
@@ -15,6 +15,8 @@ import msgspec
 from psycopg import sql
 from psycopg.rows import class_row
 
+from domain.inventory.available import available_at
+from domain.inventory.books import Key
 from domain.pegging.book import (
     NOTHING,
     Book,
@@ -30,6 +32,7 @@ from domain.pegging.book import (
 )
 from store.database import Connection
 from store.errors import ConflictError
+from store.inventory import supplies
 
 
 class WorkRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +90,7 @@ class LineRow(msgspec.Struct, frozen=True, kw_only=True):
     order_site: str
     customer: str
     number: int
+    item_id: int
     item: str
     quantity: Decimal
     unit: str
@@ -125,12 +129,33 @@ class PegRow(msgspec.Struct, frozen=True, kw_only=True):
         return SupplyId(SupplyKind.PURCHASE, self.purchase_line_id)
 
 
+class GoodsRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A lot in stock, or a line of a purchase, that something is pegged to, or could be.
+
+    Attributes:
+        free: what of it is meant for nobody and promised to nobody.
+        name: the lot's name and place, or the purchase's number and line.
+        due_at: when a purchase comes.
+    """
+
+    id: int
+    item_id: int
+    item: str
+    unit: str
+    site_id: int
+    site: str
+    name: str
+    free: Decimal
+    due_at: datetime | None
+
+
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     """A book and the rows that it was made of, by id."""
 
     book: Book
     works: dict[int, WorkRow]
     lines: dict[int, LineRow]
+    goods: dict[SupplyId, GoodsRow] = {}
 
 
 _WORKS: Final = """
@@ -161,8 +186,8 @@ WHERE w.id = ANY(%s) ORDER BY w.id
 
 _LINES: Final = """
 SELECT l.id, l.order_id, o.number AS order, o.version AS order_version, o.site_id AS order_site_id,
-       s.code AS order_site, c.name AS customer, l.number, i.code AS item, l.quantity, l.unit,
-       l.due_at, o.priority, l.state
+       s.code AS order_site, c.name AS customer, l.number, l.item_id, i.code AS item, l.quantity,
+       l.unit, l.due_at, o.priority, l.state
 FROM order_lines l
 JOIN orders o ON o.id = l.order_id
 JOIN sites s ON s.id = o.site_id
@@ -197,13 +222,29 @@ async def pegs_on(connection: Connection, work_order_ids: Collection[int]) -> li
     return await cursor.fetchall()
 
 
+async def pegs_on_goods(connection: Connection, line_ids: Collection[int]) -> list[PegRow]:
+    """The pegs of order lines on lots in stock and on purchases."""
+    cursor = connection.cursor(row_factory=class_row(PegRow))
+    await cursor.execute(
+        _PEGS
+        + sql.SQL(" WHERE p.order_line_id = ANY(%s) AND p.work_order_id IS NULL ORDER BY p.id"),
+        (list(line_ids),),
+    )
+    return await cursor.fetchall()
+
+
 async def load(
     connection: Connection,
     *,
     work_order_ids: Collection[int] = (),
     line_ids: Collection[int] = (),
+    goods: Collection[SupplyId] = (),
+    now: datetime | None = None,
 ) -> Loaded:
-    """The book of some work orders and lines: with them all that is pegged to either.
+    """The book of some work orders, lines and goods: with them all that is pegged to either.
+
+    `goods` are lots and lines of purchases; what of them is free is told as of `now` (None: the
+    clock's). Of those that come in by their pegs nothing is free as far as the book says.
 
     Of the lines that come in by a work order only what is pegged to the book's supplies is in it,
     so nothing can be said of their shortage.
@@ -214,14 +255,26 @@ async def load(
         + sql.SQL(
             """
             WHERE p.order_line_id = ANY(%(lines)s) OR p.work_order_id = ANY(%(works)s)
+               OR p.stock_lot_id = ANY(%(lots)s) OR p.purchase_line_id = ANY(%(purchases)s)
                OR p.work_order_id IN (SELECT q.work_order_id FROM pegs q
                                       WHERE q.order_line_id = ANY(%(lines)s))
             ORDER BY p.id
             """
         ),
-        {"lines": list(line_ids), "works": list(work_order_ids)},
+        {
+            "lines": list(line_ids),
+            "works": list(work_order_ids),
+            "lots": [one.id for one in goods if one.kind is SupplyKind.LOT],
+            "purchases": [one.id for one in goods if one.kind is SupplyKind.PURCHASE],
+        },
     )
     pegs = await cursor.fetchall()
+    there = await goods_rows(
+        connection,
+        {*goods, *(peg.supply for peg in pegs if peg.work_order_id is None)},
+        free=goods,
+        now=now or datetime.now(UTC),
+    )
     found = await works(
         connection,
         {*work_order_ids, *(peg.work_order_id for peg in pegs if peg.work_order_id is not None)},
@@ -239,16 +292,90 @@ async def load(
         ),
     )
     lines = {row.id: row for row in await cursor_of_lines.fetchall()}
-    return Loaded(book=_book(found, lines, pegs, set(line_ids)), works=found, lines=lines)
+    return Loaded(
+        book=_book(found, lines, pegs, set(line_ids), there),
+        works=found,
+        lines=lines,
+        goods=there,
+    )
 
 
-async def lock(connection: Connection, work_order_ids: Collection[int]) -> None:
-    """Lock work orders with their operations, and the orders and lines they are for.
+async def goods_rows(
+    connection: Connection,
+    wanted: Collection[SupplyId],
+    *,
+    free: Collection[SupplyId],
+    now: datetime,
+) -> dict[SupplyId, GoodsRow]:
+    """Lots and lines of purchases by their names in a book.
+
+    What is free of a lot lies there, is pegged to nobody, and can be promised by now without
+    robbing anybody; it is asked for those in `free` only.
+    """
+    rows: dict[SupplyId, GoodsRow] = {}
+    for kind, query in _GOODS.items():
+        ids = [one.id for one in wanted if one.kind is kind]
+        if not ids:
+            continue
+        cursor = connection.cursor(row_factory=class_row(GoodsRow))
+        await cursor.execute(query, (ids,))
+        rows |= {SupplyId(kind, row.id): row for row in await cursor.fetchall()}
+    keys = {
+        Key(row.item_id, row.site_id)
+        for name, row in rows.items()
+        if name.kind is SupplyKind.LOT and name in free
+    }
+    there = await supplies.free(connection, keys, now=now)
+    promised = {
+        key: min(
+            available_at(await supplies.available_to_promise(connection, key, now=now), now),
+            there[key],
+        )
+        for key in keys
+    }
+    for name, row in rows.items():
+        most = NOTHING if name not in free else row.free
+        if name.kind is SupplyKind.LOT and name in free:
+            most = min(most, promised[Key(row.item_id, row.site_id)])
+        rows[name] = msgspec.structs.replace(row, free=max(most, NOTHING))
+    return rows
+
+
+_GOODS: Final = {
+    SupplyKind.LOT: """
+        SELECT b.id, b.item_id, i.code AS item, i.unit, b.site_id, s.code AS site,
+               concat_ws(' ', nullif(b.lot, ''), '@', c.code) AS name,
+               CASE WHEN b.status = 'available' THEN b.quantity - coalesce((
+                   SELECT sum(p.quantity - p.made) FROM pegs p WHERE p.stock_lot_id = b.id), 0)
+                    ELSE 0 END AS free,
+               NULL::timestamptz AS due_at
+        FROM stock_lots b JOIN items i ON i.id = b.item_id JOIN sites s ON s.id = b.site_id
+        JOIN locations c ON c.id = b.location_id
+        WHERE b.id = ANY(%s) ORDER BY b.id
+    """,
+    SupplyKind.PURCHASE: """
+        SELECT b.id, b.item_id, i.code AS item, i.unit, b.site_id, s.code AS site,
+               concat(u.number, '/', b.number) AS name,
+               CASE WHEN b.closed THEN 0 ELSE b.quantity - b.received - coalesce((
+                   SELECT sum(p.quantity) FROM pegs p WHERE p.purchase_line_id = b.id), 0)
+                    END AS free,
+               b.due_at
+        FROM purchase_lines b JOIN items i ON i.id = b.item_id JOIN sites s ON s.id = b.site_id
+        JOIN purchases u ON u.id = b.purchase_id
+        WHERE b.id = ANY(%s) ORDER BY b.id
+    """,
+}
+
+
+async def lock(
+    connection: Connection, work_order_ids: Collection[int], line_ids: Collection[int] = ()
+) -> None:
+    """Lock work orders with their operations, the orders and lines they are for, and other lines.
 
     Raises:
         ConflictError: they came to be for another order meanwhile.
     """
-    orders = await _orders_of(connection, work_order_ids)
+    orders = await _orders_of(connection, work_order_ids, line_ids)
     await connection.execute(
         "SELECT FROM orders WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", (orders,)
     )
@@ -256,7 +383,7 @@ async def lock(connection: Connection, work_order_ids: Collection[int]) -> None:
         "SELECT FROM order_lines WHERE order_id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", (orders,)
     )
     await lock_works(connection, work_order_ids)
-    if await _orders_of(connection, work_order_ids) != orders:
+    if await _orders_of(connection, work_order_ids, line_ids) != orders:
         raise ConflictError("the work orders are just being changed; try again")
 
 
@@ -271,13 +398,16 @@ async def lock_works(connection: Connection, work_order_ids: Collection[int]) ->
     )
 
 
-async def _orders_of(connection: Connection, work_order_ids: Collection[int]) -> list[int]:
+async def _orders_of(
+    connection: Connection, work_order_ids: Collection[int], line_ids: Collection[int]
+) -> list[int]:
     cursor = await connection.execute(
         """
-        SELECT DISTINCT l.order_id FROM pegs p JOIN order_lines l ON l.id = p.order_line_id
-        WHERE p.work_order_id = ANY(%s) ORDER BY l.order_id
+        SELECT l.order_id FROM pegs p JOIN order_lines l ON l.id = p.order_line_id
+        WHERE p.work_order_id = ANY(%s)
+        UNION SELECT order_id FROM order_lines WHERE id = ANY(%s) ORDER BY order_id
         """,
-        (list(work_order_ids),),
+        (list(work_order_ids), list(line_ids)),
     )
     return [row[0] for row in await cursor.fetchall()]
 
@@ -287,9 +417,10 @@ def _book(
     lines: Mapping[int, LineRow],
     pegs: Collection[PegRow],
     whole: Collection[int],
+    goods: Mapping[SupplyId, GoodsRow],
 ) -> Book:
     demands: dict[DemandId, Demand] = {}
-    supplies: dict[SupplyId, Supply] = {}
+    found: dict[SupplyId, Supply] = {}
     pegged: dict[SupplyId | DemandId, Decimal] = {}
     kept: dict[tuple[DemandId, SupplyId], Peg] = {}
     for peg in pegs:
@@ -302,7 +433,7 @@ def _book(
         told = pegged.get(work(id_), NOTHING)
         given = sum((peg.made for (_, of), peg in kept.items() if of == work(id_)), NOTHING)
         quantity = max(row.quantity if row.quantity is not None else told, told, row.begun)
-        supplies[work(id_)] = Supply(
+        found[work(id_)] = Supply(
             quantity=quantity,
             made=max(row.good, given),
             begun=max(row.begun, given),
@@ -311,18 +442,26 @@ def _book(
             alike=row.alike,
             due_ms=epoch_ms(row.due_at),
         )
-    for id_, found in lines.items():
+    for id_, row_ in lines.items():
         told = pegged.get(line(id_), NOTHING)
         demands[line(id_)] = Demand(
-            quantity=max(found.quantity, told) if id_ in whole else told,
-            due_ms=epoch_ms(found.due_at),
-            priority=found.priority,
-            order=found.order_id,
+            quantity=max(row_.quantity, told) if id_ in whole else told,
+            due_ms=epoch_ms(row_.due_at),
+            priority=row_.priority,
+            order=row_.order_id,
         )
-    for (demand, supply), peg_ in kept.items():
+    for supply, there in goods.items():
+        quantity = pegged.get(supply, NOTHING) + there.free
+        found[supply] = Supply(
+            quantity=quantity,
+            made=quantity if supply.kind is SupplyKind.LOT else NOTHING,
+            begun=quantity if supply.kind is SupplyKind.LOT else NOTHING,
+            started=True,
+            due_ms=epoch_ms(there.due_at),
+        )
+    for demand, _ in kept:
         demands.setdefault(demand, Demand(quantity=pegged[demand]))
-        supplies.setdefault(supply, Supply(quantity=pegged[supply], made=peg_.made, started=True))
-    return Book(demands=demands, supplies=supplies, pegs=kept)
+    return Book(demands=demands, supplies=found, pegs=kept)
 
 
 def epoch_ms(at: datetime | None) -> int | None:

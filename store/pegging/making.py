@@ -140,7 +140,8 @@ async def ask(
     """Ask the floor to stop work, or to finish it for the stock; terminals show it."""
     await connection.execute(
         """
-        UPDATE work_orders SET closing = %s, closing_at = now(), closing_reason = %s
+        UPDATE work_orders SET closing = %s, closing_at = now(), closing_reason = %s,
+               closing_seen_at = NULL, closing_seen_by = NULL
         WHERE id = ANY(%s)
         """,
         (running.value, reason, list(work_order_ids)),

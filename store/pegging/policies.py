@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from psycopg.types.json import Jsonb
 
@@ -17,6 +19,20 @@ async def policy_of(connection: Connection, site_id: int) -> Policy:
     row = await cursor.fetchone()
     # Decimals stand in the row as text, so that they come back as they were.
     return msgspec.convert(row[0], Policy, strict=False) if row is not None else Policy()
+
+
+async def released_at_confirmation(connection: Connection, numbers: Sequence[str]) -> list[str]:
+    """Those of some orders whose site releases them as soon as they are confirmed."""
+    cursor = await connection.execute(
+        """
+        SELECT o.number FROM orders o JOIN work_order_policies p ON p.site_id = o.site_id
+        WHERE o.number = ANY(%s) AND o.state = 'confirmed'
+          AND (p.policy ->> 'at_confirmation')::boolean
+        ORDER BY o.id
+        """,
+        (list(numbers),),
+    )
+    return [row[0] for row in await cursor.fetchall()]
 
 
 async def put_policy(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -12,11 +12,15 @@ from psycopg import sql
 from psycopg.rows import kwargs_row
 from psycopg.types.json import Jsonb
 
+from domain.inventory.books import Key
 from domain.pegging.book import Peg
 from store.database import Connection
 from store.errors import ConflictError, NotFoundError
 from store.filters import Filters, Page
+from store.inventory import holding
+from store.inventory.stock import Stock
 from store.pegging import books
+from store.pegging.books import PegRow
 from store.pegging.writing import put_peg
 
 
@@ -33,19 +37,27 @@ class WorkThen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PegThen(msgspec.Struct, frozen=True, kw_only=True):
-    """A peg on a work order as it stood."""
+    """A peg as it stood: on a work order, a lot in stock or a purchase."""
 
     order_line_id: int | None
     demand_work_order_id: int | None
-    work_order_id: int
+    work_order_id: int | None
     quantity: Decimal
+    stock_lot_id: int | None = None
+    purchase_line_id: int | None = None
+
+    @property
+    def row(self) -> PegRow:
+        """The same as a row, with nothing made yet."""
+        return PegRow(**msgspec.structs.asdict(self), made=Decimal(0))
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """Work orders and the pegs on them at one moment."""
+    """Work orders with the pegs on them, and lines with their pegs on goods, at one moment."""
 
     works: list[WorkThen]
     pegs: list[PegThen]
+    lines: list[int] = []
 
 
 class RearrangementRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,8 +77,10 @@ class RearrangementRow(msgspec.Struct, frozen=True, kw_only=True):
     undone_by: str | None
 
 
-async def standing(connection: Connection, work_order_ids: Collection[int]) -> Standing:
-    """Work orders and the pegs on them as they stand."""
+async def standing(
+    connection: Connection, work_order_ids: Collection[int], line_ids: Collection[int] = ()
+) -> Standing:
+    """Work orders with the pegs on them, and lines with their pegs on goods, as they stand."""
     cursor = await connection.execute(
         """
         SELECT w.id, w.number, w.quantity_ordered, w.due_at, w.cancelled_at, w.merged_into,
@@ -98,11 +112,15 @@ async def standing(connection: Connection, work_order_ids: Collection[int]) -> S
             demand_work_order_id=peg.demand_work_order_id,
             work_order_id=peg.work_order_id,
             quantity=peg.quantity,
+            stock_lot_id=peg.stock_lot_id,
+            purchase_line_id=peg.purchase_line_id,
         )
-        for peg in await books.pegs_on(connection, work_order_ids)
-        if peg.work_order_id is not None
+        for peg in (
+            *await books.pegs_on(connection, work_order_ids),
+            *await books.pegs_on_goods(connection, line_ids),
+        )
     ]
-    return Standing(works=works, pegs=pegs)
+    return Standing(works=works, pegs=pegs, lines=sorted(line_ids))
 
 
 async def record(
@@ -195,8 +213,12 @@ async def find(connection: Connection, rearrangement_id: int) -> RearrangementRo
     return await cursor.fetchone()
 
 
-async def undo(connection: Connection, row: RearrangementRow, *, undone_by: str) -> list[int]:
+async def undo(
+    connection: Connection, row: RearrangementRow, *, undone_by: str, now: datetime
+) -> list[int]:
     """Put back what was before; answers the work orders concerned. They are locked here.
+
+    So is the stock that is pegged; what is held of it follows by `store.inventory.holding.hold`.
 
     Raises:
         NotFoundError: a work order is no more.
@@ -204,9 +226,14 @@ async def undo(connection: Connection, row: RearrangementRow, *, undone_by: str)
             one that would shrink.
     """
     if row.undone_at is not None:
-        raise ConflictError(f"rearrangement {row.id} was undone by {row.undone_by} already")
+        raise ConflictError(
+            f"rearrangement {row.id} was undone by {row.undone_by} already",
+            code="undone-already",
+            params={"by": row.undone_by or ""},
+        )
     ids = [work.id for work in row.after.works]
-    await books.lock(connection, ids)
+    await books.lock(connection, ids, row.after.lines)
+    await _lock_goods(connection, row, now)
     await _check(connection, row)
     was = {work.id: work for work in row.before.works}
     for work in row.after.works:
@@ -252,7 +279,9 @@ async def _check(connection: Connection, row: RearrangementRow) -> None:
     if changed is not None:
         raise ConflictError(
             f"the work order {changed[0]!r} is at version {changed[1]}, not {changed[2]}: it has "
-            "changed since, maybe undo the later change first"
+            "changed since, maybe undo the later change first",
+            code="undo-changed",
+            params={"work_order": changed[0]},
         )
     now = await books.works(connection, [work.id for work in row.after.works])
     was = {work.id: work for work in row.before.works}
@@ -267,9 +296,68 @@ async def _check(connection: Connection, row: RearrangementRow) -> None:
             and then.quantity < work.quantity
         )
         if shrinks and current.started:
-            raise ConflictError(f"the work order {work.number!r} has been started")
+            raise ConflictError(
+                f"the work order {work.number!r} has been started",
+                code="undo-started",
+                params={"work_order": work.number},
+            )
         if current.over:
-            raise ConflictError(f"the work order {work.number!r} is over")
+            raise ConflictError(
+                f"the work order {work.number!r} is over",
+                code="undo-started",
+                params={"work_order": work.number},
+            )
+
+
+async def _lock_goods(connection: Connection, row: RearrangementRow, now: datetime) -> None:
+    """Lock the items that are pegged in stock, before and after."""
+    supplies = {
+        peg.row.supply for peg in (*row.before.pegs, *row.after.pegs) if peg.work_order_id is None
+    }
+    goods = await books.goods_rows(connection, supplies, free=(), now=now)
+    keys = {Key(one.item_id, one.site_id) for one in goods.values()}
+    keys |= await holding.keys_of(connection, row.after.lines)
+    if keys:
+        await Stock.lock(connection, keys, now=now, lots=False)
+
+
+async def _check_goods(connection: Connection, row: RearrangementRow) -> None:
+    """Whether pegs on goods stand as they were left, and whether there is room for what was."""
+    now = {
+        (peg.demand, peg.supply): peg
+        for peg in await books.pegs_on_goods(connection, row.after.lines)
+    }
+    left = {
+        (peg.row.demand, peg.row.supply): peg.quantity
+        for peg in row.after.pegs
+        if peg.work_order_id is None
+    }
+    if {pair: peg.quantity for pair, peg in now.items()} != left or any(
+        peg.made for peg in now.values()
+    ):
+        raise ConflictError(
+            "what is pegged to the line in stock or to purchases has changed since, or goods have"
+            " left for it: move the pegs by hand"
+        )
+    was = {
+        (peg.row.demand, peg.row.supply): peg.quantity
+        for peg in row.before.pegs
+        if peg.work_order_id is None
+    }
+    goods = await books.goods_rows(
+        connection,
+        {supply for _, supply in was},
+        free={supply for _, supply in was},
+        now=datetime.now(UTC),
+    )
+    for pair, quantity in was.items():
+        more = quantity - left.get(pair, Decimal(0))
+        if more > goods[pair[1]].free:
+            name = goods[pair[1]].name
+            raise ConflictError(
+                f"{more.normalize():f} of {name!r} are wanted back,"
+                f" {goods[pair[1]].free.normalize():f} of it are free by now"
+            )
 
 
 async def _put_pegs_back(connection: Connection, row: RearrangementRow, ids: list[int]) -> None:
@@ -277,17 +365,12 @@ async def _put_pegs_back(connection: Connection, row: RearrangementRow, ids: lis
     pegs = {(peg.demand, peg.supply): peg for peg in await books.pegs_on(connection, ids)}
     made = {pair: peg.made for pair, peg in pegs.items()}
     await connection.execute("DELETE FROM pegs WHERE work_order_id = ANY(%s)", (ids,))
+    await connection.execute(
+        "DELETE FROM pegs WHERE work_order_id IS NULL AND order_line_id = ANY(%s)",
+        (row.after.lines,),
+    )
     for then in row.before.pegs:
-        peg = books.PegRow(
-            order_line_id=then.order_line_id,
-            demand_work_order_id=then.demand_work_order_id,
-            work_order_id=then.work_order_id,
-            stock_lot_id=None,
-            purchase_line_id=None,
-            quantity=then.quantity,
-            made=Decimal(0),
-        )
-        pair = (peg.demand, peg.supply)
+        pair = (then.row.demand, then.row.supply)
         await put_peg(connection, *pair, Peg(then.quantity, made.get(pair, Decimal(0))))
 
 

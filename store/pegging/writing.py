@@ -158,7 +158,9 @@ async def _resize(
             -- Where more is wanted again, nobody is to stop.
             closing = CASE WHEN %(more)s THEN NULL ELSE closing END,
             closing_at = CASE WHEN %(more)s THEN NULL ELSE closing_at END,
-            closing_reason = CASE WHEN %(more)s THEN NULL ELSE closing_reason END
+            closing_reason = CASE WHEN %(more)s THEN NULL ELSE closing_reason END,
+            closing_seen_at = CASE WHEN %(more)s THEN NULL ELSE closing_seen_at END,
+            closing_seen_by = CASE WHEN %(more)s THEN NULL ELSE closing_seen_by END
         WHERE id = %(id)s
         """,
         {

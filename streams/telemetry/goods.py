@@ -1,4 +1,4 @@
-"""What of a batch is told on of the warehouse: every move that was newly accepted."""
+"""What of a batch is told on of goods: every move and every material that was newly accepted."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from contracts.streams import MAX_RECORD_BYTES, GoodsMoved
-from contracts.telemetry import Move
-from contracts.topics import WAREHOUSE
+from contracts.streams import CONSUMED, MAX_RECORD_BYTES, GoodsMoved
+from contracts.telemetry import Material, Move
+from domain.floor.machine import Received
 from streams.telemetry.changes import Changed
 
 _ROOM: Final = MAX_RECORD_BYTES // 2
@@ -27,38 +27,74 @@ _exact = msgspec.json.Decoder(_Exact)
 
 
 def goods_moved(changes: Iterable[Changed]) -> Iterator[GoodsMoved]:
-    """The newly accepted moves: they change stock, and some of them bring orders on their way.
+    """The newly accepted moves and materials: they change stock, some bring orders on their way.
 
     Raises:
         LookupError: a publisher has no row yet.
     """
     for change in changes:
-        if change.machine.path.split("/")[1] != WAREHOUSE:
-            continue
         for received in change.new:
-            move = received.object.message
-            if not isinstance(move, Move):
-                continue
-            publisher = change.publishers[move.source, move.boot]
-            if publisher.id is None:
-                raise LookupError(f"{move.source}/{move.boot} has no row")
-            yield GoodsMoved(
-                site=change.machine.site,
-                device_id=change.machine.id,
-                publisher_id=publisher.id,
-                seq=move.seq,
-                t_ms=received.object.t_ms,
-                event=move.event.value,
-                item=move.item,
-                # From the text as it was sent: a float would keep 17 digits of it.
-                quantity=str(_exact.decode(received.object.body).quantity),
-                unit=_or_none(move.unit),
-                lot=_or_none(move.lot),
-                from_=_or_none(move.from_),
-                to=_or_none(move.to),
-                work_order=_or_none(move.work_order),
-                order=_or_none(move.order),
-            )
+            message = received.object.message
+            if isinstance(message, Move):
+                yield _moved(change, received, message)
+            elif isinstance(message, Material) and message.quantity:
+                yield _consumed(change, received, message)
+
+
+def _moved(change: Changed, received: Received, move: Move) -> GoodsMoved:
+    return GoodsMoved(
+        site=change.machine.site,
+        device_id=change.machine.id,
+        publisher_id=_publisher_id(change, move),
+        seq=move.seq,
+        t_ms=received.object.t_ms,
+        event=move.event.value,
+        item=move.item,
+        quantity=_quantity(received),
+        unit=_or_none(move.unit),
+        lot=_or_none(move.lot),
+        from_=_or_none(move.from_),
+        to=_or_none(move.to),
+        work_order=_or_none(move.work_order),
+        order=_or_none(move.order),
+    )
+
+
+def _consumed(change: Changed, received: Received, material: Material) -> GoodsMoved:
+    work_order = _or_none(material.work_order)
+    if work_order is None:
+        # As of its own place among the machine's objects, like a piece that is counted.
+        publisher = (material.source, material.boot)
+        current = change.machine.past.current_at(publisher, material.seq)
+        work_order = None if current is None else current[0]
+    return GoodsMoved(
+        site=change.machine.site,
+        device_id=change.machine.id,
+        publisher_id=_publisher_id(change, material),
+        seq=material.seq,
+        t_ms=received.object.t_ms,
+        event=CONSUMED,
+        item=material.item,
+        quantity=_quantity(received),
+        unit=_or_none(material.unit),
+        lot=None,
+        from_=None,
+        to=None,
+        work_order=work_order,
+        order=None,
+    )
+
+
+def _publisher_id(change: Changed, message: Move | Material) -> int:
+    publisher = change.publishers[message.source, message.boot]
+    if publisher.id is None:
+        raise LookupError(f"{message.source}/{message.boot} has no row")
+    return publisher.id
+
+
+def _quantity(received: Received) -> str:
+    """From the text as it was sent: a float would keep 17 digits of it."""
+    return str(_exact.decode(received.object.body).quantity)
 
 
 def goods_key(event: GoodsMoved) -> str:

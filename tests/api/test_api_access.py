@@ -62,6 +62,7 @@ NEEDS: Final = {
         "exportOrders", "getOrderTimeline", "listOrderViews", "getOrderView", "putOrderView",
         "deleteOrderView", "listOrdersUnderReview", "listReviewPolicies", "listFindings",
         "listRearrangements", "getWorkOrderPegs", "getWorkOrderPolicy", "listLineSites",
+        "listWorkOrderShortages",
     },
     Permission.CONFIGURE: {
         "putChannel", "deleteChannel",
@@ -79,6 +80,7 @@ NEEDS: Final = {
         "listTrackingLinks", "revokeTrackingLink", "planWorkOrder", "cancelWorkOrder",
         "reserve", "releaseReservation", "hardenReservation", "promise",
         "previewRearrangement", "applyRearrangement", "undoRearrangement", "assignLineSite",
+        "makeUpShortage", "dismissShortage",
         "actOnOrders", "confirmOrders", "confirmOrder", "holdOrder", "resumeOrder",
     },
     Permission.REVIEW: {
@@ -100,7 +102,7 @@ NEEDS: Final = {
         "endUserSessions", "endUserSession", "listApiKeys", "createApiKey", "revokeApiKey",
     },
     Permission.OWN_ORDERS: {"listOwnOrders", "getOwnOrder", "listOwnShipments"},
-    Permission.OPERATE: {"reportJob"},
+    Permission.OPERATE: {"reportJob", "acknowledgeRequest"},
     Permission.DEAD_LETTERS: {"replayDeadLetter"},
     Permission.METRICS: {"metrics"},
 }  # fmt: skip
