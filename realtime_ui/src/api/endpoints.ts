@@ -124,6 +124,7 @@ export const api = {
   workOrderPegs: (id: number) => call("getWorkOrderPegs", "GET", address("/v1/work-orders/{work_order_id}/pegs", { work_order_id: id })),
   previewRearrangement: (wish: Wish) => call("previewRearrangement", "POST", address("/v1/work-orders/preview"), { wish }),
   applyRearrangement: (wish: Wish, token: string) => call("applyRearrangement", "POST", address("/v1/work-orders/apply"), { wish, token }),
+  rearrangements: (filter: { work_order: number; limit: number; offset: number }) => call("listRearrangements", "GET", address("/v1/rearrangements") + query(filter)),
   undoRearrangement: (id: number) => call("undoRearrangement", "POST", address("/v1/rearrangements/{rearrangement_id}/undo", { rearrangement_id: id }), {}),
 
   ownOrders: (filter: { search?: string | undefined; open?: string | undefined; limit: number; offset: number }) => call("listOwnOrders", "GET", address("/v1/own/orders") + query(filter)),

@@ -235,6 +235,53 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/channels/{name}/outbound": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Channel Outbound
+         * @description Which documents the channel's orders cause; where nothing was set, what holds then.
+         */
+        get: operations["getChannelOutbound"];
+        /**
+         * Put Channel Outbound
+         * @description Say which documents a channel's orders cause, and where they are pushed to, signed.
+         */
+        put: operations["putChannelOutbound"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/channels/{name}/poll": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Poll Channel
+         * @description Ask the channel's system now, whatever the last round ended with.
+         *
+         *     The answer comes before the round ends: `poll.last_at` and what follows it tell what became of
+         *     it. 409 where the channel is not asked, or disabled.
+         */
+        post: operations["pollChannel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/customers": {
         parameters: {
             query?: never;
@@ -371,6 +418,8 @@ export interface paths {
         /**
          * List Events
          * @description What happened after a place in the order of commits. Whoever keeps `next` misses nothing.
+         *
+         *     410 when events after that place are kept no longer: some would be missed.
          */
         get: operations["listEvents"];
         put?: never;
@@ -833,6 +882,26 @@ export interface paths {
          *     several of either.
          */
         post: operations["importMasterData"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/master-data/records": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Records
+         * @description Records of a kind, as an export has them.
+         */
+        get: operations["listMasterDataRecords"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1551,6 +1620,108 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/outbound": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Outbound
+         * @description Documents, oldest first. An ERP asks with `state=made`, and acknowledges each.
+         */
+        get: operations["listOutbound"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/outbound/{document}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Outbound
+         * @description One document, and what became of it.
+         */
+        get: operations["getOutbound"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/outbound/{document}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Acknowledge Outbound
+         * @description Say that the partner's system has the document, or could not take it. A repeat does nothing.
+         *
+         *     What was taken stays taken: 409 to `failed` after it. What failed may be taken later.
+         */
+        post: operations["acknowledgeOutbound"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/outbound/{document}/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Outbound Content
+         * @description The document byte for byte. Reading it changes nothing: acknowledge it when you have it.
+         */
+        get: operations["getOutboundContent"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/outbound/{document}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resend Outbound
+         * @description Have a document fetched or pushed again: the same bytes, the same numbers.
+         */
+        post: operations["resendOutbound"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/own/orders": {
         parameters: {
             query?: never;
@@ -1581,6 +1752,8 @@ export interface paths {
         /**
          * Get Own Order
          * @description One's order: where it is, when to expect it, and its lines.
+         *
+         *     One round trip to the database, and nothing is checked twice on its way out.
          */
         get: operations["getOwnOrder"];
         put?: never;
@@ -2110,6 +2283,8 @@ export interface paths {
         /**
          * List Orders Under Review
          * @description Orders under review with their open findings, oldest first, and how many wait for what.
+         *
+         *     `site` finds the orders that the site handles, and those with a line that it makes or delivers.
          */
         get: operations["listOrdersUnderReview"];
         put?: never;
@@ -2340,6 +2515,82 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/shift-patterns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Shift Patterns
+         * @description Shift patterns by code, with where they are worked.
+         */
+        get: operations["listShiftPatterns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/shift-patterns/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Shift Pattern
+         * @description A shift pattern, with where it is worked.
+         */
+        get: operations["getShiftPattern"];
+        /**
+         * Put Shift Pattern
+         * @description Make a shift pattern, or change what is named of it. New plans follow where it is worked.
+         */
+        put: operations["putShiftPattern"];
+        post?: never;
+        /**
+         * Delete Shift Pattern
+         * @description Give up a shift pattern that is worked nowhere.
+         */
+        delete: operations["deleteShiftPattern"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/shift-plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Shift Plans
+         * @description Where which pattern is worked from when, by place.
+         */
+        get: operations["listShiftPlans"];
+        /**
+         * Put Shift Plan
+         * @description Let a place work by a pattern from a day on, or change that. New plans follow.
+         */
+        put: operations["putShiftPlan"];
+        post?: never;
+        /**
+         * Delete Shift Plan
+         * @description Give up a shift plan, known by its place and first day.
+         */
+        delete: operations["deleteShiftPlan"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/shortages": {
         parameters: {
             query?: never;
@@ -2430,6 +2681,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sites/{code}/shifts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Worked Days
+         * @description When a site or a place within it works, day by day, as the planner takes it.
+         */
+        get: operations["listWorkedDays"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sites/{code}/work-order-policy": {
         parameters: {
             query?: never;
@@ -2449,6 +2720,34 @@ export interface paths {
         put: operations["putWorkOrderPolicy"];
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/special-days": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Special Days
+         * @description Holidays and overtime by place and day.
+         */
+        get: operations["listSpecialDays"];
+        /**
+         * Put Special Day
+         * @description Say a holiday or overtime; by place, day and start it is known. New plans follow.
+         */
+        put: operations["putSpecialDay"];
+        post?: never;
+        /**
+         * Delete Special Day
+         * @description Give up a special day, known by its place, day and start.
+         */
+        delete: operations["deleteSpecialDay"];
         options?: never;
         head?: never;
         patch?: never;
@@ -3275,14 +3574,44 @@ export interface components {
          */
         Account: "stock" | "supplier" | "customer" | "production" | "use" | "difference" | "shortfall" | "transit";
         /**
+         * Acknowledgement
+         * @description What the partner's system says to a document.
+         */
+        Acknowledgement: {
+            /**
+             * Reason
+             * @description Why it could not be taken.
+             */
+            reason?: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "taken" | "failed";
+        };
+        /**
          * ActionOutcome
          * @description What became of one order.
          */
         ActionOutcome: {
+            /**
+             * Code
+             * @description The same for programs, as in a problem.
+             */
+            code?: string | null;
             /** Done */
             done: boolean;
+            /**
+             * Errors
+             * @description By line, where it helps.
+             */
+            errors?: components["schemas"]["FieldProblem"][] | null;
             /** Number */
             number: string;
+            /** Params */
+            params?: {
+                [key: string]: string | number;
+            } | null;
             /**
              * Problem
              * @description Why nothing was done.
@@ -3312,6 +3641,32 @@ export interface components {
             quantity: number | string;
             /** @default available */
             status?: components["schemas"]["StockStatus"];
+            /**
+             * Unit
+             * @description Default: the item's own. Another one is converted exactly, or refused.
+             */
+            unit?: string | null;
+        };
+        /**
+         * AlikeWork
+         * @description A work order that another one can be merged with.
+         */
+        AlikeWork: {
+            /** Due */
+            due: string | null;
+            /** Id */
+            id: number;
+            /**
+             * Lines
+             * @description Whom it is for.
+             */
+            lines: components["schemas"]["PeggedLine"][];
+            /** Number */
+            number: string;
+            /** Quantity */
+            quantity: number;
+            /** Unit */
+            unit: string;
         };
         /**
          * Alive
@@ -3468,7 +3823,7 @@ export interface components {
             quantity: number | string;
             /**
              * Unit
-             * @description The item's own, as a safeguard.
+             * @description Default: the item's own. Another one is converted exactly, or refused.
              */
             unit?: string | null;
         };
@@ -3746,6 +4101,22 @@ export interface components {
             what: string;
         };
         /**
+         * Break
+         * @description A break as moments.
+         */
+        Break: {
+            /**
+             * Ends At
+             * Format: date-time
+             */
+            ends_at: string;
+            /**
+             * Starts At
+             * Format: date-time
+             */
+            starts_at: string;
+        };
+        /**
          * Bucket
          * @description What a machine did within a stretch of time.
          */
@@ -4014,6 +4385,7 @@ export interface components {
             mapping: string | null;
             /** Name */
             name: string;
+            poll?: components["schemas"]["PollState"] | null;
             /** Priority */
             priority: number;
             /** Site */
@@ -4127,6 +4499,42 @@ export interface components {
             header_row?: number | null;
             /** Sheet */
             sheet?: string | null;
+        };
+        /**
+         * ConcernedGoods
+         * @description Goods whose pegs move. What is pegged to a lot is held: nobody else is promised it.
+         */
+        ConcernedGoods: {
+            /** Free After */
+            free_after: number;
+            /**
+             * Free Before
+             * @description Meant for nobody, and promised to nobody.
+             */
+            free_before: number;
+            /** Id */
+            id: number;
+            /** Item */
+            item: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "stock_lot" | "purchase_line";
+            /**
+             * Lines
+             * @description Whom it is for afterwards.
+             */
+            lines: components["schemas"]["PeggedLine"][];
+            /**
+             * Name
+             * @description The lot and where it lies; or the purchase and its line.
+             */
+            name: string;
+            /** Site */
+            site: string;
+            /** Unit */
+            unit: string;
         };
         /**
          * ConcernedLine
@@ -4269,6 +4677,11 @@ export interface components {
             quantity: number | string;
             /** @default available */
             status?: components["schemas"]["StockStatus"];
+            /**
+             * Unit
+             * @description Default: the item's own. Another one is converted exactly, or refused.
+             */
+            unit?: string | null;
         };
         /**
          * CreatedKey
@@ -4497,6 +4910,42 @@ export interface components {
          * @enum {string}
          */
         DateOrder: "dmy" | "mdy" | "ymd";
+        /**
+         * DatedShift
+         * @description A shift on a day, without what special days change of it.
+         */
+        DatedShift: {
+            /** Breaks */
+            breaks: components["schemas"]["Break"][];
+            /**
+             * Day
+             * Format: date
+             * @description On which it begins.
+             */
+            day: string;
+            /**
+             * Ends At
+             * Format: date-time
+             */
+            ends_at: string;
+            /**
+             * Pattern
+             * @description Null: a weekly time of the calendar.
+             */
+            pattern: string | null;
+            /** Shift */
+            shift: string;
+            /**
+             * Starts At
+             * Format: date-time
+             */
+            starts_at: string;
+            /**
+             * Worked Minutes
+             * @description Without breaks; changes of the clock count.
+             */
+            worked_minutes: number;
+        };
         /**
          * DeadLetter
          * @description Something that was refused, or a record that made no sense, with its bytes.
@@ -4754,12 +5203,6 @@ export interface components {
          */
         DisruptionOutcome: "planned" | "no_change" | "failed";
         /**
-         * DocumentKind
-         * @description What a document wants of the order that it names.
-         * @enum {string}
-         */
-        DocumentKind: "order" | "change" | "cancel";
-        /**
          * DocumentLine
          * @description A line as it stands now, beside what the document said.
          */
@@ -4841,6 +5284,12 @@ export interface components {
             value: string | null;
         };
         /**
+         * DocumentState
+         * @description Where a document is.
+         * @enum {string}
+         */
+        DocumentState: "made" | "sent" | "given_up" | "taken" | "failed";
+        /**
          * EventList
          * @description Events, and from where to go on.
          */
@@ -4871,10 +5320,22 @@ export interface components {
          */
         FieldProblem: {
             /**
+             * Code
+             * @description The same for programs: `greater_than`.
+             */
+            code?: string | null;
+            /**
              * Field
              * @description Where it stands: `lines[0].quantity`, `limit`.
              */
             field: string;
+            /**
+             * Params
+             * @description The values that its words are made with.
+             */
+            params?: {
+                [key: string]: string | number;
+            } | null;
             /**
              * Problem
              * @description What is wrong with it, in words.
@@ -4958,6 +5419,22 @@ export interface components {
              * @description How many there are in all.
              */
             total: number;
+        };
+        /**
+         * GoodsName
+         * @description A lot in stock (`lot`: the `id` that `GET /v1/stock` tells), or a line of a purchase.
+         */
+        GoodsName: {
+            /**
+             * Line
+             * @description The purchase's line.
+             * @default 1
+             */
+            line?: number;
+            /** Lot */
+            lot?: number | null;
+            /** Purchase */
+            purchase?: string | null;
         };
         /**
          * History
@@ -5192,7 +5669,7 @@ export interface components {
             quantity: number | string;
             /**
              * Unit
-             * @description The item's own, as a safeguard.
+             * @description Default: the item's own. Another one is converted exactly, or refused.
              */
             unit?: string | null;
             /** Work Order */
@@ -5490,7 +5967,7 @@ export interface components {
             to_status: components["schemas"]["StockStatus"];
             /**
              * Unit
-             * @description The item's own, as a safeguard.
+             * @description Default: the item's own. Another one is converted exactly, or refused.
              */
             unit?: string | null;
         };
@@ -5918,19 +6395,19 @@ export interface components {
             demand: components["schemas"]["LineName"];
             /**
              * Quantity
-             * @description Exact; a JSON number or text.
+             * @description In the item's unit.
              */
             quantity: number | string;
             /**
              * Source
-             * @description A work order; null: its shortage.
+             * @description A work order's id, or goods; null: its shortage.
              */
-            source?: number | null;
+            source?: number | components["schemas"]["GoodsName"] | null;
             /**
              * Target
-             * @description A work order; null: nowhere for now.
+             * @description A work order's id, or goods; null: nowhere for now.
              */
-            target?: number | null;
+            target?: number | components["schemas"]["GoodsName"] | null;
         };
         /**
          * MoveEvent
@@ -5964,7 +6441,7 @@ export interface components {
             to_location?: string | null;
             /**
              * Unit
-             * @description The item's own, as a safeguard.
+             * @description Default: the item's own. Another one is converted exactly, or refused.
              */
             unit?: string | null;
         };
@@ -6223,6 +6700,11 @@ export interface components {
              * @default false
              */
             release?: boolean;
+            /**
+             * Reservations
+             * @description Held promises (`POST /v1/promises` with `hold_minutes`) that become its own: what they hold is never free in between. One order at a time.
+             */
+            reservations?: number[] | null;
             /** Site */
             site: string;
         };
@@ -6399,7 +6881,7 @@ export interface components {
             site: string;
             /**
              * Unit
-             * @description The item's own, as a safeguard.
+             * @description Default: the item's own. Another one is converted exactly, or refused.
              */
             unit?: string | null;
         };
@@ -6705,6 +7187,11 @@ export interface components {
             machine: string | null;
             /** Name */
             name: string | null;
+            /**
+             * On Hold
+             * @description All that it is for is on hold: what nobody has begun is in no plan.
+             */
+            on_hold: boolean;
             /** Operation */
             operation: number;
             /**
@@ -7391,6 +7878,128 @@ export interface components {
             waits_for: string | null;
         };
         /**
+         * OutboundDocument
+         * @description A document for a partner, without its content.
+         */
+        OutboundDocument: {
+            /** Attempts */
+            attempts: number;
+            /**
+             * Channel
+             * @description By which the order came; null: by none with a name.
+             */
+            channel: string | null;
+            /** Format */
+            format: string;
+            /** Id */
+            id: number;
+            kind: components["schemas"]["domain__outbound__DocumentKind"];
+            /** Last At */
+            last_at: string | null;
+            /** Last Error */
+            last_error: string | null;
+            /** Last Status */
+            last_status: number | null;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /** Media Type */
+            media_type: string;
+            /**
+             * Name
+             * @description As the trade calls it: `855`, `ORDRSP`, `856`, `DESADV`.
+             */
+            name: string;
+            /**
+             * Next At
+             * @description When it is pushed next, while it waits.
+             */
+            next_at: string | null;
+            /** Order */
+            order: string | null;
+            /**
+             * Pushed
+             * @description It is sent to the channel's address; else it is fetched.
+             */
+            pushed: boolean;
+            /**
+             * Reason
+             * @description Why the partner's system could not take it.
+             */
+            reason: string | null;
+            /**
+             * Reference
+             * @description The partner's own number of the order.
+             */
+            reference: string | null;
+            /** Sent At */
+            sent_at: string | null;
+            /**
+             * Settled At
+             * @description When the partner's system told.
+             */
+            settled_at: string | null;
+            /** Settled By */
+            settled_by: string | null;
+            /** Shipment */
+            shipment: number | null;
+            /** Site */
+            site: string;
+            /**
+             * Size
+             * @description Of the content, in bytes.
+             */
+            size: number;
+            state: components["schemas"]["DocumentState"];
+            /** Work Order */
+            work_order: string | null;
+        };
+        /**
+         * OutboundDocuments
+         * @description Documents, oldest first: in this order they are to be sent on.
+         */
+        OutboundDocuments: {
+            /** Items */
+            items: components["schemas"]["OutboundDocument"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * OutboundSettings
+         * @description What a channel's orders cause, and where it is pushed to.
+         */
+        OutboundSettings: {
+            /** Channel */
+            channel: string;
+            /** Disabled At */
+            disabled_at: string | null;
+            /** Disabled Reason */
+            disabled_reason: string | null;
+            /** Documents */
+            documents: components["schemas"]["domain__outbound__DocumentKind"][];
+            /** Failing Since */
+            failing_since: string | null;
+            /**
+             * Failures
+             * @description Attempts that failed since the last success.
+             */
+            failures: number;
+            /** Production Every S */
+            production_every_s: number;
+            /**
+             * State
+             * @description `active` or `disabled`: by hand, or after repeated failure.
+             */
+            state: string;
+            /** Url */
+            url: string | null;
+        };
+        /**
          * Outcome
          * @description What became of a document.
          * @enum {string}
@@ -7596,6 +8205,40 @@ export interface components {
              * @description The present one.
              */
             password: string;
+        };
+        /**
+         * PatternShift
+         * @description A shift of a pattern, on the clock of the place where it is worked.
+         */
+        PatternShift: {
+            /**
+             * Breaks
+             * @default []
+             */
+            breaks?: string[];
+            /**
+             * End
+             * @description Not after `start`: on the next day.
+             */
+            end: string;
+            /**
+             * Shift
+             * @description What people call it: `early`, `night`.
+             */
+            shift: string;
+            /** Start */
+            start: string;
+            /**
+             * Weekdays
+             * @description On which it begins.
+             */
+            weekdays: ("mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun")[];
+            /**
+             * Weeks
+             * @description Of the rotation, from 1; none: each.
+             * @default []
+             */
+            weeks?: number[];
         };
         /**
          * Peg
@@ -8167,6 +8810,125 @@ export interface components {
             total: number;
         };
         /**
+         * PollSettings
+         * @description How the channel's system is asked which orders changed. What signs in is `secret`.
+         */
+        PollSettings: {
+            /**
+             * Account
+             * @description Kingdee: the data centre's id. Yonyou: the tenant's id.
+             */
+            account: string;
+            /**
+             * App Id
+             * @description Of the third-party sign-in. Yonyou: the app key.
+             */
+            app_id?: string | null;
+            /**
+             * Interval S
+             * @description From the end of a round to the next one.
+             * @default 60
+             */
+            interval_s?: number;
+            /**
+             * Page Size
+             * @description Orders per call of a list; left out: what the system takes well.
+             */
+            page_size?: number | null;
+            /**
+             * Server
+             * @description Kingdee: the site's address, with its folder. Yonyou: where tenants are looked up, if not in public.
+             */
+            server?: string | null;
+            /**
+             * Since
+             * @description What changed before is not asked for, by the system's own clock (no offset); a week ago, if left out.
+             */
+            since?: string | null;
+            /**
+             * User
+             * @description Kingdee: the integration's user.
+             */
+            user?: string | null;
+        };
+        /**
+         * PollState
+         * @description How the channel's system is asked, and how that goes.
+         */
+        PollState: {
+            /**
+             * Account
+             * @description Kingdee: the data centre's id. Yonyou: the tenant's id.
+             */
+            account: string;
+            /**
+             * App Id
+             * @description Of the third-party sign-in. Yonyou: the app key.
+             */
+            app_id?: string | null;
+            /**
+             * Failures
+             * @description Rounds in a row that failed, up to now.
+             */
+            failures: number;
+            /**
+             * Interval S
+             * @description From the end of a round to the next one.
+             * @default 60
+             */
+            interval_s?: number;
+            /**
+             * Last At
+             * @description When the last round ended.
+             */
+            last_at: string | null;
+            /**
+             * Last Error
+             * @description What the last one that failed ended with.
+             */
+            last_error: string | null;
+            /** Last Error At */
+            last_error_at: string | null;
+            /**
+             * Last Round
+             * @description Of the last one that worked: `delivered`, `gone`, `since`, `outcomes`, `refused`.
+             */
+            last_round: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Last Success At
+             * @description When the last one that worked ended.
+             */
+            last_success_at: string | null;
+            /**
+             * Next At
+             * Format: date-time
+             * @description When the next round is due; past: it is going on.
+             */
+            next_at: string;
+            /**
+             * Page Size
+             * @description Orders per call of a list; left out: what the system takes well.
+             */
+            page_size?: number | null;
+            /**
+             * Server
+             * @description Kingdee: the site's address, with its folder. Yonyou: where tenants are looked up, if not in public.
+             */
+            server?: string | null;
+            /**
+             * Since
+             * @description What changed before is not asked for, by the system's own clock (no offset); a week ago, if left out.
+             */
+            since?: string | null;
+            /**
+             * User
+             * @description Kingdee: the integration's user.
+             */
+            user?: string | null;
+        };
+        /**
          * Posted
          * @description What was booked.
          */
@@ -8302,6 +9064,11 @@ export interface components {
          * @description RFC 9457 problem details.
          */
         Problem: {
+            /**
+             * Code
+             * @description What `detail` says, for programs: stable, narrower than `type` or the same.
+             */
+            code?: string | null;
             /** Detail */
             detail: string;
             /**
@@ -8314,6 +9081,13 @@ export interface components {
              * @description Names the entry in the service's log.
              */
             id?: string | null;
+            /**
+             * Params
+             * @description The values that `detail` is made with.
+             */
+            params?: {
+                [key: string]: string | number;
+            } | null;
             /** Status */
             status: number;
             /** Title */
@@ -8522,6 +9296,8 @@ export interface components {
              * @description Of a table's columns.
              */
             mapping?: string | null;
+            /** @description Of kingdee and yonyou: asked regularly what changed. */
+            poll?: components["schemas"]["PollSettings"] | null;
             /**
              * Priority
              * @description Of orders that say nothing of urgency.
@@ -8530,7 +9306,7 @@ export interface components {
             priority?: number;
             /**
              * Secret
-             * @description What signs the channel's webhooks. Kept sealed, and never told again.
+             * @description What signs the channel's webhooks, or signs in at the system that is asked. Kept sealed, and never told again.
              */
             secret?: string | null;
             /**
@@ -8551,6 +9327,40 @@ export interface components {
         PutMapping: {
             format: components["schemas"]["TableFormat"];
             mapping: components["schemas"]["ColumnMapping"];
+        };
+        /**
+         * PutOutboundSettings
+         * @description What a channel's orders cause, and where it is pushed to.
+         */
+        PutOutboundSettings: {
+            /**
+             * Documents
+             * @description Left out: all that the channel's format has.
+             */
+            documents?: components["schemas"]["domain__outbound__DocumentKind"][] | null;
+            /**
+             * Production Every S
+             * @description How often an ERP is told what was made, at most; what ends is told at once.
+             * @default 900
+             */
+            production_every_s?: number;
+            /**
+             * Secret
+             * @description Signs what is pushed. Left out: the one there is, else drawn.
+             */
+            secret?: string | null;
+            /**
+             * State
+             * @description Whether is pushed; what waits meanwhile goes out later.
+             * @default active
+             * @enum {string}
+             */
+            state?: "active" | "disabled";
+            /**
+             * Url
+             * @description Left out: documents wait to be fetched.
+             */
+            url?: string | null;
         };
         /**
          * Readiness
@@ -8702,9 +9512,47 @@ export interface components {
             status?: components["schemas"]["StockStatus"];
             /**
              * Unit
-             * @description The item's own, as a safeguard.
+             * @description Default: the item's own. Another one is converted exactly, or refused.
              */
             unit?: string | null;
+        };
+        /**
+         * RecordList
+         * @description Records of a kind by what they are known by.
+         */
+        RecordList: {
+            /** Items */
+            items: components["schemas"]["RecordShown"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * RecordShown
+         * @description A record of any kind.
+         */
+        RecordShown: {
+            /**
+             * Key
+             * @description The fields by which it is known.
+             */
+            key: {
+                [key: string]: unknown;
+            };
+            /**
+             * Name
+             * @description The record in words.
+             */
+            name: string;
+            /**
+             * Record
+             * @description All its fields, as an import takes them.
+             */
+            record: {
+                [key: string]: unknown;
+            };
         };
         /**
          * Refresh
@@ -8733,7 +9581,7 @@ export interface components {
             format: components["schemas"]["domain__documents__Format"];
             /** Id */
             id: number;
-            kind: components["schemas"]["DocumentKind"];
+            kind: components["schemas"]["domain__documents__DocumentKind"];
             /**
              * Message
              * @description Its own identity: a control number, DOCNUM.
@@ -8998,7 +9846,7 @@ export interface components {
          * @description Who made a reservation.
          * @enum {string}
          */
-        ReservationOrigin: "request" | "production" | "work_order" | "promise";
+        ReservationOrigin: "request" | "production" | "work_order" | "promise" | "peg";
         /**
          * ReservationState
          * @description Where a reservation stands; all but OPEN are final.
@@ -9084,6 +9932,11 @@ export interface components {
             capacity_hours?: (number | string) | null;
             /** Family */
             family?: string | null;
+            /**
+             * From Stock
+             * @description Null: as the policy says for the whole site.
+             */
+            from_stock?: boolean | null;
             /** Item */
             item?: string | null;
             /**
@@ -9107,6 +9960,38 @@ export interface components {
          * @enum {string}
          */
         Running: "stop" | "to_stock";
+        /**
+         * SavedOutboundSettings
+         * @description Settings as they were saved; a secret that was drawn or given is shown here only.
+         */
+        SavedOutboundSettings: {
+            /** Channel */
+            channel: string;
+            /** Disabled At */
+            disabled_at: string | null;
+            /** Disabled Reason */
+            disabled_reason: string | null;
+            /** Documents */
+            documents: components["schemas"]["domain__outbound__DocumentKind"][];
+            /** Failing Since */
+            failing_since: string | null;
+            /**
+             * Failures
+             * @description Attempts that failed since the last success.
+             */
+            failures: number;
+            /** Production Every S */
+            production_every_s: number;
+            /** Secret */
+            secret: string | null;
+            /**
+             * State
+             * @description `active` or `disabled`: by hand, or after repeated failure.
+             */
+            state: string;
+            /** Url */
+            url: string | null;
+        };
         /**
          * SavedView
          * @description A view that somebody keeps.
@@ -9200,6 +10085,136 @@ export interface components {
         SetupsChange: {
             /** Setups */
             setups: components["schemas"]["Setup"][];
+        };
+        /**
+         * ShiftPattern
+         * @description Shifts under a name.
+         */
+        ShiftPattern: {
+            /** Code */
+            code: string;
+            /** First Day */
+            first_day: string | null;
+            /** Name */
+            name: string;
+            /** Plans */
+            plans: components["schemas"]["ShiftPlanPlace"][];
+            /** Rotation Weeks */
+            rotation_weeks: number;
+            /** Shifts */
+            shifts: components["schemas"]["PatternShift"][];
+            /**
+             * Valid From
+             * @description Days, both included; null: without end.
+             */
+            valid_from: string | null;
+            /** Valid To */
+            valid_to: string | null;
+        };
+        /**
+         * ShiftPatternChange
+         * @description A shift pattern. What is left out stays as it is; `shifts` are replaced whole.
+         */
+        ShiftPatternChange: {
+            /**
+             * First Day
+             * @description The Monday of a first week; a rotation needs it.
+             */
+            first_day?: string | null;
+            /** Name */
+            name?: string | null;
+            /**
+             * Rotation Weeks
+             * @description After so many weeks it begins again.
+             */
+            rotation_weeks?: number | null;
+            /** Shifts */
+            shifts?: components["schemas"]["PatternShift"][] | null;
+            /** Valid From */
+            valid_from?: string | null;
+            /** Valid To */
+            valid_to?: string | null;
+        };
+        /**
+         * ShiftPatternList
+         * @description Shift patterns by code.
+         */
+        ShiftPatternList: {
+            /** Items */
+            items: components["schemas"]["ShiftPattern"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * ShiftPlan
+         * @description A place works by a pattern.
+         */
+        ShiftPlan: {
+            /**
+             * At
+             * @description A site, or an area, line or machine of it: `site/area/line/machine`.
+             */
+            at: string;
+            /** Pattern */
+            pattern: string;
+            /** Valid From */
+            valid_from: string | null;
+            /** Valid To */
+            valid_to: string | null;
+        };
+        /**
+         * ShiftPlanChange
+         * @description A place works by a pattern from a day on; by `at` and `valid_from` the plan is known.
+         */
+        ShiftPlanChange: {
+            /**
+             * At
+             * @description A site, or an area, line or machine of it: `site/area/line/machine`.
+             */
+            at: string;
+            /** Pattern */
+            pattern: string;
+            /**
+             * Valid From
+             * @description Null: since ever.
+             */
+            valid_from?: string | null;
+            /**
+             * Valid To
+             * @description The last day; null: until further.
+             */
+            valid_to?: string | null;
+        };
+        /**
+         * ShiftPlanList
+         * @description Shift plans by place and day.
+         */
+        ShiftPlanList: {
+            /** Items */
+            items: components["schemas"]["ShiftPlan"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * ShiftPlanPlace
+         * @description Where a pattern is worked, and when.
+         */
+        ShiftPlanPlace: {
+            /**
+             * At
+             * @description A site, or an area, line or machine of it: `site/area/line/machine`.
+             */
+            at: string;
+            /** Valid From */
+            valid_from: string | null;
+            /** Valid To */
+            valid_to: string | null;
         };
         /**
          * Shipment
@@ -9372,8 +10387,12 @@ export interface components {
          * @description A site's policy as it stands.
          */
         ShownPolicy: {
+            /** At Confirmation */
+            at_confirmation: boolean;
             /** At Release */
             at_release: boolean;
+            /** From Stock */
+            from_stock: boolean;
             /** Join Open */
             join_open: boolean;
             /** Rules */
@@ -9395,6 +10414,8 @@ export interface components {
             capacity_hours: number | null;
             /** Family */
             family: string | null;
+            /** From Stock */
+            from_stock: boolean | null;
             /** Item */
             item: string | null;
             /** Merge */
@@ -9577,6 +10598,80 @@ export interface components {
             total: number;
         };
         /**
+         * SpecialDay
+         * @description A holiday, or overtime, by date.
+         */
+        SpecialDay: {
+            /**
+             * At
+             * @description A site, or an area, line or machine of it: `site/area/line/machine`.
+             */
+            at: string;
+            /**
+             * Day
+             * Format: date
+             */
+            day: string;
+            /** End */
+            end: string | null;
+            /** Last Day */
+            last_day: string | null;
+            /** Reason */
+            reason: string;
+            /** Start */
+            start: string | null;
+            /** Working */
+            working: boolean;
+        };
+        /**
+         * SpecialDayChange
+         * @description A holiday (all day, or from `start` to `end`), or overtime (`working`).
+         */
+        SpecialDayChange: {
+            /**
+             * At
+             * @description A site, or an area, line or machine of it: `site/area/line/machine`.
+             */
+            at: string;
+            /**
+             * Day
+             * Format: date
+             */
+            day: string;
+            /** End */
+            end?: string | null;
+            /**
+             * Last Day
+             * @description Of several days; null: one.
+             */
+            last_day?: string | null;
+            /** Reason */
+            reason: string;
+            /**
+             * Start
+             * @description On each of the days; null: all day.
+             */
+            start?: string | null;
+            /**
+             * Working
+             * @default false
+             */
+            working?: boolean;
+        };
+        /**
+         * SpecialDayList
+         * @description Special days by place and day.
+         */
+        SpecialDayList: {
+            /** Items */
+            items: components["schemas"]["SpecialDay"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
          * Split
          * @description Split a work order. `by` says how; the field of that name says how much.
          */
@@ -9742,7 +10837,7 @@ export interface components {
          * @description What may be done with goods that lie somewhere.
          * @enum {string}
          */
-        StockStatus: "available" | "quality" | "blocked";
+        StockStatus: "available" | "quality" | "blocked" | "expired";
         /**
          * Sum
          * @description An item's stock at a site.
@@ -9752,6 +10847,11 @@ export interface components {
             available: number;
             /** Blocked */
             blocked: number;
+            /**
+             * Expired
+             * @description Its last day is over: it is promised to nobody.
+             */
+            expired: number;
             /**
              * Free
              * @description Available, not reserved hard, and owed to nobody.
@@ -9932,7 +11032,7 @@ export interface components {
              * @description In the register; null in a dry run.
              */
             id: number | null;
-            kind: components["schemas"]["DocumentKind"];
+            kind: components["schemas"]["domain__documents__DocumentKind"];
             /** Lines */
             lines: components["schemas"]["DocumentLine"][];
             /**
@@ -10221,7 +11321,7 @@ export interface components {
         Unplanned: {
             /**
              * Code
-             * @description `no_machine`, `no_cycle`, `no_quantity`, `behind_unplanned`, …
+             * @description `no_machine`, `no_cycle`, `no_quantity`, `on_hold`, …
              */
             code: string;
             /** Operation */
@@ -10607,6 +11707,11 @@ export interface components {
              * @description Work orders that it can be merged with.
              */
             alike: number[];
+            /**
+             * Candidates
+             * @description The same, as one chooses among them.
+             */
+            candidates: components["schemas"]["AlikeWork"][];
             /** @description What the floor is asked for. */
             closing: components["schemas"]["Running"] | null;
             /** Good Pieces */
@@ -10641,11 +11746,23 @@ export interface components {
          */
         WorkOrderPolicy: {
             /**
+             * At Confirmation
+             * @description Orders are released, by the rules, as soon as they are confirmed.
+             * @default false
+             */
+            at_confirmation?: boolean;
+            /**
              * At Release
              * @description The rules apply when orders are released.
              * @default false
              */
             at_release?: boolean;
+            /**
+             * From Stock
+             * @description Released lines take what lies free in stock first (made to stock); else all of it is made (made to order).
+             * @default false
+             */
+            from_stock?: boolean;
             /**
              * Join Open
              * @description Released lines join work orders of earlier releases that have not begun.
@@ -10666,6 +11783,25 @@ export interface components {
          * @enum {string}
          */
         WorkOrderState: "planned" | "running" | "paused" | "interrupted" | "completed" | "aborted" | "cancelled";
+        /**
+         * WorkedDays
+         * @description When a place works from day to day, as the planner takes it.
+         */
+        WorkedDays: {
+            /**
+             * Always
+             * @description Nothing says when it works, so it works day and night.
+             */
+            always: boolean;
+            /** At */
+            at: string;
+            /** Shifts */
+            shifts: components["schemas"]["DatedShift"][];
+            /** Special Days */
+            special_days: components["schemas"]["SpecialDay"][];
+            /** Time Zone */
+            time_zone: string;
+        };
         /**
          * WorkingTime
          * @description A span of a weekday during which a site, or a machine of it, works. Breaks are the gaps.
@@ -10887,6 +12023,8 @@ export interface components {
              * @description Dates are work after work: no plan could be made to tell them.
              */
             estimated: boolean;
+            /** Goods */
+            goods: components["schemas"]["ConcernedGoods"][];
             /** Lines */
             lines: components["schemas"]["ConcernedLine"][];
             /**
@@ -10933,6 +12071,11 @@ export interface components {
             machine: string;
             /** Name */
             name: string | null;
+            /**
+             * On Hold
+             * @description All that it is for was put on hold: it only runs out.
+             */
+            on_hold: boolean;
             /** Operation */
             operation: number;
             /** Operation Id */
@@ -10993,7 +12136,7 @@ export interface components {
             quantity: number | string;
             /**
              * Unit
-             * @description The item's own, as a safeguard.
+             * @description Default: the item's own. Another one is converted exactly, or refused.
              */
             unit?: string | null;
         };
@@ -11108,6 +12251,12 @@ export interface components {
             setup_ms?: number;
         };
         /**
+         * DocumentKind
+         * @description What a document wants of the order that it names.
+         * @enum {string}
+         */
+        domain__documents__DocumentKind: "order" | "change" | "cancel";
+        /**
          * Format
          * @description A document's format, as it stands in `POST /v1/intake/{format}`.
          * @enum {string}
@@ -11125,6 +12274,12 @@ export interface components {
          * @enum {string}
          */
         domain__orders__LineState: "received" | "under_review" | "confirmed" | "released" | "in_production" | "produced" | "on_hold" | "cancelled";
+        /**
+         * DocumentKind
+         * @description What a document tells.
+         * @enum {string}
+         */
+        domain__outbound__DocumentKind: "order_answer" | "ship_notice" | "production";
         /**
          * Severity
          * @description What a finding asks for.
@@ -11624,6 +12779,103 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getChannelOutbound: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutboundSettings"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putChannelOutbound: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutOutboundSettings"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedOutboundSettings"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pollChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Channel"];
+                };
             };
             /** @description A problem (RFC 9457). */
             default: {
@@ -12803,6 +14055,8 @@ export interface operations {
                 dry_run?: boolean;
                 /** @description Give up what the kinds of the file hold no more. */
                 remove_missing?: boolean;
+                /** @description Give up the records that the file names; their keys are enough. */
+                remove?: boolean;
                 /** @description Why, for the audit log. */
                 reason?: string | null;
             };
@@ -12828,8 +14082,11 @@ export interface operations {
                     price_rules?: Record<string, unknown>[];
                     routings?: Record<string, unknown>[];
                     setups?: Record<string, unknown>[];
+                    shift_patterns?: Record<string, unknown>[];
+                    shift_plans?: Record<string, unknown>[];
                     shipping_zones?: Record<string, unknown>[];
                     sites?: Record<string, unknown>[];
+                    special_days?: Record<string, unknown>[];
                     suppliers?: Record<string, unknown>[];
                     transport_times?: Record<string, unknown>[];
                 };
@@ -12846,6 +14103,46 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ImportOutcome"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listMasterDataRecords: {
+        parameters: {
+            query: {
+                /** @description As in an import: `items`, `shift_patterns`. */
+                kind: string;
+                /** @description A part of its key, name, family or place. */
+                search?: string | null;
+                /** @description Of this site only (its code). */
+                site?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordList"];
                 };
             };
             /** @description A problem (RFC 9457). */
@@ -14337,6 +15634,185 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CreatedLink"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listOutbound: {
+        parameters: {
+            query?: {
+                kind?: components["schemas"]["domain__outbound__DocumentKind"] | null;
+                /** @description `made`: it waits to be fetched or pushed. */
+                state?: components["schemas"]["DocumentState"] | null;
+                channel?: string | null;
+                /** @description Our number. */
+                order?: string | null;
+                work_order?: string | null;
+                /** @description Text in the order's number, here or there. */
+                search?: string | null;
+                /** @description Of this site only (its code). */
+                site?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutboundDocuments"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getOutbound: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                document: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutboundDocument"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acknowledgeOutbound: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                document: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Acknowledgement"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutboundDocument"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getOutboundContent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                document: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resendOutbound: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                document: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutboundDocument"];
                 };
             };
             /** @description A problem (RFC 9457). */
@@ -15889,6 +17365,247 @@ export interface operations {
             };
         };
     };
+    listShiftPatterns: {
+        parameters: {
+            query?: {
+                search?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShiftPatternList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getShiftPattern: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShiftPattern"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putShiftPattern: {
+        parameters: {
+            query?: {
+                /** @description Why, for the audit log. */
+                reason?: string | null;
+            };
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShiftPatternChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShiftPattern"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteShiftPattern: {
+        parameters: {
+            query?: {
+                /** @description Why, for the audit log. */
+                reason?: string | null;
+            };
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listShiftPlans: {
+        parameters: {
+            query?: {
+                search?: string | null;
+                /** @description Of this site only (its code). */
+                site?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShiftPlanList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putShiftPlan: {
+        parameters: {
+            query?: {
+                /** @description Why, for the audit log. */
+                reason?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShiftPlanChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShiftPlan"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteShiftPlan: {
+        parameters: {
+            query: {
+                at: string;
+                valid_from?: string | null;
+                /** @description Why, for the audit log. */
+                reason?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listShortages: {
         parameters: {
             query?: {
@@ -16093,6 +17810,43 @@ export interface operations {
             };
         };
     };
+    listWorkedDays: {
+        parameters: {
+            query: {
+                from: string;
+                /** @description The last day; else two weeks. */
+                to?: string | null;
+                /** @description An area, line or machine of the site, as a path. */
+                at?: string | null;
+            };
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkedDays"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getWorkOrderPolicy: {
         parameters: {
             query?: never;
@@ -16147,6 +17901,112 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ShownPolicy"];
                 };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSpecialDays: {
+        parameters: {
+            query?: {
+                search?: string | null;
+                /** @description Of this site only (its code). */
+                site?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SpecialDayList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putSpecialDay: {
+        parameters: {
+            query?: {
+                /** @description Why, for the audit log. */
+                reason?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SpecialDayChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SpecialDay"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteSpecialDay: {
+        parameters: {
+            query: {
+                at: string;
+                day: string;
+                start?: string | null;
+                /** @description Why, for the audit log. */
+                reason?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem (RFC 9457). */
             default: {

@@ -1,8 +1,14 @@
+/** The values that a text is made with. */
+export type Params = Readonly<Record<string, string | number>>;
+
 /** One field that the server found wrong. */
 export interface FieldProblem {
   field: string;
   value?: unknown;
   problem: string;
+  /** The same for programs; empty: there are the server's words only. */
+  code: string;
+  params: Params;
 }
 
 /** What the server answered instead of what was asked for (RFC 9457). */
@@ -12,13 +18,18 @@ export class Problem extends Error {
   readonly title: string;
   readonly detail: string;
   readonly errors: readonly FieldProblem[];
+  /** What `detail` says, for programs; empty: the server is older, or a proxy answered. */
+  readonly code: string;
+  readonly params: Params;
 
-  constructor(status: number, title: string, detail: string, errors: readonly FieldProblem[] = []) {
+  constructor(status: number, title: string, detail: string, errors: readonly FieldProblem[] = [], code = "", params: Params = {}) {
     super(detail === "" ? title : `${title}: ${detail}`);
     this.status = status;
     this.title = title;
     this.detail = detail;
     this.errors = errors;
+    this.code = code;
+    this.params = params;
   }
 }
 
@@ -31,12 +42,17 @@ function text(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 
-function fields(value: unknown): FieldProblem[] {
+export function paramsOf(value: unknown): Params {
+  if (typeof value !== "object" || value === null) return {};
+  return Object.fromEntries(Object.entries(value).filter((entry): entry is [string, string | number] => typeof entry[1] === "string" || typeof entry[1] === "number"));
+}
+
+export function fieldProblemsOf(value: unknown): FieldProblem[] {
   if (!Array.isArray(value)) return [];
   return value.flatMap((entry: unknown) => {
     if (typeof entry !== "object" || entry === null) return [];
-    const { field, problem, value: given } = entry as Record<string, unknown>;
-    return [{ field: text(field), problem: text(problem), value: given }];
+    const { field, problem, value: given, code, params } = entry as Record<string, unknown>;
+    return [{ field: text(field), problem: text(problem), value: given, code: text(code), params: paramsOf(params) }];
   });
 }
 
@@ -50,7 +66,7 @@ export async function problemOf(response: Response): Promise<Problem> {
   }
   const record = typeof body === "object" && body !== null ? (body as Record<string, unknown>) : {};
   const title = text(record["title"]);
-  return new Problem(response.status, title === "" ? response.statusText : title, text(record["detail"]), fields(record["errors"]));
+  return new Problem(response.status, title === "" ? response.statusText : title, text(record["detail"]), fieldProblemsOf(record["errors"]), text(record["code"]), paramsOf(record["params"]));
 }
 
 /** Ask the server; `null` for an empty answer. A file goes as it is. Rejects with Problem or Unreachable. */

@@ -78,6 +78,7 @@ export type Shortage = Resources["Shortage"];
 export type ReplenishmentProposal = Resources["ReplenishmentProposal"];
 export type Wish = Resources["PreviewRequest"]["wish"];
 export type RearrangementPreview = Resources["api__pegging__schemas__Preview"];
+export type Rearrangement = Resources["Rearrangement"];
 export type WorkOrderPegs = Resources["WorkOrderPegs"];
 export type OwnOrderSummary = Resources["OwnOrderSummary"];
 export type OwnOrder = Resources["OwnOrder"];

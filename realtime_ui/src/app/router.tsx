@@ -91,7 +91,7 @@ const own = createRoute({
 const ownOrder = createRoute({
   getParentRoute: () => shell,
   path: "/own/$number",
-  component: lazyRouteComponent(() => import("../own/page.tsx"), "OwnOrderPage"),
+  component: lazyRouteComponent(() => import("../own/order.tsx"), "OwnOrderPage"),
 });
 
 const plan = createRoute({

@@ -8,6 +8,7 @@ import { forgetSession, usePermission, useSession } from "../session/session.ts"
 import { Failed, Skeleton } from "../ui/states.tsx";
 import { ConnectionBadge } from "./connection.tsx";
 import { Preferences } from "./preferences.tsx";
+import { Shortcuts } from "./shortcuts.tsx";
 import { useSites } from "./sites.ts";
 import { Toasts } from "./toasts.tsx";
 
@@ -96,6 +97,7 @@ function NavigationBar({ name }: { name: string }): ReactElement {
       <div className="bar-end">
         <ConnectionBadge />
         <Preferences />
+        <Shortcuts />
         <span className="bar-user">{name}</span>
         <button type="button" className="button button-quiet" onClick={() => void leave()}>
           {t("nav.sign_out")}

@@ -2,6 +2,7 @@ import { useMutation } from "@tanstack/react-query";
 import { useState, type ReactElement } from "react";
 import { tell } from "../app/toasts.tsx";
 import { Dialog, FormFoot } from "../ui/dialog.tsx";
+import { reasonOf } from "../ui/states.tsx";
 import { useDesk } from "./language.tsx";
 
 interface DecisionProps {
@@ -15,16 +16,18 @@ interface DecisionProps {
   run: (reason: string) => Promise<unknown>;
   after: () => Promise<unknown>;
   close: () => void;
+  /** The way back, where there is one. */
+  undo?: () => Promise<unknown>;
 }
 
 /** Something is decided, for a reason: asked for, done, told. */
-export function Decision({ title, text, reason: asked, action, danger = false, done, run, after, close }: DecisionProps): ReactElement {
+export function Decision({ title, text, reason: asked, action, danger = false, done, run, after, close, undo }: DecisionProps): ReactElement {
   const t = useDesk();
   const [reason, setReason] = useState("");
   const decide = useMutation({
     mutationFn: () => run(reason.trim()),
     onSuccess: () => {
-      tell(done);
+      tell(done, undo === undefined ? {} : { undo: () => void undo().then(() => { tell(t("desk.undone")); }, (error: unknown) => { tell(reasonOf(t, error), { bad: true }); }).finally(() => void after()) });
       close();
     },
     onSettled: after,

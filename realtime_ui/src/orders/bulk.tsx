@@ -2,12 +2,16 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState, type ReactElement } from "react";
 import { api } from "../api/endpoints.ts";
+import { fieldProblemsOf, paramsOf } from "../api/problem.ts";
 import type { Bulk, BulkAction, Outcomes } from "../api/types.ts";
+import { tell } from "../app/toasts.tsx";
 import { useDesk } from "../desk/language.tsx";
 import { wordOf } from "../i18n/translator.ts";
 import { usePermission } from "../session/session.ts";
 import { Dialog, FormFoot } from "../ui/dialog.tsx";
 import { Glyph } from "../ui/glyph.tsx";
+import { problemWords } from "../ui/problems.ts";
+import { reasonOf } from "../ui/states.tsx";
 
 type What = BulkAction["do"] & ("confirm" | "release" | "hold" | "resume" | "cancel" | "priority");
 
@@ -70,7 +74,11 @@ function BulkDialog({ what, count, chosen, close }: { what: What; count: number;
   });
   const needsReason = what === "hold" || what === "cancel";
   const asksReason = what !== "release" && (what !== "confirm" || mayOverrule);
-  if (act.data !== undefined) return <OutcomesDialog what={what} outcomes={act.data} close={() => { close(true); }} />;
+  if (act.data !== undefined) {
+    // What is held can go on: nothing else that is done to many has a way back.
+    const held = what === "hold" ? act.data.items.filter((each) => each.done).map((each) => each.number) : [];
+    return <OutcomesDialog key={what} what={what} outcomes={act.data} held={held} close={() => { close(true); }} />;
+  }
   return (
     <Dialog title={t("bulk.title", { what: wordOf(t, "bulk_do", what), n: count })} text={wordOf(t, "bulk_text", what)} close={() => { close(false); }}>
       <form
@@ -97,8 +105,18 @@ function BulkDialog({ what, count, chosen, close }: { what: What; count: number;
   );
 }
 
-function OutcomesDialog({ what, outcomes, close }: { what: What; outcomes: Outcomes; close: () => void }): ReactElement {
+function OutcomesDialog({ what, outcomes, held, close }: { what: What; outcomes: Outcomes; held: string[]; close: () => void }): ReactElement {
   const t = useDesk();
+  const queries = useQueryClient();
+  const resume = useMutation({
+    mutationFn: () => api.actOnOrders({ numbers: held, action: { do: "resume" } }),
+    onSuccess: (back) => {
+      tell(t("bulk.undone", { n: back.done }));
+      close();
+    },
+    onError: (error) => { tell(reasonOf(t, error), { bad: true }); },
+    onSettled: () => Promise.all(["orders", "order-count", "review"].map((key) => queries.invalidateQueries({ queryKey: [key] }))),
+  });
   // What failed is what somebody has to look at.
   const items = [...outcomes.items].sort((left, right) => Number(left.done) - Number(right.done));
   return (
@@ -110,11 +128,16 @@ function OutcomesDialog({ what, outcomes, close }: { what: What; outcomes: Outco
             <Link to="/orders/$number" params={{ number: outcome.number }}>
               {outcome.number}
             </Link>
-            <span>{outcome.done ? (outcome.state == null ? t("bulk.done") : wordOf(t, "stage", outcome.state)) : outcome.problem}</span>
+            <span>{outcome.done ? (outcome.state == null ? t("bulk.done") : wordOf(t, "stage", outcome.state)) : (problemWords(t, { code: outcome.code ?? "", params: paramsOf(outcome.params), detail: outcome.problem ?? "", errors: fieldProblemsOf(outcome.errors) }) ?? outcome.problem)}</span>
           </li>
         ))}
       </ul>
       <div className="dialog-actions">
+        {held.length > 0 && (
+          <button type="button" className="button" disabled={resume.isPending} onClick={() => { resume.mutate(); }} data-testid="undo-hold">
+            {t("action.undo")}
+          </button>
+        )}
         <button type="button" className="button button-primary" onClick={close}>
           {t("action.close")}
         </button>

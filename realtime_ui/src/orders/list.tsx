@@ -1,4 +1,4 @@
-import { useQueries, useQuery } from "@tanstack/react-query";
+import { useQueries } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useMemo, useRef, useState, type CSSProperties, type KeyboardEvent, type ReactElement } from "react";
@@ -8,14 +8,16 @@ import { useSites } from "../app/sites.ts";
 import { formatNumber, formatShortMoment, formatUnit, timeOf } from "../i18n/format.ts";
 import { DeskWords, useDesk } from "../desk/language.tsx";
 import { wordOf } from "../i18n/translator.ts";
-import { FINDING_CODES } from "../review/words.ts";
 import { usePermission } from "../session/session.ts";
 import { useNow } from "../ui/clock.ts";
 import { Glyph } from "../ui/glyph.tsx";
 import { Empty, Failed, Skeleton } from "../ui/states.tsx";
 import { CreateOrder } from "./create.tsx";
 import { BulkBar } from "./bulk.tsx";
-import { bodyOf, filtersOf, queryOf, type OrderFilters } from "./filters.ts";
+import { Counts } from "./counts.tsx";
+import { Filters } from "./filterform.tsx";
+import { bodyOf, queryOf, type OrderFilters } from "./filters.ts";
+import { useNarrow } from "./narrow.ts";
 import { SavedViewsMenu } from "./saved.tsx";
 import { extend, NOTHING, pressed, toggle, type NumberAt, type Selection } from "./selection.ts";
 import { Lateness, StageBar } from "./standing.tsx";
@@ -27,9 +29,6 @@ const PAGE_ROWS = 50;
 /** From this priority on an order is shown as pushed in (the planning policy's default). */
 const RUSH = 8;
 const REFRESH_MS = 10_000;
-const TYPING_MS = 250;
-const SORTS = ["received", "due", "priority", "lateness"] as const;
-const STATES = ["received", "under_review", "confirmed", "released", "in_production", "produced", "on_hold", "cancelled"] as const;
 
 function usePages(filters: OrderFilters, zone: string, pages: readonly number[]): { rows: (index: number) => OrderView | undefined; total: number | undefined; error: unknown; retry: () => void } {
   const results = useQueries({
@@ -98,167 +97,6 @@ function Orders(): ReactElement {
       {creating !== null && <CreateOrder rush={creating === "rush"} close={() => { setCreating(null); }} />}
     </div>
   );
-}
-
-const QUICK: readonly { name: "open" | "under_review" | "late"; query: { state?: string; late?: string; open?: string } }[] = [
-  { name: "open", query: { open: "true" } },
-  { name: "under_review", query: { state: "under_review" } },
-  { name: "late", query: { late: "true" } },
-];
-
-/** How many orders are open, wait for people, are late: each a way to see them. */
-function Counts({ filters }: { filters: OrderFilters }): ReactElement {
-  const t = useDesk();
-  const site = filters.site;
-  const counts = useQueries({
-    queries: QUICK.map(({ name, query }) => ({
-      queryKey: ["order-count", name, site],
-      queryFn: () => api.orders({ site, ...query, limit: 0, offset: 0 }),
-      refetchInterval: REFRESH_MS,
-      select: (list: Awaited<ReturnType<typeof api.orders>>) => list.total,
-    })),
-  });
-  return (
-    <ul className="counts">
-      {QUICK.map(({ name, query }, place) => {
-        return (
-          <li key={name}>
-            <Link to="/orders" search={{ ...(site === undefined ? {} : { site }), ...query }} className="count" activeOptions={{ exact: true, includeSearch: true }} data-testid={`count-${name}`}>
-              <span>{wordOf(t, "count", name)}</span>
-              <strong>{counts[place]?.data === undefined ? "–" : formatNumber(counts[place].data, t.language)}</strong>
-            </Link>
-          </li>
-        );
-      })}
-    </ul>
-  );
-}
-
-function Filters({ filters }: { filters: OrderFilters }): ReactElement {
-  const t = useDesk();
-  const navigate = useNavigate();
-  const sites = useSites();
-  const customers = useQuery({ queryKey: ["customers"], queryFn: api.customers, staleTime: 60_000 });
-  const items = useQuery({ queryKey: ["items"], queryFn: api.items, staleTime: 60_000 });
-  const [search, setSearch] = useState(filters.search ?? "");
-  const [channel, setChannel] = useState(filters.channel ?? "");
-  const apply = (change: { [Name in keyof OrderFilters]?: string | undefined }): void => {
-    void navigate({ to: "/orders", search: filtersOf({ ...filters, ...change }), replace: true });
-  };
-  useEffect(() => {
-    if (search === (filters.search ?? "") && channel === (filters.channel ?? "")) return undefined;
-    const timer = setTimeout(() => { apply({ search, channel }); }, TYPING_MS);
-    return () => { clearTimeout(timer); };
-  });
-  return (
-    <form className="filters" role="search" onSubmit={(event) => { event.preventDefault(); apply({ search, channel }); }}>
-      <label>
-        <span className="hidden-words">{t("orders.search")}</span>
-        <input type="search" placeholder={t("orders.search")} value={search} onChange={(event) => { setSearch(event.target.value); }} />
-      </label>
-      <label>
-        <span className="hidden-words">{t("orders.state")}</span>
-        <select value={filters.state ?? ""} onChange={(event) => { apply({ state: event.target.value }); }}>
-          <option value="">{t("orders.all_states")}</option>
-          {STATES.map((state) => (
-            <option key={state} value={state}>
-              {wordOf(t, "stage", state)}
-            </option>
-          ))}
-        </select>
-      </label>
-      <label>
-        <span className="hidden-words">{t("orders.customer")}</span>
-        <select value={filters.customer ?? ""} onChange={(event) => { apply({ customer: event.target.value }); }}>
-          <option value="">{t("orders.all_customers")}</option>
-          {customers.data?.items.map((customer) => (
-            <option key={customer.code} value={customer.code}>
-              {customer.name}
-            </option>
-          ))}
-        </select>
-      </label>
-      <label>
-        <span className="hidden-words">{t("orders.sort")}</span>
-        <select value={filters.sort ?? "received"} onChange={(event) => { apply({ sort: event.target.value === "received" ? undefined : event.target.value }); }}>
-          {SORTS.map((sort) => (
-            <option key={sort} value={sort}>
-              {wordOf(t, "sort", sort)}
-            </option>
-          ))}
-        </select>
-      </label>
-      <label className="check">
-        <input type="checkbox" checked={filters.late === "true"} onChange={(event) => { apply({ late: event.target.checked ? "true" : undefined }); }} />
-        <span>{t("orders.only_late")}</span>
-      </label>
-      {(sites.data?.items.length ?? 0) > 1 && (
-        <label>
-          <span className="hidden-words">{t("orders.site")}</span>
-          <select value={filters.site ?? ""} onChange={(event) => { apply({ site: event.target.value }); }}>
-            <option value="">{t("orders.all_sites")}</option>
-            {sites.data?.items.map((site) => (
-              <option key={site.code} value={site.code}>
-                {site.name}
-              </option>
-            ))}
-          </select>
-        </label>
-      )}
-      <details className="filters-more" open={MORE.some((name) => filters[name] !== undefined)}>
-        <summary>{t("orders.more_filters")}</summary>
-        <div className="filters">
-          <label className="field">
-            <span>{t("orders.item")}</span>
-            <select value={filters.item ?? ""} onChange={(event) => { apply({ item: event.target.value }); }}>
-              <option value="">{t("orders.all_items")}</option>
-              {items.data?.items.map((item) => (
-                <option key={item.code} value={item.code}>
-                  {item.name}
-                </option>
-              ))}
-            </select>
-          </label>
-          <label className="field">
-            <span>{t("orders.finding")}</span>
-            <select value={filters.finding ?? ""} onChange={(event) => { apply({ finding: event.target.value }); }}>
-              <option value="">{t("orders.any_finding")}</option>
-              {FINDING_CODES.map((code) => (
-                <option key={code} value={code}>
-                  {wordOf(t, "finding_name", code)}
-                </option>
-              ))}
-            </select>
-          </label>
-          <label className="field">
-            <span>{t("orders.channel")}</span>
-            <input value={channel} maxLength={100} onChange={(event) => { setChannel(event.target.value); }} />
-          </label>
-          <label className="field">
-            <span>{t("orders.due_from")}</span>
-            <input type="date" value={filters.due_from ?? ""} onChange={(event) => { apply({ due_from: event.target.value }); }} />
-          </label>
-          <label className="field">
-            <span>{t("orders.due_until")}</span>
-            <input type="date" value={filters.due_until ?? ""} onChange={(event) => { apply({ due_until: event.target.value }); }} />
-          </label>
-        </div>
-      </details>
-    </form>
-  );
-}
-
-const MORE = ["item", "finding", "channel", "due_from", "due_until"] as const;
-
-function useNarrow(): boolean {
-  const [narrow, setNarrow] = useState(() => matchMedia("(max-width: 760px)").matches);
-  useEffect(() => {
-    const query = matchMedia("(max-width: 760px)");
-    const listen = (): void => { setNarrow(query.matches); };
-    query.addEventListener("change", listen);
-    return () => { query.removeEventListener("change", listen); };
-  }, []);
-  return narrow;
 }
 
 function Rows({ filters, zone, mayOrder }: { filters: OrderFilters; zone: string; mayOrder: boolean }): ReactElement {

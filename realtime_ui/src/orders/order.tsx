@@ -7,6 +7,7 @@ import { useMachineName } from "../app/machines.ts";
 import { useZone } from "../app/sites.ts";
 import { formatDuration, formatMoment, formatNumber, formatUnit, formatZone, timeOf, zoneDiffers } from "../i18n/format.ts";
 import { DeskWords, useDesk } from "../desk/language.tsx";
+import { Table } from "../desk/table.tsx";
 import { wordOf } from "../i18n/translator.ts";
 import { useChannel, useEntry, useStaleness } from "../live/react.tsx";
 import { useNow, useSeconds } from "../ui/clock.ts";
@@ -16,6 +17,7 @@ import { OrderActions } from "./actions.tsx";
 import { Deliveries } from "./deliveries.tsx";
 import { Documents, Events, OpenFindings, Parties, Reserved } from "./record.tsx";
 import { Operations } from "./operations.tsx";
+import { Rearrangements } from "./rearrangements.tsx";
 import { Lateness } from "./standing.tsx";
 import { WhyLate } from "./whylate.tsx";
 import { riskOf, waitsForWords } from "./words.ts";
@@ -67,6 +69,7 @@ function LiveOrder(): ReactElement {
       <Deliveries order={order} />
       <Operations channel={channel} fallback={details.data.operations} site={order.site} />
       <Lines order={order} details={details.data} />
+      <Rearrangements details={details.data} />
       <Reserved number={number} site={order.site} />
       <Parties parties={details.data.parties} />
       <Documents number={number} site={order.site} />
@@ -196,46 +199,39 @@ function Lines({ order, details }: { order: OrderView; details: OrderDetails }):
   const t = useDesk();
   const now = useNow();
   const zone = useZone(order.site);
-  const lines = order.lines;
   return (
     <section aria-labelledby="lines">
       <h2 id="lines" className="section">
         {t("order.lines")}
       </h2>
-      <div className="scroll-x" tabIndex={0} role="region" aria-labelledby="lines">
-        <table className="table">
-          <thead>
-            <tr>
-              <th scope="col">{t("order.line")}</th>
-              <th scope="col">{t("orders.item")}</th>
-              <th scope="col">{t("orders.state")}</th>
-              <th scope="col" className="number">{t("order.good")}</th>
-              <th scope="col" className="number">{t("order.scrap_short")}</th>
-              <th scope="col">{t("orders.due")}</th>
-              <th scope="col">{t("order.made_by")}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {lines.map((line) => {
-              const due = timeOf(line.due);
-              const pegs = details.pegs.filter((peg) => peg.line === line.number);
-              return (
-                <tr key={line.number}>
-                  <td>{line.number}</td>
-                  <td>{line.item_name}</td>
-                  <td>{wordOf(t, "stage", line.state)}</td>
-                  <td className="number">
-                    {formatNumber(line.good_pieces, t.language)} / {formatNumber(line.quantity, t.language)} {formatUnit(t, line.unit, line.quantity)}
-                  </td>
-                  <td className="number">{formatNumber(line.scrap_pieces, t.language)}</td>
-                  <td>{due === null ? "–" : formatMoment(t, due, now, zone)}</td>
-                  <td>{pegs.length === 0 ? t("order.no_peg") : pegs.map((peg) => t("order.peg", { work_order: peg.work_order, quantity: formatNumber(peg.quantity, t.language) })).join(", ")}</td>
-                </tr>
-              );
-            })}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        label={t("order.lines")}
+        columns={[
+          { key: "number", label: t("order.line") },
+          { key: "item", label: t("orders.item"), title: true },
+          { key: "state", label: t("orders.state") },
+          { key: "good", label: t("order.good"), number: true },
+          { key: "scrap", label: t("order.scrap_short"), number: true },
+          { key: "due", label: t("orders.due") },
+          { key: "made", label: t("order.made_by") },
+        ]}
+        rows={order.lines.map((line) => {
+          const due = timeOf(line.due);
+          const pegs = details.pegs.filter((peg) => peg.line === line.number);
+          return {
+            key: String(line.number),
+            cells: [
+              line.number,
+              line.item_name,
+              wordOf(t, "stage", line.state),
+              `${formatNumber(line.good_pieces, t.language)} / ${formatNumber(line.quantity, t.language)} ${formatUnit(t, line.unit, line.quantity)}`,
+              formatNumber(line.scrap_pieces, t.language),
+              due === null ? "–" : formatMoment(t, due, now, zone),
+              pegs.length === 0 ? t("order.no_peg") : pegs.map((peg) => t("order.peg", { work_order: peg.work_order, quantity: formatNumber(peg.quantity, t.language) })).join(", "),
+            ],
+          };
+        })}
+      />
     </section>
   );
 }

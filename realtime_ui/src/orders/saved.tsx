@@ -2,7 +2,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState, type ReactElement } from "react";
 import { api } from "../api/endpoints.ts";
-import type { NewView } from "../api/types.ts";
+import type { NewView, SavedView } from "../api/types.ts";
 import { tell } from "../app/toasts.tsx";
 import { useDesk } from "../desk/language.tsx";
 import { Dialog, FormFoot } from "../ui/dialog.tsx";
@@ -22,8 +22,20 @@ export function SavedViewsMenu({ filters, zone }: { filters: OrderFilters; zone:
   const items = views.data?.items ?? [];
   const current = items.find((each) => JSON.stringify(filtersOf(each.view.query ?? {})) === here);
   const forget = useMutation({
-    mutationFn: (name: string) => api.deleteOrderView(name),
-    onSuccess: (_done, name) => { tell(t("views.deleted", { name })); },
+    mutationFn: (view: SavedView) => api.deleteOrderView(view.name),
+    onSuccess: (_done, view) => {
+      tell(t("views.deleted", { name: view.name }), {
+        undo: () => {
+          void api
+            .putOrderView(view.name, { ...view.view, shared: view.shared } as NewView)
+            .then(
+              () => { tell(t("views.saved", { name: view.name })); },
+              (error: unknown) => { tell(reasonOf(t, error), { bad: true }); },
+            )
+            .finally(() => void queries.invalidateQueries({ queryKey: VIEWS }));
+        },
+      });
+    },
     onError: (error) => { tell(reasonOf(t, error), { bad: true }); },
     onSettled: () => queries.invalidateQueries({ queryKey: VIEWS }),
   });
@@ -53,7 +65,7 @@ export function SavedViewsMenu({ filters, zone }: { filters: OrderFilters; zone:
         </button>
       )}
       {current?.own === true && (
-        <button type="button" className="button button-quiet" disabled={forget.isPending} onClick={() => { forget.mutate(current.name); }}>
+        <button type="button" className="button button-quiet" disabled={forget.isPending} onClick={() => { forget.mutate(current); }}>
           {t("views.delete")}
         </button>
       )}

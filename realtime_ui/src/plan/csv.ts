@@ -1,19 +1,6 @@
 import type { PlanDifferences } from "../api/types.ts";
+import { csvOf } from "../ui/csv.ts";
 import { operationDifferenceWords, orderDifferenceWords, type Telling } from "./words.ts";
-
-type Cell = string | number | null;
-
-/** A cell that a spreadsheet reads as what it is: never as a formula, whatever it begins with. */
-function cellOf(value: Cell): string {
-  if (value === null) return "";
-  if (typeof value === "number") return String(value);
-  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-}
-
-export function csvOf(rows: readonly (readonly Cell[])[]): string {
-  return rows.map((row) => `${row.map(cellOf).join(",")}\r\n`).join("");
-}
 
 /** The differences of a plan, one per line: first the orders, then the operations. */
 export function differencesCsv(telling: Telling, differences: PlanDifferences): string {
@@ -54,14 +41,4 @@ export function differencesCsv(telling: Telling, differences: PlanDifferences): 
     operationDifferenceWords(telling, each),
   ]);
   return csvOf([heading, ...orders, ...operations]);
-}
-
-/** Hand a text to the browser as a file; the mark at its beginning tells spreadsheets it is UTF-8. */
-export function download(name: string, content: string): void {
-  const url = URL.createObjectURL(new Blob(["\uFEFF", content], { type: "text/csv;charset=utf-8" }));
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = name;
-  link.click();
-  setTimeout(() => { URL.revokeObjectURL(url); }, 10_000);
 }

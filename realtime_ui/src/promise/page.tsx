@@ -1,12 +1,13 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { useState, type ReactElement } from "react";
+import { Fragment, useState, type ReactElement } from "react";
 import { api } from "../api/endpoints.ts";
 import type { NewPromise, PromiseAnswer } from "../api/types.ts";
 import { useSites, useZone } from "../app/sites.ts";
 import { lastPart } from "../app/machines.ts";
 import { tell } from "../app/toasts.tsx";
 import { DeskWords, useDesk } from "../desk/language.tsx";
+import { Table } from "../desk/table.tsx";
 import { formatMoment, formatNumber, formatUnit, timeOf } from "../i18n/format.ts";
 import { wordOf } from "../i18n/translator.ts";
 import { instantOf } from "../orders/dates.ts";
@@ -19,6 +20,10 @@ import "../orders/orders.css";
 import "../desk/desk.css";
 
 const HOLD_MINUTES = 120;
+/** Between the answer and its order: what is promised is kept for as long as the order takes to be made. */
+const MEANWHILE_MINUTES = 5;
+/** A promise that moves by less is the same one. */
+const LATER_MS = 60_000;
 /** The end of a working day: what people mean who name a day only. */
 const END_OF_DAY = "23:59:59";
 
@@ -51,15 +56,33 @@ function Inquiry(): ReactElement {
   const hold = useMutation({
     mutationFn: (question: NewPromise) => api.promise({ ...question, hold_minutes: HOLD_MINUTES }),
     onSuccess: (answer) => {
-      tell(answer.reservations.length === 0 ? t("promise.nothing_to_hold") : t("promise.held", { n: answer.reservations.length, hours: HOLD_MINUTES / 60 }));
+      if (answer.reservations.length === 0) tell(t("promise.nothing_to_hold"));
+      else tell(t("promise.held", { n: answer.reservations.length, hours: HOLD_MINUTES / 60 }), { undo: () => { giveUp.mutate(answer); } });
       return queries.invalidateQueries({ queryKey: ["stock"] });
     },
   });
+  const giveUp = useMutation({
+    mutationFn: (answer: PromiseAnswer) => Promise.all(answer.reservations.map((each) => api.releaseReservation(each.id))),
+    onSuccess: () => {
+      tell(t("promise.given_up"));
+      hold.reset();
+    },
+    onError: (error) => { tell(reasonOf(t, error), { bad: true }); },
+    onSettled: () => queries.invalidateQueries({ queryKey: ["stock"] }),
+  });
   const order = useMutation({
-    mutationFn: async ({ question, answer }: { question: NewPromise; answer: PromiseAnswer }) => {
-      // What was held for the inquiry is the order's now: it is given back to be reserved for it.
-      const made = await api.createOrder({
+    mutationFn: async ({ question, answer: shown }: { question: NewPromise; answer: PromiseAnswer }) => {
+      // What the answer takes from stock is held before the order is there, and becomes the order's:
+      // nobody else gets it in between.
+      const answer = shown.reservations.length > 0 ? shown : await api.promise({ ...question, hold_minutes: MEANWHILE_MINUTES });
+      if (later(answer, shown)) {
+        await Promise.allSettled(answer.reservations.map((each) => api.releaseReservation(each.id)));
+        ask.mutate(question);
+        return null;
+      }
+      return api.createOrder({
         site: answer.site,
+        ...(answer.reservations.length === 0 ? {} : { reservations: answer.reservations.map((each) => each.id) }),
         customer: question.customer ?? "",
         priority: 0,
         release: false,
@@ -68,10 +91,13 @@ function Inquiry(): ReactElement {
           return { item: line.item, quantity: line.quantity, ...(due == null ? {} : { due_at: due }) };
         }),
       });
-      await Promise.allSettled(answer.reservations.map((each) => api.releaseReservation(each.id)));
-      return made;
     },
     onSuccess: async (made) => {
+      if (made === null) {
+        tell(t("promise.moved"), { bad: true });
+        return;
+      }
+      await queries.invalidateQueries({ queryKey: ["stock"] });
       await queries.invalidateQueries({ queryKey: ["orders"] });
       tell(t("create.done", { number: made.number }));
       await navigate({ to: "/orders/$number", params: { number: made.number } });
@@ -185,9 +211,15 @@ function Inquiry(): ReactElement {
       )}
       {answer !== undefined && !ask.isPending && (
         <Answer answer={answer} outdated={!current}>
-          <button type="button" className="button" disabled={!current || hold.isPending || answer.reservations.length > 0} onClick={() => { if (wanted !== null) hold.mutate(wanted); }} data-testid="hold">
-            {t("promise.hold", { hours: HOLD_MINUTES / 60 })}
-          </button>
+          {answer.reservations.length === 0 ? (
+            <button type="button" className="button" disabled={!current || hold.isPending} onClick={() => { if (wanted !== null) hold.mutate(wanted); }} data-testid="hold">
+              {t("promise.hold", { hours: HOLD_MINUTES / 60 })}
+            </button>
+          ) : (
+            <button type="button" className="button" disabled={giveUp.isPending || order.isPending} onClick={() => { giveUp.mutate(answer); }} data-testid="give-up">
+              {t("promise.give_up")}
+            </button>
+          )}
           <button
             type="button"
             className="button button-primary"
@@ -198,11 +230,22 @@ function Inquiry(): ReactElement {
           >
             {t("promise.order")}
           </button>
-          {answer.reservations.length > 0 && <Link to="/stock" search={{ tab: "reservations" }}>{t("promise.reservations", { n: answer.reservations.length })}</Link>}
+          {answer.reservations.length > 0 && (
+            <Link to="/stock" search={{ tab: "reservations" }} data-testid="held">
+              {t("promise.reservations", { n: answer.reservations.length })}
+            </Link>
+          )}
         </Answer>
       )}
     </div>
   );
+}
+
+/** Whether a new answer is worse than the one that was read out to the customer. */
+function later(answer: PromiseAnswer, shown: PromiseAnswer): boolean {
+  if (answer.site !== shown.site) return true;
+  const [now, then] = [timeOf(answer.promised_at), timeOf(shown.promised_at)];
+  return now === null ? then !== null : then !== null && now - then > LATER_MS;
 }
 
 function Answer({ answer, outdated, children }: { answer: PromiseAnswer; outdated: boolean; children: ReactElement | (ReactElement | false)[] }): ReactElement {
@@ -224,37 +267,33 @@ function Answer({ answer, outdated, children }: { answer: PromiseAnswer; outdate
         </div>
         <div className="actions">{children}</div>
       </div>
-      <div className="scroll-x" role="region" aria-label={t("order.lines")} tabIndex={0}>
-        <table className="table">
-          <thead>
-            <tr>
-              <th scope="col">{t("orders.item")}</th>
-              <th scope="col" className="number">{t("import.quantity")}</th>
-              <th scope="col">{t("promise.ready")}</th>
-              <th scope="col">{t("promise.from")}</th>
-              <th scope="col">{t("promise.because")}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {answer.lines.map((line, place) => {
-              const ready = timeOf(line.promised_at);
-              const parts = [
-                [line.from_stock, "promise.from_stock"],
-                [line.to_make, "promise.to_make"],
-                [line.to_buy, "promise.to_buy"],
-              ] as const;
-              return (
-                <tr key={place}>
-                  <td>{line.item}</td>
-                  <td className="number">
-                    {formatNumber(line.quantity, t.language)} {formatUnit(t, line.unit, line.quantity)}
-                  </td>
-                  <td>
-                    <strong>{ready === null ? t("promise.never") : formatMoment(t, ready, now, zone)}</strong>
-                    {line.in_time !== null && <p>{t(line.in_time ? "promise.in_time" : "promise.too_late")}</p>}
-                  </td>
-                  <td>{parts.filter(([quantity]) => quantity > 0).map(([quantity, key]) => t(key, { quantity: formatNumber(quantity, t.language) })).join(", ")}</td>
-                  <td>
+      <Table
+        label={t("order.lines")}
+        columns={[
+          { key: "item", label: t("orders.item"), title: true },
+          { key: "quantity", label: t("import.quantity"), number: true },
+          { key: "ready", label: t("promise.ready") },
+          { key: "from", label: t("promise.from") },
+          { key: "because", label: t("promise.because") },
+        ]}
+        rows={answer.lines.map((line, place) => {
+          const ready = timeOf(line.promised_at);
+          const parts = [
+            [line.from_stock, "promise.from_stock"],
+            [line.to_make, "promise.to_make"],
+            [line.to_buy, "promise.to_buy"],
+          ] as const;
+          return {
+            key: String(place),
+            cells: [
+              line.item,
+              `${formatNumber(line.quantity, t.language)} ${formatUnit(t, line.unit, line.quantity)}`,
+              <Fragment key="ready">
+                <strong>{ready === null ? t("promise.never") : formatMoment(t, ready, now, zone)}</strong>
+                {line.in_time !== null && <p>{t(line.in_time ? "promise.in_time" : "promise.too_late")}</p>}
+              </Fragment>,
+              parts.filter(([quantity]) => quantity > 0).map(([quantity, key]) => t(key, { quantity: formatNumber(quantity, t.language) })).join(", "),
+              <Fragment key="because">
                     {line.bindings.length === 0
                       ? t("promise.nothing_binds")
                       : line.bindings.map((binding, which) => {
@@ -266,13 +305,11 @@ function Answer({ answer, outdated, children }: { answer: PromiseAnswer; outdate
                             </p>
                           );
                         })}
-                  </td>
-                </tr>
-              );
-            })}
-          </tbody>
-        </table>
-      </div>
+              </Fragment>,
+            ],
+          };
+        })}
+      />
       {elsewhere.length > 0 && (
         <p className="faint">
           {t("promise.elsewhere")}{" "}

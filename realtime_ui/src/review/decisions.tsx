@@ -57,7 +57,7 @@ export function OrderDecisions({ order, errors, after }: DecisionsProps): ReactE
           close={close}
         />
       )}
-      {open === "hold" && <Decision title={t("review.hold_title", { number })} text={t("review.hold_text")} reason="needed" action={t("review.hold")} done={t("review.held", { number })} run={(reason) => api.holdOrder(number, version, reason)} after={after} close={close} />}
+      {open === "hold" && <Decision title={t("review.hold_title", { number })} text={t("review.hold_text")} reason="needed" action={t("review.hold")} done={t("review.held", { number })} run={(reason) => api.holdOrder(number, version, reason)} undo={() => api.order(number).then((now) => api.resumeOrder(number, now.version))} after={after} close={close} />}
       {open === "resume" && <Decision title={t("review.resume_title", { number })} reason="none" action={t("review.resume")} done={t("review.resumed", { number })} run={() => api.resumeOrder(number, version)} after={after} close={close} />}
       {open === "reject" && <Decision title={t("review.reject_title", { number })} text={t("review.reject_text")} reason="needed" danger action={t("review.reject")} done={t("review.rejected", { number })} run={(reason) => api.rejectOrder(number, version, reason)} after={after} close={close} />}
     </>

@@ -1,16 +1,19 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
-import { useEffect, useState, type ReactElement, type ReactNode } from "react";
+import { Fragment, useEffect, useState, type ReactElement, type ReactNode } from "react";
 import { api, type StockQuery } from "../api/endpoints.ts";
 import { useSites } from "../app/sites.ts";
 import { tell } from "../app/toasts.tsx";
+import { ExportButton } from "../desk/export.tsx";
 import { DeskWords, useDesk } from "../desk/language.tsx";
 import { Pager } from "../desk/pager.tsx";
+import { Table, type TableRow } from "../desk/table.tsx";
 import { formatMoment, formatNumber, formatUnit, timeOf } from "../i18n/format.ts";
 import { wordOf } from "../i18n/translator.ts";
 import { instantOf } from "../orders/dates.ts";
 import { usePermission } from "../session/session.ts";
 import { useNow } from "../ui/clock.ts";
+import type { Cell } from "../ui/csv.ts";
 import { Empty, Failed, reasonOf, Skeleton } from "../ui/states.tsx";
 import { TABS, type StockSearch, type Tab } from "./search.ts";
 import "../orders/orders.css";
@@ -126,41 +129,54 @@ interface Shown {
   search: StockSearch;
 }
 
+type PageOf<Row> = (page: { limit: number; offset: number }) => Promise<{ items: Row[]; total: number }>;
+
 interface ListProps<Row> {
-  name: string;
-  load: () => Promise<{ items: Row[]; total: number }>;
+  name: Tab;
+  load: PageOf<Row>;
   shown: Shown;
   columns: readonly string[];
   empty: ReactNode;
-  row: (row: Row) => ReactElement;
+  row: (row: Row) => TableRow;
+  /** The same as plain values, for a file; as many as there are headings. */
+  headings: readonly string[];
+  plain: (row: Row) => readonly Cell[];
+  actions?: ReactNode;
 }
 
 /** A list with its designed states: loading, nothing there, failed, pages. */
-function List<Row>({ name, load, shown, columns, empty, row }: ListProps<Row>): ReactElement {
+function List<Row>({ name, load, shown, columns, empty, row, headings, plain, actions }: ListProps<Row>): ReactElement {
   const t = useDesk();
-  const rows = useQuery({ queryKey: ["stock", name, shown.filter], queryFn: load, refetchInterval: REFRESH_MS });
-  if (rows.isError && rows.data === undefined) return <Failed what={t("stock.failed")} error={rows.error} retry={() => void rows.refetch()} />;
-  if (rows.data === undefined) return <Skeleton width="100%" height="240px" />;
-  if (rows.data.items.length === 0) return <Empty title={t("stock.empty")}>{empty}</Empty>;
+  const { limit, offset } = shown.filter;
+  const rows = useQuery({ queryKey: ["stock", name, shown.filter], queryFn: () => load({ limit, offset }), refetchInterval: REFRESH_MS });
+  const total = rows.data?.total;
   return (
     <>
-      <div className="scroll-x" role="region" aria-label={wordOf(t, "stock_tab", name)} tabIndex={0}>
-        <table className="table" data-testid={`stock-${name}`}>
-          <thead>
-            <tr>
-              {columns.map((column) => (
-                <th key={column} scope="col" className={NUMBERS.has(column) ? "number" : ""}>
-                  {wordOf(t, "stock_column", column)}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>{rows.data.items.map(row)}</tbody>
-        </table>
+      <div className="list-head">
+        <p className="faint" aria-live="polite">{total === undefined ? " " : t("stock.rows", { n: total })}</p>
+        <div className="actions">
+          {actions}
+          {total !== undefined && total > 0 && <ExportButton name={`stock-${name}`} headings={headings.map((heading) => wordOf(t, "stock_column", heading))} load={load} cells={plain} />}
+        </div>
       </div>
-      <Pager total={rows.data.total} rows={PAGE_ROWS} page={shown.search.page ?? 0} to={(page) => ({ to: "/stock", search: { ...shown.search, page } })} />
+      {rows.isError && rows.data === undefined ? (
+        <Failed what={t("stock.failed")} error={rows.error} retry={() => void rows.refetch()} />
+      ) : rows.data === undefined ? (
+        <Skeleton width="100%" height="240px" />
+      ) : rows.data.items.length === 0 ? (
+        <Empty title={t("stock.empty")}>{empty}</Empty>
+      ) : (
+        <>
+          <Table label={wordOf(t, "stock_tab", name)} testid={`stock-${name}`} columns={columns.map((column, place) => ({ key: column, label: wordOf(t, "stock_column", column), number: NUMBERS.has(column), title: place === titleOf(columns) }))} rows={rows.data.items.map(row)} />
+          <Pager total={rows.data.total} rows={PAGE_ROWS} page={shown.search.page ?? 0} to={(page) => ({ to: "/stock", search: { ...shown.search, page } })} />
+        </>
+      )}
     </>
   );
+}
+
+function titleOf(columns: readonly string[]): number {
+  return columns.indexOf("item");
 }
 
 const NUMBERS: ReadonlySet<string> = new Set(["available", "reserved", "free", "incoming", "quantity", "quality", "blocked", "needed", "missing"]);
@@ -183,30 +199,31 @@ function Items(shown: Shown): ReactElement {
   return (
     <List
       name="items"
-      load={() => api.stockItems(shown.filter)}
+      load={(page) => api.stockItems({ ...shown.filter, ...page })}
       shown={shown}
       columns={["item", "site", "available", "reserved", "free", "incoming", "quality", "blocked"]}
       empty={<p>{t("stock.empty_items")}</p>}
-      row={(row) => (
-        <tr key={`${row.site} ${row.item}`}>
-          <td>
+      row={(row) => ({
+        key: `${row.site} ${row.item}`,
+        cells: [
+          <Fragment key="item">
             <Link to="/stock" search={{ tab: "lots", item: row.item, site: row.site }}>
               {row.item_name}
             </Link>{" "}
             <span className="faint">{row.item}</span>
             {row.shortfall > 0 && <p>{t("stock.shortfall", { quantity: said.quantity(row.shortfall, row.unit) })}</p>}
-          </td>
-          <td>{row.site}</td>
-          <td className="number">{said.quantity(row.available, row.unit)}</td>
-          <td className="number">{said.quantity(row.hard_reserved + row.soft_reserved, row.unit)}</td>
-          <td className="number">
-            <strong>{said.quantity(row.free, row.unit)}</strong>
-          </td>
-          <td className="number">{said.quantity(row.incoming, row.unit)}</td>
-          <td className="number">{said.quantity(row.quality, row.unit)}</td>
-          <td className="number">{said.quantity(row.blocked, row.unit)}</td>
-        </tr>
-      )}
+          </Fragment>,
+          row.site,
+          said.quantity(row.available, row.unit),
+          said.quantity(row.hard_reserved + row.soft_reserved, row.unit),
+          <strong key="free">{said.quantity(row.free, row.unit)}</strong>,
+          said.quantity(row.incoming, row.unit),
+          said.quantity(row.quality, row.unit),
+          said.quantity(row.blocked, row.unit),
+        ],
+      })}
+      headings={["item", "name", "site", "unit", "available", "reserved", "free", "incoming", "quality", "blocked"]}
+      plain={(row) => [row.item, row.item_name, row.site, row.unit, row.available, row.hard_reserved + row.soft_reserved, row.free, row.incoming, row.quality, row.blocked]}
     />
   );
 }
@@ -217,24 +234,27 @@ function Lots(shown: Shown): ReactElement {
   return (
     <List
       name="lots"
-      load={() => api.stock(shown.filter)}
+      load={(page) => api.stock({ ...shown.filter, ...page })}
       shown={shown}
       columns={["item", "site", "location", "lot", "status", "quantity", "received", "expires"]}
       empty={<p>{t("stock.empty_lots")}</p>}
-      row={(row) => (
-        <tr key={`${row.site} ${row.item} ${row.location} ${row.lot} ${row.status}`}>
-          <td>
+      row={(row) => ({
+        key: `${row.site} ${row.item} ${row.location} ${row.lot} ${row.status}`,
+        cells: [
+          <Fragment key="item">
             {row.item_name} <span className="faint">{row.item}</span>
-          </td>
-          <td>{row.site}</td>
-          <td>{row.location}</td>
-          <td>{row.lot === "" ? "–" : row.lot}</td>
-          <td>{wordOf(t, "stock_status", row.status)}</td>
-          <td className="number">{said.quantity(row.quantity, row.unit)}</td>
-          <td>{said.moment(row.received_at)}</td>
-          <td>{row.expires_on ?? "–"}</td>
-        </tr>
-      )}
+          </Fragment>,
+          row.site,
+          row.location,
+          row.lot === "" ? "–" : row.lot,
+          wordOf(t, "stock_status", row.status),
+          said.quantity(row.quantity, row.unit),
+          said.moment(row.received_at),
+          row.expires_on ?? "–",
+        ],
+      })}
+      headings={["item", "name", "site", "unit", "location", "lot", "status", "quantity", "received", "expires"]}
+      plain={(row) => [row.item, row.item_name, row.site, row.unit, row.location, row.lot, wordOf(t, "stock_status", row.status), row.quantity, row.received_at, row.expires_on]}
     />
   );
 }
@@ -246,25 +266,28 @@ function Movements(shown: Shown): ReactElement {
   return (
     <List
       name="movements"
-      load={() => api.movements(shown.filter)}
+      load={(page) => api.movements({ ...shown.filter, ...page })}
       shown={shown}
       columns={["time", "item", "quantity", "kind", "from", "to", "for", "by"]}
       empty={<p>{t("stock.empty_movements")}</p>}
-      row={(row) => (
-        <tr key={row.id}>
-          <td>{said.moment(row.occurred_at)}</td>
-          <td>{row.item}</td>
-          <td className="number">{said.quantity(row.quantity, row.unit)}</td>
-          <td>{wordOf(t, "posting", row.kind)}</td>
-          <td>{place(row.from_account, row.from_location, row.from_lot)}</td>
-          <td>{place(row.to_account, row.to_location, row.to_lot)}</td>
-          <td>{row.order === null ? (row.work_order ?? row.purchase ?? row.reference ?? "–") : <Link to="/orders/$number" params={{ number: row.order }}>{row.order}</Link>}</td>
-          <td>
+      row={(row) => ({
+        key: String(row.id),
+        cells: [
+          said.moment(row.occurred_at),
+          row.item,
+          said.quantity(row.quantity, row.unit),
+          wordOf(t, "posting", row.kind),
+          place(row.from_account, row.from_location, row.from_lot),
+          place(row.to_account, row.to_location, row.to_lot),
+          row.order === null ? (row.work_order ?? row.purchase ?? row.reference ?? "–") : <Link to="/orders/$number" params={{ number: row.order }}>{row.order}</Link>,
+          <Fragment key="by">
             {row.actor}
             {row.reason !== null && <p className="faint">{row.reason}</p>}
-          </td>
-        </tr>
-      )}
+          </Fragment>,
+        ],
+      })}
+      headings={["time", "item", "unit", "quantity", "kind", "from", "to", "for", "by", "note"]}
+      plain={(row) => [row.occurred_at, row.item, row.unit, row.quantity, wordOf(t, "posting", row.kind), place(row.from_account, row.from_location, row.from_lot), place(row.to_account, row.to_location, row.to_lot), row.order ?? row.work_order ?? row.purchase ?? row.reference, row.actor, row.reason]}
     />
   );
 }
@@ -289,32 +312,36 @@ function Reservations(shown: Shown): ReactElement {
   return (
     <List
       name="reservations"
-      load={() => api.reservations({ ...shown.filter, state: "open" })}
+      load={(page) => api.reservations({ ...shown.filter, ...page, state: "open" })}
       shown={shown}
       columns={["item", "quantity", "kind", "needed_at", "for", "until", "note", ...(mayOrder ? ["action"] : [])]}
       empty={<p>{t("stock.empty_reservations")}</p>}
-      row={(row) => (
-        <tr key={row.id}>
-          <td>{row.item}</td>
-          <td className="number">{said.quantity(row.quantity - row.consumed, row.unit)}</td>
-          <td>{wordOf(t, "reservation_kind", row.kind)}</td>
-          <td>{said.moment(row.need_at)}</td>
-          <td>{row.order === null ? (row.work_order ?? row.customer ?? "–") : <Link to="/orders/$number" params={{ number: row.order }}>{row.order}</Link>}</td>
-          <td>{said.moment(row.expires_at)}</td>
-          <td>
-            {row.note ?? ""} <span className="faint">{row.created_by}</span>
-          </td>
-          {mayOrder && (
-            <td>
-              {(row.origin === "promise" || row.origin === "request") && (
-                <button type="button" className="button" disabled={release.isPending} onClick={() => { release.mutate(row.id); }}>
-                  {t("stock.release")}
-                </button>
-              )}
-            </td>
-          )}
-        </tr>
-      )}
+      row={(row) => ({
+        key: String(row.id),
+        testid: `reservation-${row.id}`,
+        cells: [
+          row.item,
+          said.quantity(row.quantity - row.consumed, row.unit),
+          wordOf(t, "reservation_kind", row.kind),
+          said.moment(row.need_at),
+          row.order === null ? (row.work_order ?? row.customer ?? "–") : <Link to="/orders/$number" params={{ number: row.order }}>{row.order}</Link>,
+          said.moment(row.expires_at),
+          <Fragment key="note">
+            {row.origin === "promise" ? t("stock.promised") : (row.note ?? "")} <span className="faint">{row.created_by}</span>
+          </Fragment>,
+          ...(mayOrder
+            ? [
+                (row.origin === "promise" || row.origin === "request") && (
+                  <button type="button" className="button" disabled={release.isPending} onClick={() => { release.mutate(row.id); }} data-testid={`give-up-${row.id}`}>
+                    {t("stock.release")}
+                  </button>
+                ),
+              ]
+            : []),
+        ],
+      })}
+      headings={["item", "unit", "quantity", "kind", "needed_at", "for", "until", "note", "by"]}
+      plain={(row) => [row.item, row.unit, row.quantity - row.consumed, wordOf(t, "reservation_kind", row.kind), row.need_at, row.order ?? row.work_order ?? row.customer, row.expires_at, row.note, row.created_by]}
     />
   );
 }
@@ -325,22 +352,23 @@ function Shortages(shown: Shown): ReactElement {
   return (
     <List
       name="shortages"
-      load={() => api.shortages(shown.filter)}
+      load={(page) => api.shortages({ ...shown.filter, ...page })}
       shown={shown}
       columns={["item", "needed", "missing", "needed_at", "for", "comes"]}
       empty={<p>{t("stock.empty_shortages")}</p>}
-      row={(row) => (
-        <tr key={row.reservation}>
-          <td>{row.item}</td>
-          <td className="number">{said.quantity(row.needed, row.unit)}</td>
-          <td className="number">
-            <strong>{said.quantity(row.missing, row.unit)}</strong>
-          </td>
-          <td>{said.moment(row.need_at)}</td>
-          <td>{row.order === null ? (row.work_order ?? "–") : <Link to="/orders/$number" params={{ number: row.order }}>{row.order}</Link>}</td>
-          <td>{row.comes_at === null ? t("stock.never_comes") : `${said.moment(row.comes_at)} ${row.comes_from.join(", ")}`}</td>
-        </tr>
-      )}
+      row={(row) => ({
+        key: String(row.reservation),
+        cells: [
+          row.item,
+          said.quantity(row.needed, row.unit),
+          <strong key="missing">{said.quantity(row.missing, row.unit)}</strong>,
+          said.moment(row.need_at),
+          row.order === null ? (row.work_order ?? "–") : <Link to="/orders/$number" params={{ number: row.order }}>{row.order}</Link>,
+          row.comes_at === null ? t("stock.never_comes") : `${said.moment(row.comes_at)} ${row.comes_from.join(", ")}`,
+        ],
+      })}
+      headings={["item", "unit", "needed", "missing", "needed_at", "for", "comes", "from"]}
+      plain={(row) => [row.item, row.unit, row.needed, row.missing, row.need_at, row.order ?? row.work_order, row.comes_at, row.comes_from.join(", ")]}
     />
   );
 }
@@ -354,47 +382,48 @@ function Replenishment(shown: Shown): ReactElement {
   const dismiss = useDone((id: number) => api.dismissProposal(id), t("stock.dismissed"));
   const waiting = accept.isPending || dismiss.isPending;
   return (
-    <>
-      {mayBuy && (
-        <div>
+    <List
+      name="replenishment"
+      load={(page) => api.replenishment({ ...shown.filter, ...page, state: "open" })}
+      shown={shown}
+      columns={["item", "site", "quantity", "kind", "order_by", "needed_at", "because", ...(mayBuy ? ["action"] : [])]}
+      empty={<p>{t("stock.empty_replenishment")}</p>}
+      actions={
+        mayBuy && (
           <button type="button" className="button" disabled={refresh.isPending} onClick={() => { refresh.mutate(undefined); }} data-testid="propose">
             {t("stock.propose")}
           </button>
-        </div>
-      )}
-      <List
-        name="replenishment"
-        load={() => api.replenishment({ ...shown.filter, state: "open" })}
-        shown={shown}
-        columns={["item", "site", "quantity", "kind", "order_by", "needed_at", "because", ...(mayBuy ? ["action"] : [])]}
-        empty={<p>{t("stock.empty_replenishment")}</p>}
-        row={(row) => (
-          <tr key={row.id}>
-            <td>{row.item}</td>
-            <td>{row.site}</td>
-            <td className="number">{said.quantity(row.quantity, row.unit)}</td>
-            <td>
-              {wordOf(t, "proposal", row.kind)}
-              {row.supplier !== null && <p className="faint">{row.supplier}</p>}
-            </td>
-            <td>{said.moment(row.order_by)}</td>
-            <td>{said.moment(row.need_at)}</td>
-            <td>{row.reason}</td>
-            {mayBuy && (
-              <td>
-                <span className="actions">
+        )
+      }
+      row={(row) => ({
+        key: String(row.id),
+        cells: [
+          row.item,
+          row.site,
+          said.quantity(row.quantity, row.unit),
+          <Fragment key="kind">
+            {wordOf(t, "proposal", row.kind)}
+            {row.supplier !== null && <p className="faint">{row.supplier}</p>}
+          </Fragment>,
+          said.moment(row.order_by),
+          said.moment(row.need_at),
+          row.reason,
+          ...(mayBuy
+            ? [
+                <span key="action" className="actions">
                   <button type="button" className="button button-primary" disabled={waiting} onClick={() => { accept.mutate(row.id); }} data-testid={`accept-${row.item}`}>
                     {t("stock.accept")}
                   </button>
-                  <button type="button" className="button button-quiet" disabled={waiting} onClick={() => { dismiss.mutate(row.id); }}>
+                  <button type="button" className="button button-quiet" disabled={waiting} onClick={() => { dismiss.mutate(row.id); }} data-testid={`dismiss-${row.item}`}>
                     {t("stock.dismiss")}
                   </button>
-                </span>
-              </td>
-            )}
-          </tr>
-        )}
-      />
-    </>
+                </span>,
+              ]
+            : []),
+        ],
+      })}
+      headings={["item", "site", "unit", "quantity", "kind", "supplier", "order_by", "needed_at", "because"]}
+      plain={(row) => [row.item, row.site, row.unit, row.quantity, wordOf(t, "proposal", row.kind), row.supplier, row.order_by, row.need_at, row.reason]}
+    />
   );
 }

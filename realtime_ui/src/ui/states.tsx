@@ -2,6 +2,7 @@ import type { ReactElement, ReactNode } from "react";
 import { Problem, Unreachable } from "../api/problem.ts";
 import { useT } from "../i18n/staff.tsx";
 import { Glyph } from "./glyph.tsx";
+import { problemWords } from "./problems.ts";
 
 /** A grey block where a value will be. */
 export function Skeleton({ width, height }: { width: string; height: string }): ReactElement {
@@ -50,6 +51,9 @@ export function Forbidden({ detail }: { detail?: string }): ReactElement {
 export function reasonOf(t: ReturnType<typeof useT>, error: unknown): string {
   if (error instanceof Unreachable) return t("error.unreachable");
   if (error instanceof Problem) {
+    if (error.status === 403 && error.code === "forbidden") return t("forbidden.text");
+    const known = error.status < 500 && error.status !== 429 ? problemWords(t, error) : null;
+    if (known !== null) return known;
     const fields = error.errors.map((field) => `${field.field}: ${field.problem}`).join("; ");
     const said = [error.detail === "" ? error.title : error.detail, fields].filter((part) => part !== "").join(" – ");
     if (error.status === 403) return t("forbidden.text");
