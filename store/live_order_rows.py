@@ -190,7 +190,7 @@ async def read_told_rows(
         found[order_id].deliveries.extend(shipments)
     if audit:
         async with connection.cursor(row_factory=class_row(AuditRow)) as rows:
-            await rows.execute(_AUDIT, (ids,))
+            await rows.execute(AUDIT_ROWS.format(orders=GIVEN_ORDERS), {"orders": ids})
             async for row in rows:
                 found[row.order_id].audit.append(row)
     return found
@@ -290,10 +290,12 @@ WHERE l.order_id = ANY({orders})
 """
 )
 
-_AUDIT = """
+AUDIT_ROWS: Final = sql.SQL(
+    """
 SELECT order_id, at, action, before, after FROM audit_log
-WHERE order_id = ANY(%s) AND action IN ('OrderReceived', 'OrderConfirmed', 'OrderReleased',
+WHERE order_id = ANY({orders}) AND action IN ('OrderReceived', 'OrderConfirmed', 'OrderReleased',
       'OrderChanged', 'OrderCancelled', 'LineStateChanged', 'ShipmentPacked', 'ShipmentShipped',
       'ShipmentCorrected', 'ExpectedDateMoved')
 ORDER BY order_id, id DESC
 """
+)

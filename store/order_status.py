@@ -14,15 +14,18 @@ from psycopg import sql
 from domain import progress
 from store.database import Connection
 from store.live_order_rows import (
+    AUDIT_ROWS,
     LINES_ROWS,
     OPERATIONS_ROWS,
     ORDERS_ROWS,
+    AuditRow,
     LineRow,
     OperationRow,
     OrderRow,
     OrderRows,
 )
 from store.live_views import OrderPicture
+from store.own_orders import as_customer
 from store.planning.plan_rows import PLANNED_ORDER_ROWS, PlanOrderRow
 from store.shipments import DELIVERY_ROWS, delivery_views
 
@@ -34,14 +37,27 @@ class OrderStatus(msgspec.Struct, frozen=True):
     version: int
 
 
-class _Document(msgspec.Struct, frozen=True, kw_only=True):
-    version: int
+class _Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What is the customer's of an order."""
+
     order: OrderRow
     lines: list[LineRow]
+    deliveries: list[_DeliveryRow]
+    audit: list[AuditRow] = []
+
+
+class _Work(msgspec.Struct, frozen=True, kw_only=True):
+    """The work behind it."""
+
     operations: list[OperationRow]
     slots: list[tuple[int, int, int]]
-    deliveries: list[_DeliveryRow]
     planned: list[PlanOrderRow]
+
+
+class _Document(msgspec.Struct, frozen=True, kw_only=True):
+    version: int
+    told: _Told
+    work: _Work
 
 
 class _DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,30 +95,69 @@ _SLOTS: Final = sql.SQL(
     GROUP BY s.operation_id, p.slot_ms
     """
 )
-_STATUS: Final = sql.SQL(
+_TOLD: Final = sql.SQL(
     """
+    'order', (SELECT to_json(t) FROM ({order}) t),
+    'lines', (SELECT coalesce(json_agg(t), '[]') FROM ({lines}) t),
+    'deliveries', (SELECT coalesce(json_agg(t), '[]') FROM ({deliveries}) t)
+    """
+)
+_WORK: Final = sql.SQL(
+    """
+    'operations', (SELECT coalesce(json_agg(t), '[]') FROM ({operations}) t),
+    'slots', (SELECT coalesce(json_agg(json_build_array(t.operation_id, t.slot_ms, t.good)), '[]')
+              FROM ({slots}) t),
+    'planned', (SELECT coalesce(json_agg(t), '[]') FROM ({planned}) t)
+    """
+)
+_ROWS: Final[dict[str, sql.Composed]] = {
+    "order": ORDERS_ROWS.format(orders=_CHOSEN),
+    "lines": LINES_ROWS.format(orders=_CHOSEN),
+    "deliveries": DELIVERY_ROWS.format(orders=_CHOSEN),
+    "audit": AUDIT_ROWS.format(orders=_CHOSEN),
+    "operations": OPERATIONS_ROWS.format(orders=_CHOSEN),
+    "slots": _SLOTS.format(orders=_CHOSEN),
+    "planned": PLANNED_ORDER_ROWS.format(orders=_CHOSEN),
+}
+
+
+def _text(statement: sql.SQL) -> str:
+    """A statement as text, made once: composing it anew for each question costs its share."""
+    told, work = _TOLD.format(**_ROWS), _WORK.format(**_ROWS)
+    return statement.format(told=told, work=work, audit=_ROWS["audit"]).as_string(None)
+
+
+_STATUS: Final = _text(
+    sql.SQL("""
     WITH chosen AS MATERIALIZED (SELECT id, version FROM orders WHERE number = %(number)s)
     SELECT json_build_object(
-        'version', (SELECT version FROM chosen),
-        'order', (SELECT to_json(t) FROM ({order}) t),
-        'lines', (SELECT coalesce(json_agg(t), '[]') FROM ({lines}) t),
-        'operations', (SELECT coalesce(json_agg(t), '[]') FROM ({operations}) t),
-        'slots', (SELECT coalesce(json_agg(json_build_array(t.operation_id, t.slot_ms, t.good)),
-                                  '[]') FROM ({slots}) t),
-        'deliveries', (SELECT coalesce(json_agg(t), '[]') FROM ({deliveries}) t),
-        'planned', (SELECT coalesce(json_agg(t), '[]') FROM ({planned}) t)
+        'version', version,
+        'told', json_build_object({told}),
+        'work', json_build_object({work})
     )::text
     FROM chosen
-    """
-).format(
-    order=ORDERS_ROWS.format(orders=_CHOSEN),
-    lines=LINES_ROWS.format(orders=_CHOSEN),
-    operations=OPERATIONS_ROWS.format(orders=_CHOSEN),
-    slots=_SLOTS.format(orders=_CHOSEN),
-    deliveries=DELIVERY_ROWS.format(orders=_CHOSEN),
-    planned=PLANNED_ORDER_ROWS.format(orders=_CHOSEN),
+    """)
+)
+_OWN_TOLD: Final = _text(
+    sql.SQL("""
+    WITH chosen AS MATERIALIZED (
+        SELECT id FROM orders WHERE number = %(number)s AND customer_id = %(customer_id)s)
+    SELECT json_build_object(
+        {told}, 'audit', (SELECT coalesce(json_agg(t), '[]') FROM ({audit}) t)
+    )::text
+    FROM chosen
+    """)
+)
+_OWN_WORK: Final = _text(
+    sql.SQL("""
+    WITH chosen AS MATERIALIZED (
+        SELECT id FROM orders WHERE number = %(number)s AND customer_id = %(customer_id)s)
+    SELECT json_build_object({work})::text FROM chosen
+    """)
 )
 _decoder: Final = msgspec.json.Decoder(_Document)
+_told_decoder: Final = msgspec.json.Decoder(_Told)
+_work_decoder: Final = msgspec.json.Decoder(_Work)
 
 
 async def read_status(connection: Connection, number: str, *, now_ms: int) -> OrderStatus | None:
@@ -113,26 +168,58 @@ async def read_status(connection: Connection, number: str, *, now_ms: int) -> Or
         number: the order's.
         now_ms: what the projections are made for; the pieces of the hour before it say the pace.
     """
-    since = now_ms - progress.HOUR_MS
     cursor = await connection.execute(
-        _STATUS,
-        {"number": number, "now": now_ms, "since": since - since % progress.SLOT_MS},
-        prepare=True,
+        _STATUS, {"number": number, **_hour_until(now_ms)}, prepare=True
     )
     row = await cursor.fetchone()
     if row is None:
         return None
     document = _decoder.decode(row[0])
+    return OrderStatus(_picture(document.told, document.work, now_ms), document.version)
+
+
+async def read_own_status(
+    connection: Connection, customer_id: int, number: str, *, now_ms: int
+) -> OrderPicture | None:
+    """How a customer's order stands; None: there is no such order of theirs.
+
+    What is the customer's is read as the role that sees nothing else (`store.own_orders`), the work
+    behind it as ourselves; the whole of it is one round trip.
+
+    Args:
+        connection: where to read; no transaction is open on it.
+        customer_id: whose order.
+        number: the order's.
+        now_ms: as for `read_status`.
+    """
+    asked = {"number": number, "customer_id": customer_id}
+    async with connection.pipeline(), as_customer(connection, customer_id):
+        told = await connection.execute(_OWN_TOLD, asked, prepare=True)
+        await connection.execute("RESET ROLE")
+        work = await connection.execute(_OWN_WORK, asked | _hour_until(now_ms), prepare=True)
+    told_row, work_row = await told.fetchone(), await work.fetchone()
+    if told_row is None or work_row is None:
+        return None
+    return _picture(_told_decoder.decode(told_row[0]), _work_decoder.decode(work_row[0]), now_ms)
+
+
+def _hour_until(now_ms: int) -> dict[str, int]:
+    since = now_ms - progress.HOUR_MS
+    return {"now": now_ms, "since": since - since % progress.SLOT_MS}
+
+
+def _picture(told: _Told, work: _Work, now_ms: int) -> OrderPicture:
     slots: dict[int, dict[int, int]] = {}
-    for operation_id, slot_ms, good in document.slots:
+    for operation_id, slot_ms, good in work.slots:
         slots.setdefault(operation_id, {})[slot_ms] = good
-    shipped = delivery_views(msgspec.structs.astuple(each) for each in document.deliveries)
+    shipped = delivery_views(msgspec.structs.astuple(each) for each in told.deliveries)
     rows = OrderRows(
-        document.order,
-        lines=document.lines,
-        operations=document.operations,
+        told.order,
+        lines=told.lines,
+        operations=work.operations,
         slots=slots,
-        deliveries=shipped.get(document.order.id, []),
-        planned=document.planned[-1] if document.planned else None,
+        audit=told.audit,
+        deliveries=shipped.get(told.order.id, []),
+        planned=work.planned[-1] if work.planned else None,
     )
-    return OrderStatus(OrderPicture(rows, now_ms), document.version)
+    return OrderPicture(rows, now_ms)

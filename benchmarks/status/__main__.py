@@ -97,10 +97,13 @@ class _Measured:
         asking: list[object] = ["--url", self._addresses.http_url, "--path", path]
         asking += ["--step", step, "--orders", options.orders, "--rate", options.rate]
         await _child("asking", token, *asking, "--seconds", WARM_S, "--seed", 1_000 + seed)
-        before, api_before = cpu_seconds(self._process), _cpu_of_api(self._data_dir)
+        before, before_by_part = cpu_seconds(self._process), _cpu_by_part(self._data_dir)
         told = await _child("asking", token, *asking, "--seconds", options.seconds, "--seed", seed)
         told["cpu_s_of_all"] = cpu_seconds(self._process) - before
-        told["cpu_s_of_api"] = _cpu_of_api(self._data_dir) - api_before
+        told["cpu_s_by_part"] = {
+            part: seconds - before_by_part.get(part, 0.0)
+            for part, seconds in _cpu_by_part(self._data_dir).items()
+        }
         told["load"] = await load
         return told
 
@@ -120,8 +123,13 @@ def _told(runs: list[dict[str, Any]]) -> dict[str, Any]:
         "asked_per_s": round(middle["asked"] / middle["seconds"], 1),
         "answers_by_status": dict(answers),
         "samples_per_s": round(middle["load"]["samples"] / middle["load"]["seconds"]),
-        "api_cpu_ms_per_answer": round(middle["cpu_s_of_api"] / middle["asked"] * 1_000, 2),
+        "api_cpu_ms_per_answer": round(middle["cpu_s_by_part"]["api"] / middle["asked"] * 1_000, 2),
         "cores_busy": round(middle["cpu_s_of_all"] / middle["seconds"], 2),
+        "cores_busy_by_part": {
+            part: round(seconds / middle["seconds"], 3)
+            for part, seconds in middle["cpu_s_by_part"].items()
+        },
+        "cores_busy_asking": round(middle["cpu_s"] / middle["seconds"], 2),
     }
 
 
@@ -156,12 +164,13 @@ async def _child(name: str, told: str, *arguments: object) -> dict[str, Any]:
     return parsed
 
 
-def _cpu_of_api(data_dir: Path) -> float:
-    return sum(
-        cpu_seconds(psutil.Process(one.pid))
+def _cpu_by_part(data_dir: Path) -> dict[str, float]:
+    """CPU seconds of every supervised process, by its name."""
+    return {
+        one.name: cpu_seconds(psutil.Process(one.pid))
         for one in read_installation(data_dir).processes
-        if one.name == "api" and one.pid is not None
-    )
+        if one.pid is not None
+    }
 
 
 def _say(text: str) -> None:
