@@ -1,8 +1,9 @@
 """The contracts as documents: `python -m contracts.export DIR`.
 
 Writes `native.schema.json` (MQTT messages by kind), `events.schema.json` (records of the stream),
-`live.schema.json` (the live protocol and what its channels carry), all JSON Schema 2020-12, and
-`asyncapi.json` (AsyncAPI 3.0), which names the topics and channels and refers to the three.
+`live.schema.json` (the live protocol and what its channels carry), `outward.schema.json` (events of
+`/v1/events` and of webhooks), all JSON Schema 2020-12, and `asyncapi.json` (AsyncAPI 3.0), which
+names the topics and channels and refers to the four.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from contracts import live, streams, telemetry
+from contracts import live, outward, streams, telemetry
 from contracts.topics import PREFIX, Kind
 
 Document: TypeAlias = dict[str, Any]
@@ -61,6 +62,15 @@ VIEWS: Final = (
     live.PlanMachine,
     live.DisruptionView,
 )
+OUTWARD: Final = (
+    outward.OrderHappened,
+    outward.OrderProgressed,
+    outward.ShipmentHappened,
+    outward.StockShortage,
+    outward.WebhookTried,
+    outward.CloudEvent,
+    outward.WebhookMessage,
+)
 _CARRIED: Final[Mapping[str, Sequence[type[msgspec.Struct]]]] = {
     streams.TELEMETRY: (streams.Bundle,),
     streams.WAREHOUSE: (streams.Bundle,),
@@ -83,6 +93,7 @@ def documents() -> dict[str, Document]:
         ),
         "events.schema.json": _schemas("Records of the stream (MessagePack)", EVENTS),
         "live.schema.json": _schemas("Live protocol", [*FROM_CLIENT, *TO_CLIENT, *VIEWS]),
+        "outward.schema.json": _schemas("Events of /v1/events and of webhooks", OUTWARD),
         "asyncapi.json": _asyncapi(),
     }
 
@@ -135,6 +146,7 @@ def _asyncapi() -> Document:
         operations[f"send.{topic}"] = _operation("send", topic)
         operations[f"receive.{topic}"] = _operation("receive", topic)
     _add_live(messages, channels, operations)
+    _add_outward(messages, channels, operations)
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -147,6 +159,12 @@ def _asyncapi() -> Document:
             "mqtt": {"host": "localhost:1883", "protocol": "mqtt", "protocolVersion": "3.1.1"},
             "log": {"host": "localhost:9092", "protocol": "kafka"},
             "live": {"host": "localhost:8000", "protocol": "ws"},
+            "api": {"host": "localhost:8000", "protocol": "http"},
+            "receiver": {
+                "host": "receiver.example",
+                "protocol": "https",
+                "description": "A webhook's own address.",
+            },
         },
         "channels": channels,
         "operations": operations,
@@ -171,6 +189,57 @@ def _add_live(messages: Document, channels: Document, operations: Document) -> N
                 {"$ref": f"#/channels/live/messages/live.{struct.__name__}"} for struct in structs
             ],
         }
+
+
+def _add_outward(messages: Document, channels: Document, operations: Document) -> None:
+    """Events by type, once as CloudEvents to be asked for and once as they are sent to webhooks."""
+    sent = {**outward.DATA, outward.WEBHOOK_TEST: outward.WebhookTried}
+    for name, data in outward.DATA.items():
+        _add_message(
+            messages, f"event.{name}", data, _typed("CloudEvent", name, data), "application/json"
+        )
+    for name, data in sent.items():
+        schema = _typed("WebhookMessage", name, data)
+        _add_message(messages, f"webhook.{name}", data, schema, "application/json")
+        messages[f"webhook.{name}"]["headers"] = {
+            "type": "object",
+            "required": ["webhook-id", "webhook-timestamp", "webhook-signature"],
+            "properties": {
+                "webhook-id": {"type": "string", "description": "The same at each attempt."},
+                "webhook-timestamp": {"type": "string", "description": "Seconds since 1970."},
+                "webhook-signature": {"type": "string", "description": "v1,<base64>"},
+            },
+        }
+    channels["events"] = {
+        "address": "/v1/events",
+        "description": "Asked for with `after`, in the order of commits and without holes.",
+        "servers": [{"$ref": "#/servers/api"}],
+        "messages": _references(f"event.{name}" for name in outward.DATA),
+    }
+    operations["send.events"] = _operation("send", "events")
+    channels["webhooks"] = {
+        "address": "{url}",
+        "parameters": {"url": {"description": "As `POST /v1/webhooks` was told."}},
+        "description": "Standard Webhooks: POSTs to the address of each webhook, at least once.",
+        "servers": [{"$ref": "#/servers/receiver"}],
+        "messages": _references(f"webhook.{name}" for name in sent),
+    }
+    operations["send.webhooks"] = _operation("send", "webhooks")
+
+
+def _typed(envelope: str, name: str, data: type[msgspec.Struct]) -> Document:
+    """An envelope of one type, with that type's data."""
+    return {
+        "allOf": [
+            {"$ref": f"./outward.schema.json#/$defs/{envelope}"},
+            {
+                "properties": {
+                    "type": {"const": name},
+                    "data": {"$ref": f"./outward.schema.json#/$defs/{data.__name__}"},
+                }
+            },
+        ]
+    }
 
 
 def _add_message(

@@ -39,6 +39,7 @@ class Receiver:
     def __init__(self) -> None:
         self.messages: list[Message] = []
         self.statuses = [200]
+        self.delay_s = 0.0
         self.location: str | None = None
         self._server: asyncio.Server | None = None
 
@@ -66,6 +67,7 @@ class Receiver:
         }
         body = await reader.readexactly(int(headers["content-length"]))
         self.messages.append(Message(headers, body))
+        await asyncio.sleep(self.delay_s)
         status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
         location = f"Location: {self.location}\r\n" if self.location else ""
         writer.write(
