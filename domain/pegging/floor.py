@@ -1,4 +1,4 @@
-"""What the floor does to a work order's pegs: pieces are made, scrapped, or come no more."""
+"""What happens to pegs: pieces are made, scrapped, or come no more; what was bought arrives."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from decimal import Decimal
 import msgspec
 
 from domain.pegging.attribution import attribute
-from domain.pegging.book import NOTHING, Book, DemandId, Peg, PeggingError, SupplyId, SupplyKind
+from domain.pegging.book import (
+    NOTHING,
+    Book,
+    DemandId,
+    Peg,
+    PeggingError,
+    Supply,
+    SupplyId,
+    SupplyKind,
+)
 from domain.pegging.moves import claims
 
 
@@ -38,6 +47,39 @@ def produce(book: Book, supply: SupplyId, good: Decimal) -> Book:
             (demand, supply): Peg(claim.quantity, share)
             for (demand, claim), share in zip(queue, shares, strict=True)
         },
+    )
+
+
+def receive(book: Book, purchase: SupplyId, lot: SupplyId, quantity: Decimal) -> Book:
+    """Goods of a purchase were put on a lot: who they are for is pegged there from now on.
+
+    Those who need it first are served first; what is for nobody lies free on the lot. More than was
+    ordered is kept.
+
+    Raises:
+        PeggingError: it is no purchase or no lot, or nothing came.
+    """
+    row = book.supply(purchase)
+    kinds = (purchase.kind, lot.kind)
+    if kinds != (SupplyKind.PURCHASE, SupplyKind.LOT) or quantity <= 0:
+        raise PeggingError(
+            f"{quantity} of {purchase.kind} {purchase.id} cannot come to {lot.kind} {lot.id}"
+        )
+    queue = claims(book, purchase)
+    shares = attribute(quantity, [claim for _, claim in queue]).shares
+    pegs: dict[tuple[DemandId, SupplyId], Peg | None] = {}
+    for (demand, claim), share in zip(queue, shares, strict=True):
+        there = book.pegs.get((demand, lot), Peg(NOTHING))
+        pegs[demand, purchase] = Peg(claim.quantity - share)
+        pegs[demand, lot] = Peg(there.quantity + share, there.made)
+    before = book.supplies.get(lot, Supply(quantity=NOTHING, started=True))
+    here = before.quantity + quantity
+    return book.changed(
+        supplies={
+            purchase: msgspec.structs.replace(row, quantity=max(row.quantity - quantity, NOTHING)),
+            lot: msgspec.structs.replace(before, quantity=here, made=here, begun=here),
+        },
+        pegs=pegs,
     )
 
 

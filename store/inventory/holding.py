@@ -20,7 +20,7 @@ import msgspec
 
 from domain.inventory.books import Entry, Key, Lot
 from domain.inventory.words import Account, ReservationKind, ReservationOrigin, StockStatus
-from domain.pegging.attribution import Claim, in_order
+from domain.pegging.attribution import Claim, attribute
 from store.database import Connection
 from store.inventory import reservations
 from store.inventory.reservations import NotAvailableError, promised_now
@@ -345,17 +345,14 @@ async def arrived(stock: Stock, found: Sequence[Arrival]) -> list[int]:
     lines: set[int] = set()
     for one in found:
         queue = waiting[one.purchase_line_id]
-        came = one.quantity
-        for index in in_order([claim for claim, _ in queue]):
+        # As `domain.pegging.floor.receive` has it.
+        shares = attribute(one.quantity, [claim for claim, _ in queue]).shares
+        for index, part in enumerate(shares):
             claim, peg_id = queue[index]
-            part = min(came, claim.quantity)
-            if part <= 0 or one.lot.id is None:
+            if not part or one.lot.id is None:
                 continue
-            came -= part
-            queue[index] = (
-                msgspec.structs.replace(claim, quantity=claim.quantity - part),
-                peg_id,
-            )
+            left = msgspec.structs.replace(claim, quantity=claim.quantity - part)
+            queue[index] = (left, peg_id)
             await _take_off(stock.connection, peg_id, part)
             await peg_lot(stock.connection, claim.id, one.lot.id, part)
             lines.add(claim.id)

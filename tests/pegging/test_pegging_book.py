@@ -5,12 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from domain.pegging import floor, moves, needs
+from domain.pegging import floor, losses, moves, needs
 from domain.pegging.book import (
     NOTHING,
     Book,
@@ -30,6 +31,7 @@ from domain.pegging.moves import Part
 from domain.pegging.needs import Running
 
 LOT = SupplyId(SupplyKind.LOT, 1)
+BOUGHT = SupplyId(SupplyKind.PURCHASE, 1)
 
 
 def book(**changes: Any) -> Book:
@@ -228,6 +230,80 @@ class TestFloor:
         assert faults(after) == []
 
 
+class TestGoods:
+    def test_what_was_bought_is_for_whom_it_was_bought_when_it_comes(self) -> None:
+        bought = Book(
+            demands={
+                line(1): Demand(quantity=Decimal(7), due_ms=9),
+                line(2): Demand(quantity=Decimal(7), due_ms=4),
+            },
+            supplies={BOUGHT: Supply(quantity=Decimal(12))},
+            pegs={
+                (line(1), BOUGHT): Peg(Decimal(5)),
+                (line(2), BOUGHT): Peg(Decimal(4)),
+            },
+        )
+        after = floor.receive(bought, BOUGHT, LOT, Decimal(6))
+        assert after.on(LOT) == {line(2): Peg(Decimal(4)), line(1): Peg(Decimal(2))}
+        assert after.on(BOUGHT) == {line(1): Peg(Decimal(3))}
+        assert after.supplies[BOUGHT].quantity == 6
+        more = floor.receive(after, BOUGHT, LOT, Decimal(10))
+        assert more.surplus(LOT) == 7
+        assert more.supplies[BOUGHT].quantity == 0
+        assert faults(after) == faults(more) == []
+        with pytest.raises(PeggingError):
+            floor.receive(bought, LOT, BOUGHT, Decimal(1))
+
+
+def step(
+    number: int, planned: int | None, good: int = 0, scrap: int = 0, *, over: bool = False
+) -> losses.Step:
+    return losses.Step(
+        number=number,
+        planned=None if planned is None else Decimal(planned),
+        good=Decimal(good),
+        scrap=Decimal(scrap),
+        over=over,
+    )
+
+
+class TestLosses:
+    @pytest.mark.parametrize(
+        ("steps", "comes"),
+        [
+            ([step(10, 100), step(20, 100)], 100),
+            ([step(10, 100, 20, 15), step(20, 100)], 100),  # there is more material
+            ([step(10, 100, 60), step(20, 100, 40, 8)], 92),
+            ([step(20, 100, 40, 8), step(10, 110, 60)], 102),  # planned for it
+            ([step(10, 100, 90, over=True), step(20, 100, 50)], 90),
+            ([step(10, 100, 90, over=True), step(20, 100, 50, 3), step(30, 100, 47, 2)], 85),
+            ([step(10, 100, 100), step(20, 100, 97, 3, over=True)], 97),
+            ([step(10, 100, 120, over=True), step(20, 100, 110, 2)], 118),
+            ([step(10, 100, 5, over=True), step(20, 100, 9)], 9),  # counted more than came
+            ([step(10, None), step(20, None, 3, 4)], None),
+            ([], None),
+        ],
+    )
+    def test_what_can_still_come_of_it(self, steps: list[losses.Step], comes: int | None) -> None:
+        assert losses.deliverable(steps) == comes
+        wanted = Decimal(100)
+        lacking = losses.missing(steps, wanted)
+        assert lacking == (0 if comes is None else max(wanted - comes, 0))
+
+    def test_another_work_order_makes_it_for_those_who_need_it_last(self) -> None:
+        begun = book(started=True, begun=Decimal(100), made=Decimal(60))
+        made = floor.produce(begun, work(1), Decimal(60))
+        after = losses.make_up(made, work(1), Decimal(15), work(-1))
+        assert after.on(work(-1)) == {need_of(9): Peg(Decimal(15))}
+        assert after.supplies[work(-1)] == Supply(quantity=Decimal(15), alike="a", due_ms=1_000)
+        assert after.supplies[work(1)].quantity == 75
+        assert faults(after) == []
+        with pytest.raises(PeggingError):
+            losses.make_up(made, work(1), Decimal(31), work(-1))
+        with pytest.raises(PeggingError):
+            losses.make_up(made, LOT, Decimal(1), work(-1))
+
+
 quantities = st.decimals("0.001", 200, places=3)
 
 
@@ -250,6 +326,7 @@ class Pegging(RuleBasedStateMachine):
             supplies[work(demand.id)] = Supply(quantity=row.quantity, alike="a", due_ms=row.due_ms)
             pegs[demand, work(demand.id)] = Peg(row.quantity)
         supplies[LOT] = Supply(quantity=Decimal(20), made=Decimal(20), started=True)
+        supplies[BOUGHT] = Supply(quantity=Decimal(60), due_ms=3)
         self.book = Book(demands=demands, supplies=supplies, pegs=pegs)
 
     def pegged(self) -> dict[DemandId, Decimal]:
@@ -383,7 +460,41 @@ class Pegging(RuleBasedStateMachine):
         assert self.supplied() == supplied - quantity
         assert sum((peg.made for peg in self.book.on(supply).values()), NOTHING) == made
 
-    @precondition(lambda self: len(self.book.supplies) > 2)
+    @rule(quantity=quantities, number=st.integers(1, 3))
+    def receive(self, quantity: Decimal, number: int) -> None:
+        lot = SupplyId(SupplyKind.LOT, number)
+        pegged, supplied = self.pegged(), self.supplied()
+        ordered = self.book.supplies[BOUGHT].quantity
+        self.book = floor.receive(self.book, BOUGHT, lot, quantity)
+        assert self.pegged() == pegged
+        assert self.supplied() == supplied + max(quantity - ordered, NOTHING)
+        # Nobody waits for the purchase while goods of it lie free on the lot that was filled now.
+        if self.book.on(BOUGHT):
+            assert ordered - quantity == self.book.supplies[BOUGHT].quantity
+
+    @rule(quantity=quantities)
+    def buy(self, quantity: Decimal) -> None:
+        row = self.book.supplies[BOUGHT]
+        more = msgspec.structs.replace(row, quantity=row.quantity + quantity)
+        self.book = self.book.changed(supplies={BOUGHT: more})
+
+    @rule(data=st.data(), quantity=quantities)
+    def make_up(self, data: st.DataObject, quantity: Decimal) -> None:
+        supply = self.a_work(data)
+        pegged, free = self.pegged(), self.book.surplus(supply)
+        supplied = self.supplied()
+        new = work(self.next)
+        try:
+            after = losses.make_up(self.book, supply, quantity, new)
+        except PeggingError:
+            return
+        self.next += 1
+        self.book = after
+        assert self.pegged() == pegged
+        assert self.supplied() == supplied - free
+        assert self.book.supplies[new].quantity == quantity
+
+    @precondition(lambda self: len(self.book.supplies) > 3)
     @rule(data=st.data())
     def close(self, data: st.DataObject) -> None:
         supply = self.a_work(data)
