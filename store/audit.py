@@ -206,6 +206,50 @@ def _as_json(entries: Sequence[OrderEntry], actor: Actor | None) -> Jsonb:
     return Jsonb(given, dumps=msgspec.json.encode)
 
 
+class ThingEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry about a thing, one of many that were changed together."""
+
+    action: str
+    site: str | None
+    """The code of the site where it happened."""
+    object_kind: str
+    object_key: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+async def write_of_things(
+    connection: Connection,
+    entries: Sequence[ThingEntry],
+    *,
+    actor: Actor,
+    reason: str | None = None,
+) -> None:
+    """Write an entry for each of some things; otherwise like `write`."""
+    await connection.execute(
+        """
+        WITH entry AS (INSERT INTO audit_log
+            (actor, origin, site_id, object_kind, object_key, action, reason, before, after)
+        SELECT %s::text, %s::text, s.id, e.object_kind, e.object_key, e.action, %s::text,
+               nullif(e.before, 'null'::jsonb), nullif(e.after, 'null'::jsonb)
+        FROM ROWS FROM (jsonb_to_recordset(%s) AS (action text, site text, object_kind text,
+                                                   object_key text, before jsonb, after jsonb))
+            WITH ORDINALITY AS e (action, site, object_kind, object_key, before, after, place)
+        LEFT JOIN sites s ON s.code = e.site
+        ORDER BY e.place
+        RETURNING id, action)
+        INSERT INTO outward_queue SELECT id FROM entry WHERE action = ANY(%s)
+        """,
+        (
+            actor.name,
+            actor.origin,
+            reason,
+            Jsonb(entries, dumps=lambda content: msgspec.json.encode(content).decode()),
+            list(EVENT_OF),
+        ),
+    )
+
+
 async def of_order(connection: Connection, order_id: int, page: Page) -> tuple[list[AuditRow], int]:
     """An order's entries, newest first, and how many there are."""
     cursor = connection.cursor(row_factory=class_row(AuditRow))

@@ -30,7 +30,7 @@ from api.orders.desk_schemas import (
 )
 from api.orders.filters import WantedOrders
 from domain.access import Role
-from store import order_lists, order_timeline, orders, saved_views
+from store import audit, order_lists, order_timeline, orders, saved_views
 from store.errors import NotFoundError
 from store.order_timeline import Kind
 from store.saved_views import ViewRow
@@ -120,6 +120,15 @@ async def put_order_view(
             shared=wanted.shared,
             query=wanted.model_dump(mode="json", exclude={"shared"}, exclude_none=True),
         )
+        if row is not None:
+            await audit.write(
+                connection,
+                actor=principal.actor,
+                action="OrderViewSaved",
+                object_kind="order_view",
+                object_key=name,
+                after={"shared": row.shared, "view": row.query},
+            )
     if row is None:
         raise ProblemError(
             HTTPStatus.CONFLICT,
@@ -147,6 +156,14 @@ async def delete_order_view(
     async with context.transaction() as connection:
         if not await saved_views.delete_view(connection, name, owner=whose):
             raise NotFoundError("view", name)
+        await audit.write(
+            connection,
+            actor=principal.actor,
+            action="OrderViewDeleted",
+            object_kind="order_view",
+            object_key=name,
+            before={"owner": whose},
+        )
 
 
 @router.get("/{number:path}/timeline", operation_id="getOrderTimeline")

@@ -113,6 +113,14 @@ async def propose(
             state="open",
             limited_to=principal.sites,
         )
+        await audit.write(
+            connection,
+            actor=principal.actor,
+            action="ReplenishmentProposed",
+            object_kind="replenishment",
+            object_key=wanted.site or "all sites",
+            after={"open": total},
+        )
     return ProposalList(items=[_shown(row) for row in rows], total=total)
 
 
@@ -265,6 +273,8 @@ async def _tell(
         actor=principal.actor,
         action=action,
         site_id=row.site_id,
+        object_kind="replenishment",
+        object_key=str(row.id),
         before={"proposal": row.id, "item": row.item, "quantity": str(row.quantity)},
         after=wanted.model_dump(mode="json", exclude_none=True),
     )

@@ -217,6 +217,16 @@ async def settle_shortfall(
             now=service.now_of(context),
         )
         row = await settling.shortfall(connection, shortfall_id)
+        await audit.write(
+            connection,
+            actor=principal.actor,
+            action="ShortfallSettled",
+            site_id=(await service.site_of(connection, principal, site)).id,
+            object_kind="shortfall",
+            object_key=str(shortfall_id),
+            reason=wanted.reason,
+            after=msgspec.to_builtins(row, enc_hook=str),
+        )
     return ShortfallView.model_validate(msgspec.structs.asdict(row))
 
 

@@ -142,6 +142,7 @@ async def test_webhook(context: RequestContext, principal: Administrator, webhoo
             event_type=TEST_EVENT,
             body=payload(TEST_EVENT, now, {"webhook": row.name}),
         )
+        await _tell(connection, principal, "WebhookTested", row, after={"message_id": message_id})
     return Sent(delivery=delivery, message_id=message_id)
 
 

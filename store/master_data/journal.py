@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-from psycopg.types.json import Jsonb
-
 from domain.master_data.kinds import BY_NAME, site_of
 from domain.master_data.merging import Change
-from store.audit import Actor
+from store import audit
+from store.audit import Actor, ThingEntry
 from store.database import Connection
 
 
@@ -37,30 +35,16 @@ async def write(
         before, after = change.differences()
         named = kind.called(change.key)
         entries.append(
-            {
-                "action": _action(kind.singular, change.change.value),
-                "site": site_of(kind, record) if record is not None else None,
-                "before": {"of": named, **before} if change.before is not None else None,
-                "after": {"of": named, **after} if change.after is not None else None,
-            }
+            ThingEntry(
+                action=_action(kind.singular, change.change.value),
+                site=site_of(kind, record) if record is not None else None,
+                object_kind=kind.singular.replace(" ", "_").replace("-", "_"),
+                object_key=named.removeprefix(f"{kind.singular} "),
+                before={"of": named, **before} if change.before is not None else None,
+                after={"of": named, **after} if change.after is not None else None,
+            )
         )
-    await connection.execute(
-        """
-        INSERT INTO audit_log (actor, origin, site_id, action, reason, before, after)
-        SELECT %s, %s, s.id, e.action, %s, e.before, e.after
-        FROM ROWS FROM (jsonb_to_recordset(%s)
-            AS (action text, site text, before jsonb, after jsonb))
-            WITH ORDINALITY AS e (action, site, before, after, place)
-        LEFT JOIN sites s ON s.code = e.site
-        ORDER BY e.place
-        """,
-        (
-            actor.name,
-            actor.origin,
-            reason,
-            Jsonb(entries, dumps=lambda content: msgspec.json.encode(content).decode()),
-        ),
-    )
+    await audit.write_of_things(connection, entries, actor=actor, reason=reason)
 
 
 def _action(singular: str, change: str) -> str:
