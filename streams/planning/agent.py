@@ -22,6 +22,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from contracts.streams import (
+    BEFORE_WORK,
     ORDERS,
     MachineChanged,
     OperationProgressed,
@@ -161,7 +162,7 @@ class PlanningAgent:
         if isinstance(event, PlanStored):
             return ScopeMoved(event.scope, urgent=True)
         scope = self._scope_of.get(event.site)
-        if scope is None:
+        if scope is None or (isinstance(event, OrderEvent) and event.name in BEFORE_WORK):
             return None
         if isinstance(event, MachineChanged):
             return MachineMoved(scope, event.machine_id)

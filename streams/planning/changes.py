@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from contracts.streams import OrderEvent, decode_events
+from contracts.streams import BEFORE_WORK, OrderEvent, decode_events
 from domain.plan.disturbance import Cause, OrderChange, order_cause
 from domain.plan.policy import Policy
 from store.database import Connection, Pool
@@ -112,5 +112,9 @@ def _order_events(records: Iterable[Message]) -> list[OrderEvent]:
             # The roll-up sets the record aside; here it names nothing.
             _log.warning("%s[%d]@%d: %s", each.topic, each.partition, each.offset, error)
             continue
-        found += [event for event in events if isinstance(event, OrderEvent)]
+        found += [
+            event
+            for event in events
+            if isinstance(event, OrderEvent) and event.name not in BEFORE_WORK
+        ]
     return found
