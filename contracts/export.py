@@ -193,7 +193,8 @@ def _add_live(messages: Document, channels: Document, operations: Document) -> N
 
 def _add_outward(messages: Document, channels: Document, operations: Document) -> None:
     """Events by type, once as CloudEvents to be asked for and once as they are sent to webhooks."""
-    sent = {**outward.DATA, outward.WEBHOOK_TEST: outward.WebhookTried}
+    tried: dict[str, type[msgspec.Struct]] = {outward.WEBHOOK_TEST: outward.WebhookTried}
+    sent = {**outward.DATA, **tried}
     for name, data in outward.DATA.items():
         _add_message(
             messages, f"event.{name}", data, _typed("CloudEvent", name, data), "application/json"

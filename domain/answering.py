@@ -277,8 +277,11 @@ def _amount(told: Asked, line: LineNow, quantity: Decimal) -> tuple[Decimal, str
 
 
 def _names(line: LineNow, wish: DocumentLine | None) -> tuple[Name, ...]:
-    """What the partner calls the item, and what we do, if it did not say so."""
+    """What the partner calls the item, and what we do, if it did not say so.
+
+    An item that is not known here yet has one of the partner's names for its code.
+    """
     names = wish.names if wish is not None else ()
-    if any(name.scheme is NameScheme.SUPPLIER for name in names):
+    if any(name.scheme is NameScheme.SUPPLIER or name.value == line.item for name in names):
         return names
     return (*names, Name(NameScheme.SUPPLIER, line.item))

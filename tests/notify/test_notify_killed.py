@@ -94,7 +94,7 @@ async def test_each_event_arrives_under_one_id_in_order(
             " count(*) FILTER (WHERE state = 'delivered'), count(*) FROM webhook_deliveries"
         )
         waiting, delivered, deliveries = rows[0]
-        return waiting == 0 and delivered == deliveries >= _ORDERS
+        return bool(waiting == 0 and delivered == deliveries >= _ORDERS)
 
     await _until(all_delivered)
     seen = await desk.get("/v1/events", params={"after": 0, "limit": 1000})

@@ -112,7 +112,7 @@ async def test_an_orders_next_document_waits_for_the_one_before_it(
     async with _pushing(api):
 
         async def failed() -> bool:
-            return (await outbound(desk))[0]["last_status"] == 500
+            return bool((await outbound(desk))[0]["last_status"] == 500)
 
         await _until(failed)
         assert [one["attempts"] for one in await outbound(desk)] == [1, 0]

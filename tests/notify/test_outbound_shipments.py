@@ -59,7 +59,7 @@ async def test_a_partial_shipment_is_told_by_856_and_the_rest_by_another(
     assert ["DTM", "017", "20261210", "0900", "UT"] in found
     assert of("LIN", found) == [
         ["LIN", "1", "VN", "BRACKET-40", "BP", "NW-778"],
-        ["LIN", "3", "BP", "NW-900", "VN", "NW-900"],
+        ["LIN", "3", "BP", "NW-900"],
     ]
     assert of("SN1", found) == [
         ["SN1", "1", "50", "EA", "", "120", "EA"],

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from api_client import MACHINE, SITE, Api
 from outbound_floor import changed, confirmed, shipped, tending, told
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from contracts import export, outward
@@ -34,7 +34,7 @@ def validator(documents: dict[str, Any], message: str) -> jsonschema.Draft202012
     schema = documents["asyncapi.json"]["components"]["messages"][message]["payload"]["schema"]
     name = "outward.schema.json"
     registry: Registry[Any] = Registry().with_resource(
-        BASE + name, Resource(contents=documents[name], specification=DRAFT202012)
+        BASE + name, DRAFT202012.create_resource(documents[name])
     )
     return jsonschema.Draft202012Validator(
         {**schema, "$id": BASE + "asyncapi.json"},
@@ -296,8 +296,7 @@ async def test_a_shortage_is_told_once_and_again_when_it_is_worse(
     for needed in (5, 5, 3, 6, 0, 6):  # none: it is over, and comes back
         await api.rows("UPDATE reservations SET quantity = %s", needed)
         await tending(api).tell_shortages()
-    params = {"after": 0, "types": "stock.shortage"}
-    seen = (await desk.get("/v1/events", params=params)).json()["items"]
+    seen = (await desk.get("/v1/events?after=0&types=stock.shortage")).json()["items"]
     assert [event["data"]["missing"] for event in seen] == ["5", "6", "6"]
     assert [event["subject"] for event in seen] == ["wire"] * 3
     assert seen[0]["source"] == f"/gemba/{SITE}"
