@@ -769,6 +769,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/machines/{path}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Acknowledge
+         * @description Say at a terminal that one has seen what is asked: to stop a work order, or finish it.
+         *
+         *     What is to be stopped is neither started nor resumed any more; it is completed or aborted.
+         */
+        post: operations["acknowledgeRequest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/machines/{path}/history": {
         parameters: {
             query?: never;
@@ -3429,6 +3451,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/work-order-shortages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Shortages
+         * @description What work orders cannot make any more of what is pegged to them.
+         */
+        get: operations["listWorkOrderShortages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/work-order-shortages/{shortage_id}/dismiss": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Dismiss
+         * @description Let the shortage stay: less is delivered.
+         */
+        post: operations["dismissShortage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/work-order-shortages/{shortage_id}/make-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make Up
+         * @description Plan a work order for what is missing; the pegs of those who need it last move to it.
+         */
+        post: operations["makeUpShortage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/work-orders": {
         parameters: {
             query?: never;
@@ -5994,6 +6076,16 @@ export interface components {
             unchanged: number;
         };
         /**
+         * LackingLine
+         * @description An order line that the work order is for.
+         */
+        LackingLine: {
+            /** Line */
+            line: number;
+            /** Order */
+            order: string;
+        };
+        /**
          * LateCause
          * @description A link of the chain that makes an order late, from its end backwards.
          */
@@ -6047,6 +6139,14 @@ export interface components {
              * @description How many there are in all.
              */
             total: number;
+        };
+        /**
+         * LeavingIt
+         * @description Why a shortage is to stay.
+         */
+        LeavingIt: {
+            /** Reason */
+            reason: string;
         };
         /**
          * LineAction
@@ -6219,6 +6319,11 @@ export interface components {
         Lot: {
             /** Expires On */
             expires_on: string | null;
+            /**
+             * Id
+             * @description Names it where pegs are moved.
+             */
+            id: number;
             /** Item */
             item: string;
             /** Item Name */
@@ -6338,6 +6443,19 @@ export interface components {
          * @enum {string}
          */
         MachineState: "running" | "idle" | "setup" | "down" | "planned_stop" | "offline";
+        /**
+         * MakingUp
+         * @description How a shortage is made up for.
+         */
+        MakingUp: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "replacement" | "rework";
+            /** Reason */
+            reason?: string | null;
+        };
         /**
          * Merge
          * @description Put work orders together that make the same in the same way and have not begun.
@@ -10029,6 +10147,14 @@ export interface components {
             total: number;
         };
         /**
+         * SeenRequest
+         * @description What somebody at a machine has seen: that its work order is to be stopped, or finished.
+         */
+        SeenRequest: {
+            /** Work Order */
+            work_order: string;
+        };
+        /**
          * Sent
          * @description A message was put in line.
          */
@@ -11776,6 +11902,68 @@ export interface components {
             rules?: components["schemas"]["Rule"][];
             /** @default stop */
             running?: components["schemas"]["Running"];
+        };
+        /**
+         * WorkOrderShortage
+         * @description Pieces that a work order was to make and cannot make any more.
+         *
+         *     While it is `open`, a new work order can make up for it: a `replacement` (made anew) or a
+         *     `rework` (what was scrapped is repaired). `gone`: the loss was corrected, or is wanted no more.
+         */
+        WorkOrderShortage: {
+            /** Decided At */
+            decided_at: string | null;
+            /** Decided By */
+            decided_by: string | null;
+            /** Id */
+            id: number;
+            /** Item */
+            item: string | null;
+            /**
+             * Lines
+             * @description Whom the work order is for.
+             */
+            lines: components["schemas"]["LackingLine"][];
+            /**
+             * Made Up By
+             * @description The work order that makes up for it.
+             */
+            made_up_by: string | null;
+            /**
+             * Opened At
+             * Format: date-time
+             */
+            opened_at: string;
+            /** Quantity */
+            quantity: number;
+            /** Reason */
+            reason: string | null;
+            /** Site */
+            site: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "open" | "made_up" | "gone" | "dismissed";
+            /** Unit */
+            unit: string;
+            /** Work Order */
+            work_order: string;
+            /** Work Order Id */
+            work_order_id: number;
+        };
+        /**
+         * WorkOrderShortageList
+         * @description Shortages of work orders, newest first.
+         */
+        WorkOrderShortageList: {
+            /** Items */
+            items: components["schemas"]["WorkOrderShortage"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
         };
         /**
          * WorkOrderState
@@ -13822,6 +14010,39 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Machine"];
                 };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acknowledgeRequest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SeenRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem (RFC 9457). */
             default: {
@@ -19457,6 +19678,119 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Sent"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listWorkOrderShortages: {
+        parameters: {
+            query?: {
+                state?: ("open" | "made_up" | "gone" | "dismissed") | null;
+                /** @description Of this site only (its code). */
+                site?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkOrderShortageList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dismissShortage: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                shortage_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LeavingIt"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkOrderShortage"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    makeUpShortage: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                shortage_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MakingUp"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkOrderShortage"];
                 };
             };
             /** @description A problem (RFC 9457). */

@@ -1,5 +1,6 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet } from "@tanstack/react-router";
 import { filtersOf, type OrderFilters } from "../orders/filters.ts";
+import { masterSearchOf, type MasterSearch } from "../masterdata/kinds.ts";
 import type { Looks } from "../plan/gantt/gantt.tsx";
 import { stockSearchOf, type StockSearch } from "../stock/search.ts";
 import { LoginPage } from "../session/login.tsx";
@@ -78,6 +79,13 @@ const stock = createRoute({
   validateSearch: (search): StockSearch => stockSearchOf(search),
 });
 
+const masterData = createRoute({
+  getParentRoute: () => shell,
+  path: "/master-data",
+  component: lazyRouteComponent(() => import("../masterdata/page.tsx"), "MasterDataPage"),
+  validateSearch: (search): MasterSearch => masterSearchOf(search),
+});
+
 const own = createRoute({
   getParentRoute: () => shell,
   path: "/own",
@@ -145,7 +153,7 @@ const deadLetters = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([login, shell.addChildren([home, floor, orders, order, review, importing, promise, stock, own, ownOrder, plan, planHistory, planVersion, terminal, deadLetters])]),
+  routeTree: root.addChildren([login, shell.addChildren([home, floor, orders, order, review, importing, promise, stock, masterData, own, ownOrder, plan, planHistory, planVersion, terminal, deadLetters])]),
   defaultPreload: "intent",
   defaultErrorComponent: Broken,
   scrollRestoration: true,

@@ -90,6 +90,7 @@ function NavigationBar({ name }: { name: string }): ReactElement {
           <>
             <Link to="/stock">{t("nav.stock")}</Link>
             <Link to="/plan">{t("nav.plan")}</Link>
+            <Link to="/master-data">{t("nav.master_data")}</Link>
           </>
         )}
         {seesLetters && <Link to="/dead-letters">{t("nav.dead_letters")}</Link>}
