@@ -82,8 +82,9 @@ function Drop({ take }: { take: (files: FileList | null) => void }): ReactElemen
       }}
     >
       <strong>{t("import.drop")}</strong>
-      <label className="field">
-        <span>{t("import.choose")}</span>
+      <span className="faint">{t("import.choose")}</span>
+      <label className="button">
+        {t("import.pick")}
         <input type="file" multiple accept=".csv,.tsv,.txt,.xlsx,.xml,.edi,.x12,.json" data-testid="import-file" onChange={(event) => { take(event.target.files); }} />
       </label>
       <p className="faint">{t("import.formats")}</p>
@@ -103,8 +104,6 @@ function ImportFile({ file, guessed }: { file: File; guessed: Format | null }): 
     site: chosenSite,
     file_name: file.name.slice(0, 100),
     ...(isTable(format) && mapping !== null ? { columns: JSON.stringify(mapping) } : {}),
-    // A table does not say who numbered its orders.
-    ...(isTable(format) ? { source: "upload" } : {}),
   };
   const dry = useQuery({
     queryKey: ["dry-run", file.name, file.size, file.lastModified, format, chosenSite, mapping],
@@ -187,7 +186,7 @@ function Result({ result }: { result: Intake }): ReactElement {
         <strong>{t(result.dry_run ? "import.would" : "import.did", { n: result.documents.length - refused })}</strong> {refused > 0 && t("import.refused", { n: refused })}
       </p>
       <Problems problems={result.problems} />
-      <Taken documents={result.documents} />
+      <Taken documents={result.documents} problems={result.problems} />
     </>
   );
 }

@@ -7,6 +7,7 @@ import { formatMoment, formatNumber, formatUnit, timeOf } from "../i18n/format.t
 import { wordOf } from "../i18n/translator.ts";
 import { useNow } from "../ui/clock.ts";
 import { Glyph } from "../ui/glyph.tsx";
+import { FaultWords } from "./faults.tsx";
 import { sortedProblems } from "./guess.ts";
 
 const SHOWN = 200;
@@ -24,8 +25,7 @@ export function Problems({ problems }: { problems: readonly DocumentProblem[] })
           <li key={place} className="problem">
             <Glyph name={problem.severity === "error" ? "down" : "waiting"} />
             <p>
-              <span className="faint">{wordOf(t, "severity", problem.severity)}</span> <code>{problem.place}</code>
-              {problem.value !== null && <> “{problem.value}”</>} — {problem.problem}
+              <span className="faint">{wordOf(t, "severity", problem.severity)}</span> <FaultWords problem={problem} />
             </p>
           </li>
         ))}
@@ -36,11 +36,13 @@ export function Problems({ problems }: { problems: readonly DocumentProblem[] })
 }
 
 /** What would become, or became, of each document, line by line. */
-export function Taken({ documents }: { documents: readonly TakenDocument[] }): ReactElement | null {
+export function Taken({ documents, problems }: { documents: readonly TakenDocument[]; problems: readonly DocumentProblem[] }): ReactElement | null {
   const t = useDesk();
   const now = useNow();
   const zone = useZone(documents[0]?.site ?? "");
   if (documents.length === 0) return null;
+  // A refused document tells the words of its first fault: their name is what people read.
+  const named = new Map(problems.filter((each) => t.has(`document_fault.${each.code}`)).map((each) => [each.problem, wordOf(t, "document_fault", each.code)]));
   return (
     <div className="scroll-x" role="region" aria-label={t("import.orders")} tabIndex={0}>
       <table className="table" data-testid="import-orders">
@@ -73,7 +75,7 @@ export function Taken({ documents }: { documents: readonly TakenDocument[] }): R
                         {document.state != null && <> · {wordOf(t, "stage", document.state)}</>}
                         {document.reasons.map((reason) => (
                           <p key={reason} className="faint">
-                            {t.has(`finding_name.${reason}`) ? wordOf(t, "finding_name", reason) : reason}
+                            {t.has(`finding_name.${reason}`) ? wordOf(t, "finding_name", reason) : (named.get(reason) ?? reason)}
                           </p>
                         ))}
                       </td>

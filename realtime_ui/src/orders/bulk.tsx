@@ -96,7 +96,7 @@ function BulkDialog({ what, count, chosen, close }: { what: What; count: number;
         {asksReason && (
           <label className="field">
             <span>{what === "confirm" ? t("bulk.overrule") : t(needsReason ? "desk.reason" : "desk.reason_optional")}</span>
-            <textarea required={needsReason} rows={2} maxLength={1_000} value={reason} onChange={(event) => { setReason(event.target.value); }} />
+            <textarea name="reason" required={needsReason} rows={2} maxLength={1_000} value={reason} onChange={(event) => { setReason(event.target.value); }} />
           </label>
         )}
         <FormFoot error={act.error} waiting={act.isPending || (needsReason && reason.trim() === "")} action={wordOf(t, "bulk_do", what)} close={() => { close(false); }} danger={what === "cancel"} />

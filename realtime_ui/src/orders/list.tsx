@@ -68,7 +68,7 @@ function Orders(): ReactElement {
       <div className="orders-head">
         <h1>{t("orders.title")}</h1>
         <div className="orders-actions">
-          <a className="button button-quiet" href={api.exportAddress(exported, "csv")} download>
+          <a className="button button-quiet" href={api.exportAddress(exported, "csv")} download data-testid="export-csv">
             CSV
           </a>
           <a className="button button-quiet" href={api.exportAddress(exported, "xlsx")} download data-testid="export-xlsx">

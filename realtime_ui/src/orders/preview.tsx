@@ -57,8 +57,8 @@ export function PreviewTable({ preview, site }: { preview: RearrangementPreview;
         rows={preview.work_orders.map((work, place) => ({
           key: String(place),
           cells: [
-            work.number ?? t("rearrange.new"),
-            wordOf(t, "work_change", work.change),
+            <span key="number" className="nowrap">{work.number ?? t("rearrange.new")}</span>,
+            <span key="change" className="nowrap">{wordOf(t, "work_change", work.change)}</span>,
             `${work.quantity_before === null ? "–" : formatNumber(work.quantity_before, t.language)} → ${work.quantity_after === null ? "–" : formatNumber(work.quantity_after, t.language)} ${formatUnit(t, work.unit, 2)}`,
             work.change === "gone" ? said(work.projected_end_before) : work.change === "new" ? said(work.projected_end) : fromTo(work.projected_end_before, work.projected_end),
             work.lines.map((line) => `${line.order}/${line.line} (${formatNumber(line.quantity, t.language)})`).join(", "),

@@ -7,6 +7,7 @@ import { useZone } from "../app/sites.ts";
 import { useDesk, type DeskTranslator } from "../desk/language.tsx";
 import { formatMoment, formatNumber, formatUnit, timeOf } from "../i18n/format.ts";
 import { wordOf } from "../i18n/translator.ts";
+import { FaultWords } from "../intake/faults.tsx";
 import { Findings } from "../review/findings.tsx";
 import { useNow } from "../ui/clock.ts";
 import { Failed, Skeleton } from "../ui/states.tsx";
@@ -94,7 +95,7 @@ export function Documents({ number, site }: { number: string; site: string }): R
                 <ul className="problems">
                   {document.problems.map((problem, place) => (
                     <li key={place}>
-                      <code>{problem.place}</code> {problem.problem}
+                      <FaultWords problem={problem} />
                     </li>
                   ))}
                 </ul>

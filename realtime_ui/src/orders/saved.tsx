@@ -27,7 +27,7 @@ export function SavedViewsMenu({ filters, zone }: { filters: OrderFilters; zone:
       tell(t("views.deleted", { name: view.name }), {
         undo: () => {
           void api
-            .putOrderView(view.name, { ...view.view, shared: view.shared } as NewView)
+            .putOrderView(view.name, { ...view.view, shared: view.shared })
             .then(
               () => { tell(t("views.saved", { name: view.name })); },
               (error: unknown) => { tell(reasonOf(t, error), { bad: true }); },

@@ -184,7 +184,7 @@ function Inquiry(): ReactElement {
                 <span>{t("promise.wanted")}</span>
                 <input name={`due-${place}`} type="date" value={line.due} onChange={(event) => { edit(line.key, { due: event.target.value }); }} />
               </label>
-              <button type="button" className="button button-quiet" disabled={lines.length === 1} aria-label={t("create.remove_line", { number: place + 1 })} onClick={() => { setLines(lines.filter((other) => other !== line)); }}>
+              <button type="button" className="button button-quiet" hidden={lines.length === 1} aria-label={t("create.remove_line", { number: place + 1 })} onClick={() => { setLines(lines.filter((other) => other !== line)); }}>
                 <Glyph name="close" />
               </button>
             </div>

@@ -4,6 +4,7 @@ import type { ReactElement } from "react";
 import { api } from "../api/endpoints.ts";
 import type { WaitingOrder } from "../api/types.ts";
 import { useZone } from "../app/sites.ts";
+import { ExportButton } from "../desk/export.tsx";
 import { DeskWords, useDesk } from "../desk/language.tsx";
 import { Pager } from "../desk/pager.tsx";
 import { formatMoment, formatNumber, formatUnit, timeOf } from "../i18n/format.ts";
@@ -73,7 +74,15 @@ function Waiting(): ReactElement {
         </Empty>
       ) : (
         <>
-          <p className="faint" aria-live="polite">{t("orders.total", { n: waiting.data.total })}</p>
+          <div className="list-head">
+            <p className="faint" aria-live="polite">{t("orders.total", { n: waiting.data.total })}</p>
+            <ExportButton
+              name="review"
+              headings={[t("orders.number"), t("orders.customer"), t("orders.item"), t("field.quantity"), t("field.unit"), t("orders.due"), t("review.reasons")]}
+              load={(rows) => api.underReview({ code, ...rows })}
+              cells={({ order, findings }) => [order.number, order.customer, order.item, order.quantity_ordered, order.unit, order.due, findings.map((finding) => wordOf(t, "finding_name", finding.code)).join(", ")]}
+            />
+          </div>
           <ul className="cards">
             {waiting.data.items.map((each) => (
               <WaitingCard key={each.order.number} waiting={each} after={after} />
