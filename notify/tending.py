@@ -25,6 +25,8 @@ from store.outward import NewEvent
 _log = logging.getLogger(__name__)
 
 _AWAY_S: Final = 2.0
+_SPARING: Final = 10.0
+"""A round that looks through much, and takes long in a large installation, is made less often."""
 _PORTION: Final = 2_000
 _PORTION_PAUSE_S: Final = 0.2
 _ORDERS_AT_ONCE: Final = 500
@@ -87,21 +89,26 @@ class Tending:
         pace = self._pace
         return [
             self._keep_at(self.make_documents, pace.documents),
-            self._keep_at(self.confirm_production, pace.production),
-            self._keep_at(self.tell_progress, pace.progress),
-            self._keep_at(self.tell_shortages, pace.shortages),
+            self._keep_at(self.confirm_production, pace.production, sparing=_SPARING),
+            self._keep_at(self.tell_progress, pace.progress, sparing=_SPARING),
+            self._keep_at(self.tell_shortages, pace.shortages, sparing=_SPARING),
             self._keep_at(self.prune, pace.pruning),
         ]
 
-    async def _keep_at(self, work: Callable[[], Awaitable[int]], pause_s: float) -> None:
+    async def _keep_at(
+        self, work: Callable[[], Awaitable[int]], pause_s: float, *, sparing: float = 0.0
+    ) -> None:
+        """Work in rounds; `sparing`: a pause is so many times as long as its round, at least."""
         while True:
+            began = self._clock.monotonic()
             try:
                 done = await work()
             except (psycopg.OperationalError, PoolTimeout, psycopg.errors.UndefinedTable) as error:
                 _log.debug("the database does not answer: %s", error)
                 await asyncio.sleep(_AWAY_S)
                 continue
-            await asyncio.sleep(0 if done else pause_s)
+            least_s = sparing * (self._clock.monotonic() - began)
+            await asyncio.sleep(least_s if done else max(pause_s, least_s))
 
     async def make_documents(self) -> int:
         """Make documents that are due; answers how many tasks were done."""

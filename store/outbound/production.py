@@ -107,6 +107,14 @@ async def due(
     row = await cursor.fetchone()
     if row is None or not row[0]:
         return []
+    cursor = await connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM channels WHERE enabled AND format = %s"
+        " AND settings->>'source' IS NOT NULL)",
+        (spoken,),
+    )
+    row = await cursor.fetchone()
+    if row is None or not row[0]:
+        return []
     rows = connection.cursor(row_factory=class_row(_Row))
     await rows.execute(
         """
