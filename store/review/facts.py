@@ -106,11 +106,11 @@ async def read_facts(
     ids = list(order_ids)
     async with connection.cursor(row_factory=class_row(OrderRow)) as cursor:
         await cursor.execute(_ORDERS, (ids,))
-        orders = {row.id: row async for row in cursor}
+        orders = {row.id: row for row in await cursor.fetchall()}
     lines: dict[int, list[LineRow]] = defaultdict(list)
     async with connection.cursor(row_factory=class_row(LineRow)) as cursor:
         await cursor.execute(_LINES, {"orders": ids, "now": now})
-        async for row in cursor:
+        for row in await cursor.fetchall():
             lines[row.order_id].append(row)
     rules = await policies(connection)
     of = {
@@ -308,7 +308,7 @@ async def _histories(
         await cursor.execute(
             _HISTORIES, {"items": list(items), "orders": list(order_ids), "most": _HISTORY}
         )
-        async for row in cursor:
+        for row in await cursor.fetchall():
             found[row.item_id].append(row)
     return found
 
