@@ -97,8 +97,8 @@ function NavigationBar({ name }: { name: string }): ReactElement {
       </nav>
       <div className="bar-end">
         <ConnectionBadge />
-        <Preferences />
         <Shortcuts />
+        <Preferences />
         <span className="bar-user">{name}</span>
         <button type="button" className="button button-quiet" onClick={() => void leave()}>
           {t("nav.sign_out")}
