@@ -37,7 +37,7 @@ COMMAND = re.compile(r"^gemba (master-data .*?)(?:\s+#.*)?$", re.MULTILINE)
 def test_the_texts_show_the_samples_and_name_every_kind(name: str) -> None:
     text = (HOWTO / name).read_text()
     shown = SHOWN.findall(text)
-    assert [file for file, _ in shown] == ["samples/small.yaml"]
+    assert [file for file, _ in shown] == ["samples/small.yaml", "samples/shifts.yaml"]
     for file, content in shown:
         assert content == (HOWTO / file).read_text()
     for kind in KINDS:
@@ -105,7 +105,7 @@ async def served(settings: ApiSettings) -> AsyncIterator[Served]:
 
 async def test_every_command_of_the_text_works(served: Served, tmp_path: Path) -> None:
     commands = [line.split() for line in COMMAND.findall((HOWTO / "master-data.md").read_text())]
-    assert len(commands) == 5
+    assert len(commands) == 6
     for command in commands:
         told = [word.replace("docs/howto", str(HOWTO)) for word in command]
         done = await served.gemba(*told, cwd=tmp_path)

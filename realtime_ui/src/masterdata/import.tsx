@@ -20,7 +20,7 @@ export function ImportPanel(): ReactElement {
   return (
     <>
       <Drop take={take} />
-      {files.length > 0 && <Judged key={round} files={files} />}
+      {files.length > 0 && <Judged key={round} round={round} files={files} />}
     </>
   );
 }
@@ -51,23 +51,28 @@ function Drop({ take }: { take: (files: FileList | null) => void }): ReactElemen
       <strong>{t("master.drop")}</strong>
       <label className="field">
         <span>{t("master.choose")}</span>
-        <input type="file" multiple accept=".yaml,.yml,.json,.csv,.zip" data-testid="master-file" onChange={(event) => { take(event.target.files); }} />
+        <input type="file" multiple accept=".yaml,.yml,.json,.csv,.zip" data-testid="master-file" onChange={(event) => {
+            take(event.target.files);
+            // A file that was mended meanwhile can be chosen again.
+            event.target.value = "";
+          }} />
       </label>
       <p className="faint">{t("master.formats")}</p>
     </div>
   );
 }
 
-function Judged({ files }: { files: readonly File[] }): ReactElement {
+function Judged({ files, round }: { files: readonly File[]; round: number }): ReactElement {
   const t = useMaster();
   const queries = useQueryClient();
   const [missing, setMissing] = useState(false);
   const [reason, setReason] = useState("");
   const names = files.map((file) => file.name).join(", ");
   const dry = useQuery({
-    queryKey: ["master-data-dry", names, files.map((file) => [file.size, file.lastModified]), missing],
+    queryKey: ["master-data-dry", round, names, missing],
     queryFn: () => importFiles(files, { dry_run: true, remove_missing: missing }),
     gcTime: 0,
+    staleTime: Infinity,
     retry: false,
   });
   const apply = useMutation({
