@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Generic, TypeVar
+from functools import cached_property
+from typing import Annotated, Any, Final, Generic, LiteralString, TypeVar
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Query
@@ -16,49 +18,78 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     PlainSerializer,
     Strict,
     StringConstraints,
     WithJsonSchema,
 )
-from pydantic_core import PydanticCustomError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core.core_schema import no_info_after_validator_function
 
 from contracts.topics import TopicError, parse_topic
 from store.filters import Page
 
 Item = TypeVar("Item")
+_NO_LEVEL: Final = "is no level of a topic: no '/', space, '+', '#' or '$'"
+_NO_PATH: Final = "must be <site>/<area>/<line>/<machine>, and the area not 'warehouse'"
+
+_SURROGATES = "\ud800-\udfff"
+"""Halves of pairs. JSON that has them is no text, so the description says nothing of them."""
+_NOT_ON_A_LINE = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+_NOT_IN_TEXT = r"\x00-\x08\x0b-\x1f\x7f-\x9f"
+_NOT_STORABLE = r"\x00"
+_NOT_IN_LEVELS = r"\x00 +#$"
 
 
-_NOT_ON_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_NOT_IN_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-_NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
+@dataclass(frozen=True)
+class Without:
+    """Characters that a text must not hold: checked, and told by the API's description.
 
+    The description's `pattern` says the same as the check does, in the words of JSON Schema; the
+    check is ours, so that people read more than a pattern.
 
-def _on_a_line(text: str) -> str:
-    if _NOT_ON_A_LINE.search(text):
-        raise PydanticCustomError("text", "must be text on one line, without control characters")
-    return text
+    Attributes:
+        characters: inside of a regular expression's brackets.
+        problem: what is wrong with a text that holds one of them.
+        surrogates: whether halves of surrogate pairs are refused as well.
+    """
 
+    characters: str
+    problem: LiteralString
+    surrogates: bool = True
 
-def _on_lines(text: str) -> str:
-    if _NOT_IN_TEXT.search(text):
-        raise PydanticCustomError("text", "must be text without control characters")
-    return text
+    @cached_property
+    def _forbidden(self) -> re.Pattern[str]:
+        return re.compile(f"[{self.characters}{_SURROGATES if self.surrogates else ''}]")
 
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """The text's own checks, then this one."""
+        return no_info_after_validator_function(self._checked, handler(source))
 
-def _storable(text: str) -> str:
-    if _NOT_STORABLE.search(text):
-        raise PydanticCustomError("text", "holds a NUL or half of a surrogate pair")
-    return text
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """The text's own description, with the pattern."""
+        told = handler(schema)
+        told["pattern"] = f"^[^{self.characters}]*$"
+        return told
+
+    def _checked(self, text: str) -> str:
+        if self._forbidden.search(text):
+            raise PydanticCustomError("text", self.problem)
+        return text
 
 
 def _level(text: str) -> str:
     try:
         parse_topic(f"gemba/v1/{text}/area/line/machine/heartbeat")
     except TopicError as error:
-        raise PydanticCustomError(
-            "level", "is no level of a topic: no '/', space, '+', '#' or '$'"
-        ) from error
+        raise PydanticCustomError("level", _NO_LEVEL) from error
     return text
 
 
@@ -66,9 +97,7 @@ def _machine_path(text: str) -> str:
     try:
         topic = parse_topic(f"gemba/v1/{text}/heartbeat")
     except TopicError as error:
-        raise PydanticCustomError(
-            "machine_path", "must be <site>/<area>/<line>/<machine>, and the area not 'warehouse'"
-        ) from error
+        raise PydanticCustomError("machine_path", _NO_PATH) from error
     return topic.path
 
 
@@ -98,19 +127,29 @@ def exact_number(value: Decimal) -> int | float:
     return int(value) if value == value.to_integral_value() else float(value)
 
 
-Code = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_on_a_line)]
+ON_A_LINE = Without(_NOT_ON_A_LINE, "must be text on one line, without control characters")
+ON_LINES = Without(_NOT_IN_TEXT, "must be text without control characters")
+STORABLE = Without(_NOT_STORABLE, "holds a NUL or half of a surrogate pair")
+
+Code = Annotated[str, StringConstraints(min_length=1, max_length=100), ON_A_LINE]
 """What people call a thing: an order's number, an item, a customer."""
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_on_a_line)]
-Reason = Annotated[
-    str, StringConstraints(min_length=1, max_length=2_000), AfterValidator(_on_lines)
-]
-Wanted = Annotated[str, StringConstraints(max_length=500), AfterValidator(_storable)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200), ON_A_LINE]
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=2_000), ON_LINES]
+Wanted = Annotated[str, StringConstraints(max_length=500), STORABLE]
 """What a list is searched for: anything that a row can hold."""
 
-Level = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_level)]
+Level = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=100),
+    Without(f"/{_NOT_IN_LEVELS}", _NO_LEVEL),
+    AfterValidator(_level),
+]
 Path4 = Annotated[
-    str, StringConstraints(min_length=7, max_length=500), AfterValidator(_machine_path)
+    str,
+    StringConstraints(min_length=7, max_length=500),
+    Without(_NOT_IN_LEVELS, _NO_PATH),
+    AfterValidator(_machine_path),
 ]
 TimeZone = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_zone)]
 

@@ -62,7 +62,13 @@ KNOWN: Final[dict[str, Any]] = {
 """What stands for a field of that name in half of the cases; None: the field is left out."""
 
 PLACES: Final[dict[str, Any]] = {
-    "code": {"sites": SITE, "customers": "acme", "items": "bracket", "suppliers": "steel"},
+    "code": {
+        "sites": SITE,
+        "customers": "acme",
+        "items": "bracket",
+        "suppliers": "steel",
+        "shift-patterns": "early",
+    },
     "path": MACHINE,
     "scope": SITE,
     "line": 1,
@@ -97,7 +103,13 @@ BODIES: Final[dict[str, Any]] = {
     "addCarrierEvent": {"status": "in_transit", "at": "2026-12-01T12:00:00Z"},
     "returnShipment": {"lines": [{"line": 1, "quantity": 1}], "reason": "bent"},
     "signIn": {"name": "mei", "password": PASSWORD},
-    "changeUser": {"display_name": "Mei"},
+    "changeUser": {"display_name": "Mei", "version": 1},
+    "putShiftPattern": {
+        "name": "Early", "valid_from": "2027-01-01",
+        "shifts": [{"shift": "early", "weekdays": ["mon"], "start": "06:00", "end": "14:00"}],
+    },
+    "putShiftPlan": {"at": SITE, "pattern": "early", "valid_from": "2027-01-01"},
+    "putSpecialDay": {"at": SITE, "day": "2027-05-01", "working": False, "reason": "holiday"},
 }  # fmt: skip
 """A body that says something sensible, where chance would not find one."""
 
