@@ -20,6 +20,7 @@ from domain.documents import (
     DocumentLine,
     Due,
     Format,
+    LineAction,
     Name,
     NameScheme,
     OrderAnswer,
@@ -105,10 +106,16 @@ def asked(spoken: Format, documents: Sequence[OrderDocument]) -> Asked | None:
         return None
     lines: dict[str, DocumentLine] = {}
     for document in documents:
+        if document.kind is DocumentKind.CANCEL and not document.lines:
+            lines = {position: _given_up(line) for position, line in lines.items()}
         for line in document.lines:
             before = lines.get(line.position)
             lines[line.position] = line if before is None else _over(before, line)
     return Asked(spoken=spoken, document=orders[-1], lines=lines)
+
+
+def _given_up(line: DocumentLine) -> DocumentLine:
+    return msgspec.structs.replace(line, action=LineAction.CANCEL)
 
 
 def _over(before: DocumentLine, now: DocumentLine) -> DocumentLine:
@@ -199,12 +206,15 @@ def _answered(told: Asked, line: LineNow, zone: tzinfo) -> AnsweredLine:
     wanted_by = wanted_by or line.due
     given, is_other = _given(line, wanted_by, zone)
     if line.state == LineState.CANCELLED:
-        status, confirmed = AnswerStatus.REJECTED, Decimal(0)
+        # What the partner gave up is no refusal of ours.
+        theirs = wish is not None and wish.action is LineAction.CANCEL
+        status = AnswerStatus.CHANGED if theirs else AnswerStatus.REJECTED
+        confirmed = Decimal(0)
     elif confirmed != wanted or is_other:
         status = AnswerStatus.CHANGED
     else:
         status = AnswerStatus.ACCEPTED
-    refused = status is AnswerStatus.REJECTED
+    nothing = line.state == LineState.CANCELLED
     return AnsweredLine(
         position=line.position or str(line.number),
         status=status,
@@ -216,8 +226,8 @@ def _answered(told: Asked, line: LineNow, zone: tzinfo) -> AnsweredLine:
         price=line.price,
         price_basis=line.price_basis,
         due=wanted_by,
-        confirmed_due=None if refused else given,
-        reason=line.reason if refused else None,
+        confirmed_due=None if nothing else given,
+        reason=line.reason if nothing else None,
     )
 
 

@@ -142,13 +142,14 @@ def _price(line: AnsweredLine) -> tuple[str | None, str | None]:
 def _acknowledged(writer: Writer, line: AnsweredLine) -> None:
     due = line.confirmed_due if line.confirmed_due is not None else line.due
     rejected = line.status is AnswerStatus.REJECTED
+    dated = due is not None and not rejected and line.confirmed_quantity > 0
     writer.add(
         "ACK",
         status_code(line),
         written(line.quantity if rejected else line.confirmed_quantity),
         line.unit or "EA",
-        _SCHEDULED_DELIVERY if due is not None and not rejected else None,
-        writer.day(due) if due is not None and not rejected else None,
+        _SCHEDULED_DELIVERY if dated else None,
+        writer.day(due) if due is not None and dated else None,
     )
 
 

@@ -80,13 +80,17 @@ async def source(connection: Connection, order_id: int) -> Source | None:
 
 
 async def lines(connection: Connection, order_id: int) -> list[LineNow]:
-    """An order's lines by number, each with when the plans in force end it."""
+    """An order's lines by number, each with when the plans in force end it.
+
+    A line on hold stands where it was held: one that nobody has accepted is not answered.
+    """
     cursor = connection.cursor(row_factory=class_row(LineNow))
     await cursor.execute(
         """
         SELECT l.id, l.number, l.source_position AS position, i.code AS item, l.description,
                l.quantity, l.unit, l.unit_as_told, l.price, l.price_basis, l.due_at AS due,
-               l.promised_at AS promised, l.state, l.rejected_reason AS reason,
+               l.promised_at AS promised, coalesce(l.held_from, l.state) AS state,
+               l.rejected_reason AS reason,
                (SELECT to_timestamp(max(e.end_ms)::numeric / 1000)
                 FROM pegs p
                 JOIN operations o ON o.work_order_id = p.work_order_id

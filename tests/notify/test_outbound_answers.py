@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import httpx
-from api_client import Api
+from api_client import MACHINE, SITE, Api
 from outbound_floor import (
     assert_edifact_counts,
     assert_x12_counts,
@@ -165,7 +165,7 @@ async def test_a_partners_change_is_answered_by_what_it_asks_for_then(
     assert lines["4"][2:8] == ["10", "EA", "99", "", "VN", "FRAME-2"]
     assert of("ACK", found) == [
         ["ACK", "IA", "150", "EA", "067", "20261214"],
-        ["ACK", "IR", "2000", "EA"],
+        ["ACK", "ID", "0", "EA"],
         ["ACK", "IA", "40", "KG", "067", "20261211"],
         ["ACK", "IA", "50", "KG", "067", "20270115"],
         ["ACK", "IA", "10", "EA", "067", "20261211"],
@@ -243,6 +243,65 @@ async def test_an_idoc_is_answered_by_an_idoc(api: Api, desk: httpx.AsyncClient)
     assert {item.findtext("ACTION") for item in items} == {"004"}
 
 
+async def test_a_plan_that_ends_a_line_later_gives_it_another_date(
+    api: Api, desk: httpx.AsyncClient
+) -> None:
+    await desk.put(f"/v1/machines/{MACHINE}", json={"name": "Saw"})
+    step = {"number": 10, "name": "Saw", "machine": MACHINE, "cycle_ms": 1000}
+    item = {"name": "Bracket", "routings": [{"site": SITE, "steps": [step]}]}
+    assert (await desk.put("/v1/items/BRACKET-40", json=item)).status_code == 200
+    order = (await taken(desk, _one_line(), "x12"))["order"]
+    await confirmed(desk, order)
+    released = await desk.post(f"/v1/orders/{order}/release", json={})
+    assert released.status_code == 200, released.text
+    await told(api)
+    await api.rows(
+        """
+        WITH plan AS (
+            INSERT INTO plans (scope, number, state, as_of_ms, method, solve_ms, reasons, metrics)
+            VALUES ('plant-1', 1, 'published', 0, 'test', 0, '[]', '{}') RETURNING id
+        ), placed AS (
+            INSERT INTO plan_operations
+                (plan_id, operation_id, machine_id, setup_start_ms, start_ms, end_ms)
+            SELECT plan.id, o.id, m.id, 0, 0,
+                   extract(epoch FROM '2026-12-15T08:00:00Z'::timestamptz) * 1000
+            FROM plan, operations o, machines m
+        ), entry AS (
+            INSERT INTO audit_log (actor, origin, site_id, order_id, action)
+            SELECT 'scheduler', 'test', site_id, id, 'ExpectedDateMoved' FROM orders RETURNING id
+        )
+        INSERT INTO outward_queue SELECT id FROM entry
+        """
+    )
+    await told(api)
+    first, second = await outbound(desk, order=order)
+    assert of("ACK", segments(await content(desk, first))) == [
+        ["ACK", "IA", "120", "EA", "067", "20261211"]
+    ]
+    found = segments(await content(desk, second))
+    assert of("ACK", found) == [["ACK", "DR", "120", "EA", "067", "20261215"]]
+    assert of("BAK", found)[0][1:3] == ["05", "AC"]
+
+
+def _one_line() -> bytes:
+    """The how-to's 850 with its first line only."""
+    text = sample("order-850.x12").decode()
+    head, rest = text[: text.index("PO1*2*")], text[text.index("GE*1*") :]
+    return f"{head}CTT*1*120~\nSE*16*0001~\n{rest}".encode()
+
+
+async def test_a_line_on_hold_that_nobody_accepted_is_not_answered(
+    api: Api, desk: httpx.AsyncClient
+) -> None:
+    order = (await taken(desk, sample("order-850.x12"), "x12"))["order"]
+    held = await desk.post(f"/v1/orders/{order}/hold", json={"reason": "unpaid"})
+    assert held.status_code == 200, held.text
+    await changed(desk, order, priority=3)
+    await told(api)
+    assert await outbound(desk) == []
+    assert await api.rows("SELECT count(*) FROM outbound_tasks") == [(0,)]
+
+
 async def test_an_order_by_hand_is_not_answered(api: Api, desk: httpx.AsyncClient) -> None:
     made = await desk.post(
         "/v1/orders",
@@ -267,6 +326,9 @@ async def test_a_channel_says_which_documents_its_orders_cause(
     saved = await desk.put(settings, json={"documents": ["ship_notice"]})
     assert saved.status_code == 200, saved.text
     assert saved.json()["documents"] == ["ship_notice"]
+    log = (await desk.get("/v1/audit", params={"action": "ChannelOutboundChanged"})).json()
+    assert [entry["object_key"] for entry in log["items"]] == ["north"]
+    assert log["items"][0]["before"]["documents"] == ["order_answer", "ship_notice"]
     wrong = await desk.put(settings, json={"documents": ["production"]})
     assert wrong.status_code == 422, wrong.text
     order = (await taken(desk, sample("order-850.x12"), "x12", channel="north"))["order"]
