@@ -27,6 +27,7 @@ from runtime.health import Health, HealthState, distinct, key_of, worst
 from runtime.logging import without_credentials
 from runtime.mqtt_url import connection_problem, parse_mqtt_url
 from runtime.settings import Installation as Settings
+from store import customer_role
 from store.migrate import known_versions, schema_version
 
 _OLDEST_PYTHON = (3, 11)
@@ -178,12 +179,15 @@ async def _database(addresses: Addresses) -> str:
         number, version, timescale = row if row is not None else (0, "?", None)
         flavour = "plain" if timescale is None else f"TimescaleDB {timescale}"
         schema = await schema_version(connection)
-    detail = f"PostgreSQL {version}, {flavour}, schema {schema or 'empty'}"
+        detail = f"PostgreSQL {version}, {flavour}, schema {schema or 'empty'}"
+        newest = known_versions()[-1]
+        problem = await customer_role.of_database(connection) if schema == newest else None
     if number < _OLDEST_POSTGRES:
         raise _WrongError(detail, "use PostgreSQL 15 or newer")
-    newest = known_versions()[-1]
     if schema != newest:
         raise _WrongError(detail, f"this program has {newest}: run `gemba migrate`")
+    if problem is not None:
+        raise _WrongError(f"{detail}; {problem.problem}", problem.advice)
     return detail
 
 

@@ -24,6 +24,7 @@ from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
 from yoyo.migrations import default_migration_table, read_migrations
 
+from store import customer_role
 from store.database import Connection
 
 _ADVISORY_LOCK = 0x67656D6261  # "gemba"
@@ -75,7 +76,8 @@ def migrate(url: str) -> list[str]:
     """Bring the schema to this program's version; blocks. Returns the migrations just applied.
 
     Raises:
-        MigrationError: the database is ahead of this program, or another migrator does not end.
+        MigrationError: the database is ahead of this program, another migrator does not end, or
+            the role of customers' requests is missing and cannot be made.
         psycopg.Error: the database does not answer, or a statement failed (nothing of that
             migration stays).
     """
@@ -87,6 +89,11 @@ def migrate(url: str) -> list[str]:
         migrations = read_migrations(str(resources.files("store") / "migrations"))
         _refuse_newer(backend.connection, {migration.id for migration in migrations})
         pending = sorted(backend.to_apply(migrations), key=lambda migration: str(migration.id))
+        if any(str(migration.id) == customer_role.SINCE for migration in pending):
+            # Before anything is applied: what stops half-way would have to be explained.
+            problem = customer_role.before_migrating(backend.connection)
+            if problem is not None:
+                raise MigrationError(str(problem))
         for migration in pending:
             _apply(backend, migration)
         return [str(migration.id) for migration in pending]
