@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -13,13 +13,13 @@ from api.fields import required_moment
 from api.orders import views
 from api.orders.desk_schemas import Decision as Wanted
 from api.orders.desk_schemas import Resumption
-from api.orders.rows import locked
+from api.orders.releasing import released_events
+from api.orders.rows import locked, refused
 from api.orders.schemas import Order
 from api.work_orders.service import order_event
-from domain.orders import Decision, LineState, Moved, Refused, hold, reject, resume
+from domain.orders import Decision, LineState, Moved, hold, reject, resume
 from store import audit, order_desk, orders, work_orders
 from store.database import Connection
-from store.errors import ConflictError
 from store.inventory.reservations import release_for_lines
 from store.log import NewRecord
 from store.order_desk import DeskLine
@@ -104,7 +104,7 @@ async def _carry_out(context: Context, principal: Principal, number: str, move: 
         decisions = [(line, move.decide(line)) for line in lines]
         moved = {line: each for line, each in decisions if isinstance(each, Moved)}
         if not moved:
-            raise ConflictError(f"order {number!r} cannot be {move.verb}: {_refusals(decisions)}")
+            raise refused(number, move.verb, decisions)
         work_order_ids = await _write(connection, moved, move)
         version = await orders.touch(connection, row.id)
         await audit.write(
@@ -117,16 +117,14 @@ async def _carry_out(context: Context, principal: Principal, number: str, move: 
             before={"lines": [_told(line, line.state) for line in moved]},
             after={"lines": [_told(line, each.state) for line, each in moved.items()]},
         )
-        records = [
-            order_event(
-                context,
-                move.action,
-                site=row.site,
-                order_id=row.id,
-                version=version,
-                work_order_ids=work_order_ids,
-            )
-        ]
+        records = await released_events(
+            context,
+            connection,
+            row,
+            version=version,
+            work_order_ids=work_order_ids,
+            name=move.action,
+        )
         if any(each.state in _BEFORE_RELEASE for each in moved.values()):
             records += await _look_again(context, connection, row, version)
         order = await views.order(context, connection, number)
@@ -135,7 +133,7 @@ async def _carry_out(context: Context, principal: Principal, number: str, move: 
 
 
 async def _write(connection: Connection, moved: Mapping[DeskLine, Moved], move: _Move) -> list[int]:
-    """Write the lines; answers the work orders that are given up with them."""
+    """Write the lines; answers the work orders that are held, go on or are given up with them."""
     ids = [line.id for line in moved]
     match move.action:
         case "OrderHeld":
@@ -150,7 +148,7 @@ async def _write(connection: Connection, moved: Mapping[DeskLine, Moved], move: 
             work_order_ids = await orders.work_orders_only_for(connection, ids)
             await work_orders.cancel(connection, work_order_ids)
             return work_order_ids
-    return []
+    return await orders.work_orders_for(connection, ids)
 
 
 async def _look_again(
@@ -166,11 +164,3 @@ async def _look_again(
 
 def _told(line: DeskLine, state: LineState) -> dict[str, object]:
     return {"number": line.number, "state": state}
-
-
-def _refusals(decisions: Sequence[tuple[DeskLine, Decision]]) -> str:
-    return "; ".join(
-        f"line {line.number}: {decision.reason}"
-        for line, decision in decisions
-        if isinstance(decision, Refused)
-    )
