@@ -69,6 +69,7 @@ export const api = {
   createTrackingLink: (number: string) => call("createTrackingLink", "POST", address("/v1/orders/{number}/tracking-links", { number }), {}),
 
   job: (path: string, event: JobEvent, workOrder: string, operation: number) => call("reportJob", "POST", address("/v1/machines/{path}/job", { path }), { event, work_order: workOrder, operation }),
+  seen: (path: string, workOrder: string) => call("acknowledgeRequest", "POST", address("/v1/machines/{path}/acknowledge", { path }), { work_order: workOrder }),
 
   plannings: () => call("listPlanning", "GET", address("/v1/planning")),
   planning: (scope: string) => call("getPlanning", "GET", address("/v1/planning/{scope}", { scope })),

@@ -1424,6 +1424,10 @@ export interface StaffMessages {
   "terminal.abort_text": { good: string | number };
   "terminal.abort_title": { work_order: string | number };
   "terminal.arrived": { what: string | number; work_order: string | number };
+  "terminal.asked.seen": null;
+  "terminal.asked.seen_by": { who: string | number };
+  "terminal.asked.stop": { work_order: string | number };
+  "terminal.asked.to_stock": { work_order: string | number };
   "terminal.complete": null;
   "terminal.complete_text": { good: string | number };
   "terminal.complete_text_of": { good: string | number; wanted: string | number };

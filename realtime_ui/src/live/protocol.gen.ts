@@ -30,6 +30,10 @@ export interface components {
             asked?: string | null;
             /** @default null */
             asked_because?: string | null;
+            /** @default null */
+            asked_seen?: string | null;
+            /** @default null */
+            asked_seen_by?: string | null;
         };
         /**
          * DeliveryView

@@ -95,6 +95,7 @@ function Terminal({ path, tile, queue }: { path: string; tile: MachineTile; queu
         <MachineState tile={tile} />
       </header>
       <Feedback sending={sending} waiting={waiting} age={age} retry={() => { if (sending !== null) say(sending.said.event, sending.said.operation); }} />
+      {current !== null && current.asked !== null && <Asked key={current.work_order} path={path} operation={current} disabled={!mayOperate} />}
       <Current operation={current} tile={tile} report={report} disabled={!mayOperate || waiting} waiting={waiting} />
       {!mayOperate && <p className="faint">{t("terminal.read_only")}</p>}
       <section aria-labelledby="queue">
@@ -190,6 +191,37 @@ function Feedback({ sending, waiting, age, retry }: { sending: Sending | null; w
   );
 }
 
+/** What is asked of the machine, because the work is wanted no more, until it is ended here. */
+function Asked({ path, operation, disabled }: { path: string; operation: CurrentOperation; disabled: boolean }): ReactElement {
+  const t = useT();
+  const [error, setError] = useState<unknown>(null);
+  const [sent, setSent] = useState(false);
+  const title = operation.asked === "stop" ? "terminal.asked.stop" : "terminal.asked.to_stock";
+  const say = (): void => {
+    setSent(true);
+    setError(null);
+    api.seen(path, operation.work_order).catch((problem: unknown) => {
+      setSent(false);
+      setError(problem);
+    });
+  };
+  return (
+    <div className="feedback feedback-bad" role="alert" data-testid="asked">
+      <span>
+        <strong>{t(title, { work_order: operation.work_order })}</strong> {operation.asked_because}
+        {error !== null && <> · {reasonOf(t, error)}</>}
+      </span>
+      {operation.asked_seen === null ? (
+        <button type="button" className="touch" disabled={disabled || sent} onClick={say} data-testid="asked-seen">
+          {t("terminal.asked.seen")}
+        </button>
+      ) : (
+        <span data-testid="asked-by">{t("terminal.asked.seen_by", { who: operation.asked_seen_by ?? "" })}</span>
+      )}
+    </div>
+  );
+}
+
 function Current({ operation, tile, report, disabled, waiting }: { operation: CurrentOperation | null; tile: MachineTile; report: Report; disabled: boolean; waiting: boolean }): ReactElement {
   const t = useT();
   if (operation === null) {
@@ -238,7 +270,7 @@ function Current({ operation, tile, report, disabled, waiting }: { operation: Cu
             {t("terminal.pause")}
           </button>
         ) : (
-          <button type="button" className="touch touch-primary" disabled={disabled} onClick={() => { report("resumed", operation); }} data-testid="resume">
+          <button type="button" className="touch touch-primary" disabled={disabled || operation.asked === "stop"} onClick={() => { report("resumed", operation); }} data-testid="resume">
             <Glyph name="running" />
             {t("terminal.resume")}
           </button>
