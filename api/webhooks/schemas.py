@@ -40,30 +40,30 @@ def _secret(text: str) -> str:
     return text
 
 
-_Url = Annotated[str, StringConstraints(min_length=8, max_length=2_000), AfterValidator(_url)]
+Url = Annotated[str, StringConstraints(min_length=8, max_length=2_000), AfterValidator(_url)]
 _EventType = Annotated[str, StringConstraints(max_length=100), AfterValidator(_event_type)]
 _Types = Annotated[list[_EventType], Field(max_length=100, description="Empty: all.")]
-_Secret = Annotated[str, StringConstraints(max_length=200), AfterValidator(_secret)]
+Secret = Annotated[str, StringConstraints(max_length=200), AfterValidator(_secret)]
 
 
 class NewWebhook(Body):
     """Where events are to be sent."""
 
     name: Name
-    url: _Url
+    url: Url
     event_types: _Types = Field(default_factory=list)
     site: Wanted | None = Field(default=None, description="Of this site only.")
-    secret: _Secret | None = Field(default=None, description="Default: drawn.")
+    secret: Secret | None = Field(default=None, description="Default: drawn.")
 
 
 class WebhookChange(Body):
     """What changes about a webhook; what is left out stays."""
 
     version: Whole = Field(description="The version that one has looked at.")
-    url: _Url | None = None
+    url: Url | None = None
     event_types: _Types | None = None
     state: Literal["active", "disabled"] | None = None
-    secret: _Secret | None = None
+    secret: Secret | None = None
 
 
 class Webhook(BaseModel):
