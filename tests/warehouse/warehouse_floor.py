@@ -119,6 +119,17 @@ class Warehouse:
         self._offset += 1
         await self._telemetry.handle([Record(WAREHOUSE, partition, self._offset, value)])
 
+    async def machine(self, path: str, kind: str, *bodies: dict[str, Any]) -> None:
+        """What a machine that is no warehouse device says; only the telemetry agent works."""
+        topic = f"gemba/v1/{path}/{kind}"
+        payload = json.dumps(bodies).encode()
+        self._arrivals += 1
+        arrival = Arrival(self._arrivals, 0, EpochMs(T0 + 10**9), payload, len(payload))
+        partition = partition_of(partition_key(topic), PARTITIONS)
+        value = encode_bundle(Bundle("gateway-m", [topic], [arrival]))
+        self._offset += 1
+        await self._telemetry.handle([Record(TELEMETRY, partition, self._offset, value)])
+
     async def records(self, topic: str) -> list[Record]:
         """What stands in a topic of the log."""
         rows = await self.query(
