@@ -212,6 +212,9 @@ class JudgedGoods(_Goods):
     lot: Code | None = None
     from_status: StockStatus
     to_status: StockStatus
+    expires_on: date | None = Field(
+        default=None, description="Its new last day, where somebody has looked: for `expired`."
+    )
 
 
 class NewStatus(_Posting):

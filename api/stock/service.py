@@ -304,6 +304,7 @@ async def change_status(
                     location=line.location,
                     lot=line.lot,
                     status=line.from_status,
+                    expires_on=line.expires_on,
                     to_status=line.to_status,
                 )
             )

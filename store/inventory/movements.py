@@ -286,7 +286,8 @@ async def change_status(connection: Connection, posting: Posting, lines: Sequenc
     """Goods are released, blocked, or sent to inspection, where they lie.
 
     Raises:
-        ConflictError: less lies there in the status named.
+        ConflictError: less lies there in the status named; or their last day is over, and nobody
+            says a later one.
     """
     stock = await Stock.lock(connection, _keys(posting.site_id, lines), now=_judged_at(posting))
     if (known := await _known(connection, posting)) is not None:
@@ -304,7 +305,16 @@ async def change_status(connection: Connection, posting: Posting, lines: Sequenc
                 f" {NotEnoughError(line.quantity, there)}"
             )
         to_status = line.to_status or StockStatus.AVAILABLE
-        stock.books.move(number, lot, line.quantity, to=place._replace(status=to_status))
+        last = line.expires_on or lot.expires_on
+        if to_status is StockStatus.AVAILABLE and last is not None and last < stock.today(key):
+            raise ConflictError(
+                f"{line.item!r} at {line.location or MAIN!r}: its last day was {last}; say with"
+                " 'expires_on' until when it may be used after all"
+            )
+        target = place._replace(status=to_status)
+        stock.books.move(number, lot, line.quantity, to=target)
+        if line.expires_on is not None:
+            stock.books.lots[key][target].expires_on = line.expires_on
     return await _save(stock)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -78,6 +78,7 @@ class Stock:
         self.connection = connection
         self.books = books
         self.now = now
+        self._zones: dict[Key, str] = {}
         self._postings: list[Posting] = []
         self.reservations: list[NewReservation] = []
 
@@ -116,13 +117,17 @@ class Stock:
         gone = await expired.fetchall()
         for item_id, site_id, kind, quantity in gone:
             stock.reserved(Key(item_id, site_id), ReservationKind(kind), -quantity)
-        zones = {Key(row[0], row[1]): row[-1] for row in rows}
-        if await stock._expire(zones, lots_read=lots) or gone:
+        stock._zones = {Key(row[0], row[1]): row[-1] for row in rows}
+        if await stock._expire(lots_read=lots) or gone:
             # Whatever the caller does next: he may find that there is nothing to do.
             await stock.save()
         return stock
 
-    async def _expire(self, zones: Mapping[Key, str], *, lots_read: bool) -> bool:
+    def today(self, key: Key) -> date:
+        """The day that it is at an item's site: what had its last day before is expired."""
+        return self.now.astimezone(ZoneInfo(self._zones[key])).date()
+
+    async def _expire(self, *, lots_read: bool) -> bool:
         """Take goods whose last day is over out of what is available; whether there were any."""
         due = [
             head.key
@@ -134,8 +139,7 @@ class Stock:
         if not lots_read:
             await self._read_lots(due)
         for key in due:
-            today = self.now.astimezone(ZoneInfo(zones[key])).date()
-            for lot in self.books.past(key, today):
+            for lot in self.books.past(key, self.today(key)):
                 posting = self.post(
                     Posting(
                         site_id=key.site_id,

@@ -76,6 +76,23 @@ class TestExpiry:
             ("MAIN", "OLD", "expired", 5),
         ]
 
+    async def test_somebody_who_looked_may_say_a_later_day(self, room: Stockroom) -> None:
+        await room.receive("screw", 5, lot="OLD", expires_on=day(-2))
+        line = {
+            "item": "screw",
+            "lot": "OLD",
+            "quantity": 5,
+            "from_status": "expired",
+            "to_status": "available",
+        }
+        body = {"site": SITE, "reason": "tested", "lines": [line]}
+        problem = await room.post("/v1/stock/statuses", body, 409)
+        assert f"its last day was {day(-2)}; say with 'expires_on'" in problem["detail"]
+        line["expires_on"] = day(30)
+        await room.post("/v1/stock/statuses", body)
+        assert await room.lots("screw") == [("MAIN", "OLD", "available", 5)]
+        assert (await room.sums("screw"))["free"] == 5
+
     async def test_a_site_that_moves_to_another_zone_expires_by_that(self, room: Stockroom) -> None:
         await room.receive("screw", 5, expires_on=day(0))
         ((before,),) = await room.api.rows("SELECT expires_at FROM stock_heads")
