@@ -25,8 +25,8 @@ from runtime.clock import Clock
 from runtime.health import HealthState
 from store import outward, webhooks
 from store.database import Pool
-from store.outbound import documents, settings
-from store.outbound.documents import DueDocument
+from store.outbound import pushing, settings
+from store.outbound.pushing import DueDocument
 from store.webhooks import Due
 
 _log = logging.getLogger(__name__)
@@ -174,7 +174,7 @@ class NotifyWorker:
 
     async def _push_due(self, client: httpx.AsyncClient) -> int:
         async with self._pool.connection() as connection, connection.transaction():
-            due = await documents.take_due(
+            due = await pushing.take_due(
                 connection, now=self._now(), lease=self._lease, each=_EACH, total=_TOTAL
             )
         if due:
@@ -196,10 +196,10 @@ class NotifyWorker:
         async with self._pool.connection() as connection, connection.transaction():
             if outcome.arrived:
                 self.metrics["pushed"] += 1
-                await documents.settle_sent(connection, due, status=outcome.status or 0, now=now)
+                await pushing.settle_sent(connection, due, status=outcome.status or 0, now=now)
                 return
             self.metrics["push_failed"] += 1
-            disabled = await documents.settle_unsent(
+            disabled = await pushing.settle_unsent(
                 connection,
                 due,
                 status=outcome.status,
