@@ -1,8 +1,9 @@
 import { Link } from "@tanstack/react-router";
-import type { ReactElement } from "react";
+import { Fragment, type ReactElement } from "react";
 import type { DocumentProblem, TakenDocument } from "../api/types.ts";
 import { useZone } from "../app/sites.ts";
 import { useDesk } from "../desk/language.tsx";
+import { Table, type TableRow } from "../desk/table.tsx";
 import { formatMoment, formatNumber, formatUnit, timeOf } from "../i18n/format.ts";
 import { wordOf } from "../i18n/translator.ts";
 import { useNow } from "../ui/clock.ts";
@@ -44,61 +45,70 @@ export function Taken({ documents, problems }: { documents: readonly TakenDocume
   // A refused document tells the words of its first fault: their name is what people read.
   const named = new Map(problems.filter((each) => t.has(`document_fault.${each.code}`)).map((each) => [each.problem, wordOf(t, "document_fault", each.code)]));
   return (
-    <div className="scroll-x" role="region" aria-label={t("import.orders")} tabIndex={0}>
-      <table className="table" data-testid="import-orders">
-        <thead>
-          <tr>
-            <th scope="col">{t("import.number")}</th>
-            <th scope="col">{t("import.outcome")}</th>
-            <th scope="col">{t("orders.customer")}</th>
-            <th scope="col">{t("order.line")}</th>
-            <th scope="col">{t("orders.item")}</th>
-            <th scope="col" className="number">{t("import.quantity")}</th>
-            <th scope="col">{t("orders.due")}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {documents.slice(0, SHOWN).flatMap((document, place) => {
-            const rows: (TakenDocument["lines"][number] | null)[] = document.lines.length === 0 ? [null] : document.lines;
-            return rows.map((line, row) => {
-              const due = timeOf(line?.due);
-              return (
-                <tr key={`${place} ${row}`}>
-                  {row === 0 && (
-                    <>
-                      <td rowSpan={rows.length}>
-                        {document.order === null ? document.number : <Link to="/orders/$number" params={{ number: document.order }}>{document.order}</Link>}
-                        {document.order !== null && document.order !== document.number && <span className="faint"> ({document.number})</span>}
-                      </td>
-                      <td rowSpan={rows.length}>
-                        <strong>{wordOf(t, "outcome", document.outcome)}</strong>
-                        {document.state != null && <> · {wordOf(t, "stage", document.state)}</>}
-                        {document.reasons.map((reason) => (
-                          <p key={reason} className="faint">
-                            {t.has(`finding_name.${reason}`) ? wordOf(t, "finding_name", reason) : (named.get(reason) ?? reason)}
-                          </p>
-                        ))}
-                      </td>
-                      <td rowSpan={rows.length}>
-                        {document.customer_name ?? document.customer ?? "–"}
-                        {document.customer_provisional === true && <p className="faint">{t("import.unknown_customer")}</p>}
-                      </td>
-                    </>
-                  )}
-                  <td>{line?.position ?? line?.number ?? "–"}</td>
-                  <td>
-                    {line === null ? "–" : line.item_name}
-                    {line?.item_provisional === true && <p className="faint">{t("import.unknown_item")}</p>}
-                  </td>
-                  <td className="number">{line === null ? "–" : `${formatNumber(line.quantity, t.language)} ${formatUnit(t, line.unit, line.quantity)}`}</td>
-                  <td>{due === null ? "–" : formatMoment(t, due, now, zone)}</td>
-                </tr>
-              );
-            });
-          })}
-        </tbody>
-      </table>
+    <>
+      <Table
+        label={t("import.orders")}
+        testid="import-orders"
+        columns={[
+          { key: "number", label: t("import.number"), title: true },
+          { key: "outcome", label: t("import.outcome") },
+          { key: "customer", label: t("orders.customer") },
+          { key: "line", label: t("order.line") },
+          { key: "item", label: t("orders.item") },
+          { key: "quantity", label: t("import.quantity"), number: true },
+          { key: "due", label: t("orders.due") },
+        ]}
+        rows={documents.slice(0, SHOWN).flatMap((document, place) => {
+          const lines: (TakenDocument["lines"][number] | null)[] = document.lines.length === 0 ? [null] : document.lines;
+          return lines.map((line, row): TableRow => {
+            const due = timeOf(line?.due);
+            const first = row === 0;
+            return {
+              key: `${place} ${row}`,
+              className: first ? "row-first" : "row-further",
+              cells: [
+                first ? <DocumentName key="name" document={document} /> : null,
+                first ? (
+                  <Fragment key="outcome">
+                    <strong>{wordOf(t, "outcome", document.outcome)}</strong>
+                    {document.state != null && <> · {wordOf(t, "stage", document.state)}</>}
+                    {document.reasons.map((reason) => (
+                      <p key={reason} className="faint">
+                        {t.has(`finding_name.${reason}`) ? wordOf(t, "finding_name", reason) : (named.get(reason) ?? reason)}
+                      </p>
+                    ))}
+                  </Fragment>
+                ) : null,
+                first ? (
+                  <Fragment key="customer">
+                    {document.customer_name ?? document.customer ?? "–"}
+                    {document.customer_provisional === true && <p className="faint">{t("import.unknown_customer")}</p>}
+                  </Fragment>
+                ) : null,
+                line === null ? null : (line.position ?? line.number),
+                line === null ? null : (
+                  <Fragment key="item">
+                    {line.item_name}
+                    {line.item_provisional && <p className="faint">{t("import.unknown_item")}</p>}
+                  </Fragment>
+                ),
+                line === null ? null : `${formatNumber(line.quantity, t.language)} ${formatUnit(t, line.unit, line.quantity)}`,
+                line === null ? null : due === null ? "–" : formatMoment(t, due, now, zone),
+              ],
+            };
+          });
+        })}
+      />
       {documents.length > SHOWN && <p className="faint">{t("import.more_orders", { n: documents.length - SHOWN })}</p>}
-    </div>
+    </>
+  );
+}
+
+function DocumentName({ document }: { document: TakenDocument }): ReactElement {
+  return (
+    <>
+      {document.order === null ? document.number : <Link to="/orders/$number" params={{ number: document.order }}>{document.order}</Link>}
+      {document.order !== null && document.order !== document.number && <span className="faint"> ({document.number})</span>}
+    </>
   );
 }

@@ -4,7 +4,7 @@ import { Fragment, useState, type ReactElement } from "react";
 import { api } from "../api/endpoints.ts";
 import type { NewPromise, PromiseAnswer } from "../api/types.ts";
 import { useSites, useZone } from "../app/sites.ts";
-import { lastPart } from "../app/machines.ts";
+import { useMachineName } from "../app/machines.ts";
 import { tell } from "../app/toasts.tsx";
 import { DeskWords, useDesk } from "../desk/language.tsx";
 import { Table } from "../desk/table.tsx";
@@ -252,6 +252,8 @@ function Answer({ answer, outdated, children }: { answer: PromiseAnswer; outdate
   const t = useDesk();
   const now = useNow();
   const zone = useZone(answer.site);
+  const sites = useSites();
+  const nameOf = useMachineName();
   const at = timeOf(answer.promised_at);
   const elsewhere = Object.entries(answer.elsewhere);
   return (
@@ -261,7 +263,7 @@ function Answer({ answer, outdated, children }: { answer: PromiseAnswer; outdate
           <p className="promise-when" data-testid="promised">{at === null ? t("promise.never") : formatMoment(t, at, now, zone)}</p>
           <p>
             {answer.in_time !== null && <strong>{t(answer.in_time ? "promise.in_time" : "promise.too_late")} · </strong>}
-            {t("promise.at_site", { site: answer.site })}
+            {t("promise.at_site", { site: sites.data?.items.find((each) => each.code === answer.site)?.name ?? answer.site })}
           </p>
           {outdated && <p className="faint">{t("promise.outdated")}</p>}
         </div>
@@ -300,7 +302,7 @@ function Answer({ answer, outdated, children }: { answer: PromiseAnswer; outdate
                           const until = timeOf(binding.until);
                           return (
                             <p key={which} className={which === 0 ? "" : "binding"}>
-                              {wordOf(t, "binding", binding.kind)}: {binding.kind === "machine" ? lastPart(binding.what) : binding.what}
+                              {wordOf(t, "binding", binding.kind)}: {binding.kind === "machine" ? nameOf(binding.what) : binding.what}
                               {until !== null && <> ({t("promise.until", { time: formatMoment(t, until, now, zone) })})</>}
                             </p>
                           );
