@@ -195,11 +195,13 @@ function RecordTable({ kind, records, open }: { kind: KindView; records: readonl
         <tbody>
           {records.map((each) => {
             const when = effectiveOn(each.record, dayIn(now, "UTC"));
+            // A rule of a family names no item: what it is opened by is the first that it names.
+            const way = Math.max(0, columns.findIndex((field) => each.record[field.name] !== null && each.record[field.name] !== ""));
             return (
               <tr key={each.name} className={when === "past" ? "md-past" : ""}>
                 {columns.map((field, place) => (
                   <td key={field.name} className={field.type === "number" ? "number" : ""} data-label={wordOf(t, "field", field.name)}>
-                    {place === 0 ? (
+                    {place === way ? (
                       <button type="button" className="md-open" onClick={() => { open(each); }} aria-label={t("master.open", { name: keyText(each.key) })}>
                         {textOf(t, field, each.record[field.name])}
                       </button>
