@@ -273,7 +273,8 @@ class Promiser:
             await cursor.execute(
                 """
                 SELECT i.id, i.code, i.kind, i.setup_family AS family, r.source,
-                       coalesce(r.supplier_lead_days, v.lead_days, t.days) AS lead_days
+                       coalesce(r.supplier_lead_days, nullif(v.lead_days, 0), t.days, v.lead_days)
+                           AS lead_days
                 FROM items i
                 LEFT JOIN item_sites r ON r.item_id = i.id AND r.site_id = %(site)s
                 LEFT JOIN suppliers v ON v.id = r.supplier_id

@@ -116,7 +116,8 @@ async def _ruled(
             SELECT i.id AS item_id, s.id AS site_id,
                    coalesce(r.source = 'buy', i.kind = 'bought') AS buys, r.supplier_id,
                    r.min_stock, r.max_stock, r.reorder_point, r.order_multiple, i.lot_size,
-                   coalesce(r.supplier_lead_days, v.lead_days, t.days) AS lead_days,
+                   coalesce(r.supplier_lead_days, nullif(v.lead_days, 0), t.days, v.lead_days)
+                       AS lead_days,
                    coalesce(r.safety_days, 0) AS safety_days
             FROM (SELECT item_id, site_id FROM item_sites
                   UNION SELECT item_id, site_id FROM stock_heads) k
