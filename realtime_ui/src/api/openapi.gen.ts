@@ -6031,6 +6031,11 @@ export interface components {
          * @description What gets another status.
          */
         JudgedGoods: {
+            /**
+             * Expires On
+             * @description Its new last day, where somebody has looked: for `expired`.
+             */
+            expires_on?: string | null;
             from_status: components["schemas"]["StockStatus"];
             /** Item */
             item: string;
