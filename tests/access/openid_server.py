@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import sqlite3
 import subprocess
@@ -19,6 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from launch.ports import free_port
 
 TABLES: Final = Path("/usr/share/dbconfig-common/data/glewlwyd/install/sqlite3")
+PAGES: Final = Path("/usr/share/glewlwyd/webapp")
+PAGES_CONFIGURATION: Final = Path("/usr/share/glewlwyd/templates/config.json")
 CLIENT: Final = "gemba"
 SECRET: Final = "a secret between the two of them"
 PERSON: Final = "anna"
@@ -48,7 +51,13 @@ user_module_path="/usr/lib/glewlwyd/user"
 client_module_path="/usr/lib/glewlwyd/client"
 user_auth_scheme_module_path="/usr/lib/glewlwyd/scheme"
 plugin_module_path="/usr/lib/glewlwyd/plugin"
-static_files_path="/usr/share/glewlwyd/webapp/"
+static_files_path="{pages}/"
+static_files_mime_types = (
+  {{ extension = ".html"; mime_type = "text/html"; }},
+  {{ extension = ".css"; mime_type = "text/css"; }},
+  {{ extension = ".js"; mime_type = "application/javascript"; }},
+  {{ extension = ".json"; mime_type = "application/json"; }}
+)
 use_secure_connection=false
 secure_connection_key_file="/none"
 secure_connection_pem_file="/none"
@@ -176,7 +185,8 @@ def openid_server(folder: Path) -> Iterator[OpenIdServer]:
     server = OpenIdServer(free_port())
     configuration = folder / "glewlwyd.conf"
     configuration.write_text(
-        _CONFIGURATION.format(port=server.port, database=database), encoding="utf-8"
+        _CONFIGURATION.format(port=server.port, database=database, pages=_pages(folder, server)),
+        encoding="utf-8",
     )
     with (folder / "glewlwyd.log").open("wb") as log:
         process = subprocess.Popen(
@@ -192,6 +202,21 @@ def openid_server(folder: Path) -> Iterator[OpenIdServer]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _pages(folder: Path, server: OpenIdServer) -> Path:
+    """Its pages, which have to be told where they are."""
+    pages = folder / "webapp"
+    shutil.copytree(PAGES, pages, ignore=shutil.ignore_patterns("config.json"))
+    settings = json.loads(PAGES_CONFIGURATION.read_text(encoding="utf-8"))
+    settings |= {
+        "GlewlwydUrl": f"{server.url}/",
+        "ProfileUrl": f"{server.url}/profile.html",
+        "AdminUrl": f"{server.url}/index.html",
+        "LoginUrl": f"{server.url}/login.html",
+    }
+    (pages / "config.json").write_text(json.dumps(settings), encoding="utf-8")
+    return pages
 
 
 def _wait(server: OpenIdServer, process: subprocess.Popen[bytes], log: Path) -> None:

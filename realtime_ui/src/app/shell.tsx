@@ -1,6 +1,6 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { Link, Navigate, Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
-import type { ReactElement } from "react";
+import { useEffect, useState, type ReactElement } from "react";
 import { api } from "../api/endpoints.ts";
 import { useT } from "../i18n/staff.tsx";
 import { useLive } from "../live/react.tsx";
@@ -11,6 +11,16 @@ import { Preferences } from "./preferences.tsx";
 import { Shortcuts } from "./shortcuts.tsx";
 import { useSites } from "./sites.ts";
 import { Toasts } from "./toasts.tsx";
+
+/** Leads to the sign-in page, once: the address changes on the way there, and must not count again. */
+function ToSignIn({ from }: { from: string }): ReactElement {
+  const navigate = useNavigate();
+  const [next] = useState(from);
+  useEffect(() => {
+    void navigate({ to: "/login", search: { next }, replace: true });
+  }, [navigate, next]);
+  return <ShellSkeleton />;
+}
 
 /** The frame of every screen behind the sign-in. A wall shows the screen only. */
 export function Shell(): ReactElement {
@@ -26,7 +36,7 @@ export function Shell(): ReactElement {
       </main>
     );
   }
-  if (session.data == null) return <Navigate to="/login" search={{ next: address }} replace />;
+  if (session.data == null) return <ToSignIn from={address} />;
   if (wall) return <Outlet />;
   return (
     <div className="shell">
