@@ -8,7 +8,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-TIMEOUT_S = 1.0
+TIMEOUT_S = 5.0
+"""How long a receiver has; what was under way when it was killed is sent again after 25 s."""
 _MAIN = """
 from notify import service
 from runtime.logging import configure_logging

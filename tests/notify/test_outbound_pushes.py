@@ -21,7 +21,7 @@ SETTINGS = "/v1/channels/north/outbound"
 
 
 async def _until(true: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while not await true():  # noqa: ASYNC110 - what is waited for happens behind HTTP
             await asyncio.sleep(0.05)
 
@@ -32,7 +32,7 @@ async def _pushing(api: Api, *, policy: Policy | None = None) -> AsyncIterator[N
         pool=api.context.pool,
         clock=api.context.clock,
         installation_key=api.context.signing_key,
-        timeout_s=2.0,
+        timeout_s=15.0,
         private=True,
         policy=policy,
         pause_s=0.05,

@@ -20,7 +20,7 @@ from runtime import tasks
 
 
 async def _until(true: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while not await true():  # noqa: ASYNC110 - what is waited for happens behind HTTP
             await asyncio.sleep(0.05)
 
@@ -34,7 +34,7 @@ async def _working(
         pool=api.context.pool,
         clock=api.context.clock,
         installation_key=api.context.signing_key,
-        timeout_s=2.0,
+        timeout_s=15.0,
         private=private,
         policy=policy,
         pause_s=0.05,
@@ -151,7 +151,7 @@ async def test_killed_between_sending_and_noting_it_is_sent_again_under_the_same
         pool=api.context.pool,
         clock=api.context.clock,
         installation_key=api.context.signing_key,
-        timeout_s=2.0,
+        timeout_s=15.0,
         private=True,
     )
 
@@ -164,7 +164,7 @@ async def test_killed_between_sending_and_noting_it_is_sent_again_under_the_same
     monkeypatch.setattr(worker, "_settle", killed)  # ends here as kill -9 does
     telling = asyncio.create_task(worker.keep_telling())
     sending = asyncio.create_task(worker.keep_sending())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         await asyncio.wait([sending])
     assert isinstance(sending.exception(), KilledError)
     await tasks.end([telling])
