@@ -5,9 +5,7 @@ The calls are taken from the app's own routes: a new one without a payload in `c
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -15,9 +13,6 @@ import psycopg
 from api_client import MACHINE, PASSWORD, SITE, Api
 from changes import CHANGES, Change, Raw
 from fastapi.routing import APIRoute
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "api"))
-
 from planned import store_plan
 from psycopg import sql
 

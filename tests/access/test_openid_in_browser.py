@@ -8,7 +8,6 @@ import os
 import re
 import shlex
 import shutil
-import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -17,11 +16,7 @@ import pytest
 import uvicorn
 from api_client import Api
 from openid_server import OpenIdServer
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "e2e"))
-
-from browsing import chromium, new_page
-from playwright.async_api import Page
+from playwright.async_api import Page, async_playwright
 
 from launch.ports import free_port
 from runtime.settings import ApiSettings
@@ -140,8 +135,13 @@ async def test_somebody_clicks_through_with_the_settings_of_the_howto(
     served: str, api: Api, page_of_howto: str
 ) -> None:
     language, button = WORDS[page_of_howto]
-    async with chromium() as browser:
-        page = await new_page(browser, language=language)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=shutil.which("chromium"),
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        page = await (await browser.new_context(locale=language)).new_page()
+        page.set_default_timeout(60_000)
         # Whoever is not signed in is led to the sign-in page, and on to where they wanted to go.
         await page.goto(f"{served}/orders")
         await page.wait_for_url(re.compile(r"/login\?next="))
@@ -154,6 +154,7 @@ async def test_somebody_clicks_through_with_the_settings_of_the_howto(
         assert (told["user"]["display_name"], told["user"]["role"]) == ("Anna Ant", "supervisor")
         cookies = {cookie["name"]: cookie for cookie in await page.context.cookies(served)}
         assert cookies["gemba_session"]["httpOnly"] is True
+        await browser.close()
     rows = await api.rows("SELECT display_name, role FROM users WHERE issuer IS NOT NULL")
     assert rows == [("Anna Ant", "supervisor")]
     actions = await api.rows("SELECT action FROM audit_log ORDER BY id")
