@@ -190,6 +190,7 @@ async def test_orders_are_held_resumed_confirmed_released_and_cancelled_together
     # Done once more it cannot be done, and everybody is told why in their language.
     await page.get_by_role("button", name="Close").click()
     await page.get_by_role("button", name="Switch to Chinese").click()
+    await expect(page.get_by_role("heading", name="订单")).to_be_visible()
     await page.goto(f"{desk.addresses.http_url}/orders?search=in bulk")
     await page.get_by_test_id(f"choose-{first}").check()
     await page.get_by_test_id("bulk-release").click()
