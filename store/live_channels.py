@@ -52,6 +52,7 @@ LIFETIME_S: Final = 600
 """A channel that nobody keeps alive goes by itself, also when no projector is left to drop it."""
 
 MAX_CONNECTIONS: Final = 16
+_CONFIRM_S: Final = 5.0
 _LISTEN_S: Final = 5.0
 _DROPPED_AT_ONCE: Final = 1_000
 _STATE: Final = "gemba:live:state:"
@@ -267,7 +268,32 @@ def connect_redis(url: str) -> Redis:
     return Redis.from_pool(pool)
 
 
-async def _messages(pubsub: PubSub) -> AsyncIterator[tuple[str, bytes]]:
+async def _confirmed(pubsub: PubSub, count: int) -> list[tuple[str, bytes]]:
+    """Wait until Redis says that it listens for us; answers what it has told by then.
+
+    The library returns as soon as it has asked. Whoever reads a state then would miss what changed
+    between the reading and the subscription.
+
+    Raises:
+        RedisConnectionError: it does not say so.
+    """
+    early = []
+    while count:
+        message = await pubsub.get_message(timeout=_CONFIRM_S)
+        if message is None:
+            raise RedisConnectionError(f"Redis has not confirmed {count} subscription(s) in time")
+        if message["type"] == "subscribe":
+            count -= 1
+        elif message["type"] == "message":
+            early.append((message["channel"].decode(), message["data"]))
+    return early
+
+
+async def _messages(
+    pubsub: PubSub, early: Iterable[tuple[str, bytes]]
+) -> AsyncIterator[tuple[str, bytes]]:
+    for told in early:
+        yield told
     while True:
         # The time-out lets the client ping a connection on which nothing is heard.
         message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=_LISTEN_S)
@@ -318,7 +344,7 @@ class LiveChannels:
             client.pubsub() as pubsub,
         ):
             await pubsub.subscribe(*names)
-            yield _messages(pubsub)
+            yield _messages(pubsub, await _confirmed(pubsub, len(names)))
 
     # The projector's side ---------------------------------------------------------------------
 

@@ -37,7 +37,7 @@ def desk(installation: Installation) -> Installation:
 
 async def _prepared(installation: Installation) -> None:
     people = (
-        ("petra", "planner", ()),
+        ("pia", "planner", ()),
         ("paul", "purchasing", ()),
         ("kim", "customer", ("--customer", "handco")),
     )
@@ -110,7 +110,7 @@ async def test_a_work_order_is_split_merged_with_a_chosen_one_and_both_are_undon
     number = await _order(desk, quantity=40, release=True)
     other = await _order(desk, customer="otherco", release=True)
     base = desk.addresses.http_url
-    page = await _signed_in(desk, browser, "petra")
+    page = await _signed_in(desk, browser, "pia")
     await page.goto(f"{base}/orders/{number}")
     await page.get_by_test_id("rearrange").click()
     await page.fill("input[name=how-much]", "15")
@@ -124,7 +124,7 @@ async def test_a_work_order_is_split_merged_with_a_chosen_one_and_both_are_undon
     await expect(toast).to_contain_text("2 work orders")
     assert len((await _of(desk, number))["pegs"]) == 2
     await toast.get_by_role("button", name="Undo").click()
-    await expect(page.get_by_text("undone by petra")).to_be_visible()
+    await expect(page.get_by_text("undone by pia")).to_be_visible()
     assert len((await _of(desk, number))["pegs"]) == 1
 
     # Of those that make the same, the planner takes the one that is meant.
@@ -147,7 +147,7 @@ async def test_a_work_order_is_split_merged_with_a_chosen_one_and_both_are_undon
     row = page.get_by_test_id("rearrangements").get_by_role("listitem").filter(has_text="Merge")
     await row.get_by_role("button", name="Undo").click()
     await page.get_by_test_id("confirm").click()
-    await expect(row).to_contain_text("undone by petra")
+    await expect(row).to_contain_text("undone by pia")
     after = {
         peg["work_order"] for each in (number, other) for peg in (await _of(desk, each))["pegs"]
     }
@@ -160,7 +160,7 @@ async def test_orders_are_held_resumed_confirmed_released_and_cancelled_together
 ) -> None:
     first = await _order(desk, customer_reference="in bulk 1")
     second = await _order(desk, customer_reference="in bulk 2")
-    page = await _signed_in(desk, browser, "petra")
+    page = await _signed_in(desk, browser, "pia")
 
     async def acts(what: str, button: str, *, reason: str | None = None) -> None:
         await page.goto(f"{desk.addresses.http_url}/orders?search=in bulk")
@@ -203,7 +203,7 @@ async def test_an_order_is_held_and_goes_on_from_its_own_page(
     desk: Installation, browser: Browser
 ) -> None:
     number = await _order(desk)
-    page = await _signed_in(desk, browser, "petra")
+    page = await _signed_in(desk, browser, "pia")
     await page.goto(f"{desk.addresses.http_url}/orders/{number}")
     await page.get_by_role("button", name="Hold", exact=True).click()
     await page.fill("textarea[name=reason]", "Drawing is missing")
@@ -221,7 +221,7 @@ async def test_a_promise_is_held_given_up_and_becomes_the_orders_own(
     async with desk.api() as api:
         goods = {"site": SITE, "lines": [{"item": "hook", "quantity": 30}]}
         assert (await api.post("/v1/stock/receipts", json=goods)).status_code == 201
-    page = await _signed_in(desk, browser, "petra")
+    page = await _signed_in(desk, browser, "pia")
     await page.goto(f"{desk.addresses.http_url}/promise")
     await page.fill("input[name=customer]", "handco")
     await page.fill("input[name=item-0]", "hook")
@@ -285,7 +285,7 @@ async def test_a_proposal_is_accepted_and_another_dismissed(
 async def test_lists_are_had_as_files(desk: Installation, browser: Browser) -> None:
     number = await _order(desk, customer_reference="as a file")
     base = desk.addresses.http_url
-    page = await _signed_in(desk, browser, "petra")
+    page = await _signed_in(desk, browser, "pia")
     await page.goto(f"{base}/orders?search=as a file")
     await expect(page.get_by_test_id(f"order-{number}")).to_be_visible()
     async with page.expect_download() as started:
@@ -314,7 +314,7 @@ async def test_lists_are_had_as_files(desk: Installation, browser: Browser) -> N
 async def test_documents_of_other_systems_are_looked_at_and_taken_in(
     desk: Installation, browser: Browser, name: str, kind: str
 ) -> None:
-    page = await _signed_in(desk, browser, "petra")
+    page = await _signed_in(desk, browser, "pia")
     await page.goto(f"{desk.addresses.http_url}/import")
     await page.set_input_files("[data-testid=import-file]", SAMPLES / name)
     await expect(page.get_by_test_id("dry-run")).to_contain_text("would be taken in")
@@ -336,7 +336,7 @@ async def test_a_workbook_is_mapped_and_its_mapping_remembered(
         book.active.append(row)
     file = tmp_path / "table.xlsx"
     book.save(file)
-    page = await _signed_in(desk, browser, "petra")
+    page = await _signed_in(desk, browser, "pia")
     await page.goto(f"{desk.addresses.http_url}/import")
     await page.set_input_files("[data-testid=import-file]", file)
     await page.get_by_test_id("mapping").click()
@@ -388,7 +388,7 @@ async def test_a_phone_folds_its_filters_and_shows_cards(
 ) -> None:
     number = await _order(desk, customer_reference="on the phone")
     base = desk.addresses.http_url
-    page = await _signed_in(desk, browser, "petra", phone=True)
+    page = await _signed_in(desk, browser, "pia", phone=True)
     await page.goto(f"{base}/orders?search=on the phone")
     fold = page.get_by_test_id("filters-fold")
     await expect(fold.locator("select").first).to_be_hidden()
@@ -406,7 +406,7 @@ async def test_a_phone_folds_its_filters_and_shows_cards(
 
 
 async def test_keys_are_told_and_lead_on(desk: Installation, browser: Browser) -> None:
-    page = await _signed_in(desk, browser, "petra", language="zh-CN")
+    page = await _signed_in(desk, browser, "pia", language="zh-CN")
     await page.goto(f"{desk.addresses.http_url}/orders")
     await expect(
         page.get_by_test_id("orders-grid").or_(page.get_by_test_id("empty"))

@@ -118,7 +118,8 @@ class TestReview:
 class TestConfirm:
     def test_errors_have_to_be_overruled_with_a_reason(self) -> None:
         refused = confirm(LineState.UNDER_REVIEW, errors=1, overrule=None)
-        assert refused == Refused("1 finding to settle first, or to overrule with a reason")
+        why = "1 finding to settle first, or to overrule with a reason"
+        assert refused == Refused(why, "line-findings")
         moved = confirm(LineState.UNDER_REVIEW, errors=1, overrule="agreed by phone")
         assert moved == Moved(LineState.CONFIRMED, "agreed by phone")
 
