@@ -164,6 +164,12 @@ class TestOurServices:
         for variable in SERVICES_OF_FILE[name].environment:
             assert variable.removesuffix(SUFFIX) in known
 
+    def test_how_long_things_are_kept_can_be_told(self) -> None:
+        name = "GEMBA_OUTWARD_DAYS"
+        kept = SERVICES_OF_FILE["notify"].environment[name]
+        assert int(kept) == NotifySettings.model_fields["outward_days"].default
+        assert compose_file.read({name: "30"}).services["notify"].environment[name] == "30"
+
     def test_every_secret_and_every_volume_is_used(self) -> None:
         raw = compose_file.read().raw
         used = {name for service in SERVICES_OF_FILE.values() for name in service.secrets}
