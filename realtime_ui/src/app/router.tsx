@@ -20,9 +20,10 @@ const login = createRoute({
   getParentRoute: () => root,
   path: "/login",
   component: LoginPage,
-  validateSearch: (search): { next?: string } => {
+  validateSearch: (search): { next?: string; problem?: string } => {
     const next = text(search["next"]);
-    return next === undefined ? {} : { next };
+    const problem = text(search["problem"]);
+    return { ...(next === undefined ? {} : { next }), ...(problem === undefined ? {} : { problem }) };
   },
 });
 

@@ -1239,6 +1239,16 @@ export interface StaffMessages {
   "login.name": null;
   "login.or": null;
   "login.password": null;
+  "login.problem.denied": { name: string | number };
+  "login.problem.disabled": null;
+  "login.problem.no_customer": { name: string | number };
+  "login.problem.no_role": { name: string | number };
+  "login.problem.no_site": { name: string | number };
+  "login.problem.other": { code: string | number; name: string | number };
+  "login.problem.state": { name: string | number };
+  "login.problem.token": { name: string | number };
+  "login.problem.unavailable": { name: string | number };
+  "login.problem.unknown": { name: string | number };
   "login.refused": null;
   "login.submit": null;
   "login.title": null;

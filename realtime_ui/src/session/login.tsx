@@ -7,6 +7,7 @@ import { Preferences } from "../app/preferences.tsx";
 import { useT } from "../i18n/staff.tsx";
 import { useLive } from "../live/react.tsx";
 import { reasonOf } from "../ui/states.tsx";
+import { signInProblem } from "./problem.ts";
 import { SESSION } from "./session.ts";
 import "./login.css";
 
@@ -20,7 +21,7 @@ export function LoginPage(): ReactElement {
   const queries = useQueryClient();
   const navigate = useNavigate();
   const live = useLive();
-  const { next } = useSearch({ from: "/login" });
+  const { next, problem } = useSearch({ from: "/login" });
   const [name, setName] = useState("");
   const [password, setPassword] = useState("");
   const signIn = useMutation({
@@ -51,6 +52,11 @@ export function LoginPage(): ReactElement {
             <p className="faint">{t("login.title")}</p>
           </div>
         </div>
+        {problem !== undefined && signIn.isIdle && (
+          <p className="login-problem" role="alert" data-testid="login-problem">
+            {signInProblem(t, problem, oidc?.name ?? "OpenID")}
+          </p>
+        )}
         {oidc !== null && (
           <a className="button button-primary button-wide" href={`${oidc.start}?next=${encodeURIComponent(insidePath(next))}`} data-testid="oidc">
             {t("login.with", { name: oidc.name })}
