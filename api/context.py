@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Final
 
 from fastapi import Depends, Request
@@ -14,6 +15,7 @@ from starlette.requests import HTTPConnection
 
 from api.auth.oidc.provider import OpenIdProvider
 from api.auth.rate_limit import RateLimit
+from api.auth.remembered import CustomerIds
 from api.gathering import Gathering
 from api.metrics import RequestMetrics
 from runtime.clock import Clock
@@ -67,6 +69,11 @@ class Context:
     metrics: RequestMetrics
     oidc: OpenIdProvider | None = None
     intake: Gathering = field(default_factory=Gathering)
+
+    @cached_property
+    def customer_ids(self) -> CustomerIds:
+        """Who customers' tokens are for."""
+        return CustomerIds(self.pool, self.clock)
 
     def connection(self) -> AbstractAsyncContextManager[Connection]:
         """A connection for reading; `psycopg.OperationalError` when none can be had in time."""

@@ -24,7 +24,7 @@ from domain.access import (
     sites_within,
 )
 from runtime.tokens import TokenError, verify_token
-from store import access, api_keys, users
+from store import access, api_keys
 from store.audit import Actor
 from store.errors import NotFoundError
 
@@ -210,8 +210,7 @@ async def _of_token(request: Request, context: Context, token: str) -> Principal
     customer_id = None
     if role is Role.CUSTOMER:
         # A token for a customer that there is not (any more) opens nothing.
-        async with context.connection() as connection:
-            customer_id = await users.customer_id_of(connection, claims.customer or "")
+        customer_id = await context.customer_ids.of(claims.customer or "")
         if customer_id is None:
             raise unauthenticated(_NOT_VALID)
     return Principal(
