@@ -46,6 +46,7 @@ class LineRow(msgspec.Struct, frozen=True, kw_only=True):
     quantity: Decimal
     unit: str
     due_at: datetime | None
+    promised_at: datetime | None
     stored_state: str
     good: Decimal
     scrap: int
@@ -249,8 +250,8 @@ WHERE o.id = ANY({orders})
 LINES_ROWS: Final = sql.SQL(
     """
 SELECT l.id, l.order_id, l.number, i.code AS item, i.name AS item_name, l.quantity, l.unit,
-       l.due_at, l.state AS stored_state, l.good_quantity AS good, l.scrap_pieces AS scrap,
-       l.started_at, l.produced_at, coalesce(g.packed, 0) AS packed,
+       l.due_at, l.promised_at, l.state AS stored_state, l.good_quantity AS good,
+       l.scrap_pieces AS scrap, l.started_at, l.produced_at, coalesce(g.packed, 0) AS packed,
        coalesce(g.shipped, 0) AS shipped
 FROM order_lines l JOIN items i ON i.id = l.item_id
 LEFT JOIN LATERAL (

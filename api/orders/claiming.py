@@ -31,6 +31,8 @@ async def claim(
 ) -> None:
     """Make reservations those of an order's lines; they do not expire any more.
 
+    The date of a promise that was held is what the line was promised, unless it is wanted later.
+
     Args:
         connection: within the transaction in which the order was stored.
         principal: who asks.

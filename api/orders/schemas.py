@@ -136,7 +136,9 @@ class OrderLine(BaseModel):
     description: str | None = Field(description="The item in the document's words.")
     price: Number | None = Field(description="In the order's currency, for `price_basis` units.")
     price_basis: Number
-    promised: datetime | None = Field(description="When it was promised.")
+    promised: datetime | None = Field(
+        description="The date of the promise that its order took over; null: nothing but `due`."
+    )
     unit_as_told: str | None = Field(description="The unit as the document writes it.")
     quantity_as_told: Number | None
     held_from: LineState | None = Field(description="Where it goes on after a hold.")

@@ -105,6 +105,7 @@ async def get_own_order(context: RequestContext, own: OfCustomer, number: Wanted
                 "quantity": float(line.quantity),
                 "unit": line.unit,
                 "due": rfc3339(line.due_at),
+                "promised": rfc3339(line.promised_at),
                 "stage": tracking.stage_of([line.share]),
                 "good_pieces": float(line.good),
                 "packed": float(line.packed),

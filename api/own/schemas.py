@@ -20,6 +20,7 @@ class OwnLine(BaseModel):
     quantity: Number
     unit: str
     due: datetime | None
+    promised: datetime | None = Field(description="What we promised; null: nothing but `due`.")
     stage: Stage
     good_pieces: Number
     packed: Number

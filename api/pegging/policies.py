@@ -62,6 +62,8 @@ async def put_policy(
                 actor=principal.actor,
                 action="WorkOrderPolicyChanged",
                 site_id=site.id,
+                object_kind="work_order_policy",
+                object_key=code,
                 before=msgspec.to_builtins(before),
                 after=msgspec.to_builtins(new),
             )

@@ -101,6 +101,8 @@ async def create_purchase(
                 actor=principal.actor,
                 action="PurchaseCreated",
                 site_id=site.id,
+                object_kind="purchase",
+                object_key=found.number,
                 after=wanted.model_dump(mode="json", exclude_none=True) | {"number": found.number},
             )
     if not new:
@@ -154,6 +156,8 @@ async def change_purchase(
             actor=principal.actor,
             action="PurchaseChanged",
             site_id=row.site_id,
+            object_kind="purchase",
+            object_key=row.number,
             reason=wanted.reason,
             before={"number": number, "lines": before},
             after={"number": number, "lines": after},
@@ -186,6 +190,8 @@ async def cancel_purchase(
             actor=principal.actor,
             action="PurchaseCancelled",
             site_id=row.site_id,
+            object_kind="purchase",
+            object_key=row.number,
             reason=wanted.reason,
             before={"number": row.number, "state": row.state},
             after={"number": row.number, "state": "cancelled"},

@@ -284,4 +284,7 @@ def _shown(row: ProposalRow) -> ReplenishmentProposal:
     content = msgspec.structs.asdict(row)
     for name in ("item_id", "site_id", "supplier_id"):
         del content[name]
+    if (because := row.because) is not None:
+        content["reason"] = because.words
+    content["because"] = None if because is None else msgspec.structs.asdict(because)
     return ReplenishmentProposal.model_validate(content)

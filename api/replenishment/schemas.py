@@ -36,6 +36,16 @@ class Refresh(Body):
     site: Wanted | None = None
 
 
+class ProposalReason(BaseModel):
+    """Why something should be ordered, to be put into words of a language."""
+
+    code: Literal["reorder_point", "below_zero", "below_minimum"]
+    left: Number = Field(description="What is left at `at`.")
+    at: datetime = Field(description="When it is short for the first time.")
+    limit: Number | None = Field(description="The reorder point or the minimum.")
+    lowest: Number = Field(description="The least that is left within the lead time.")
+
+
 class ReplenishmentProposal(BaseModel):
     """So much should be ordered, or made."""
 
@@ -48,7 +58,10 @@ class ReplenishmentProposal(BaseModel):
     quantity: Number
     need_at: datetime
     order_by: datetime = Field(description="In the past: it comes too late, whatever is done.")
-    reason: str
+    reason: str = Field(description="Why, in English.")
+    because: ProposalReason | None = Field(
+        description="The same to be put into words; null: an earlier release proposed it."
+    )
     state: Literal["open", "accepted", "dismissed", "superseded"]
     purchase: str | None
     work_order: str | None

@@ -71,6 +71,9 @@ class AvailabilityStep(BaseModel):
     demand: Number = Field(description="What is needed then by those who were promised it.")
     projected: Number = Field(description="What is left then.")
     available: Number = Field(description="What can still be promised from then on.")
+    expired: Number = Field(
+        description="What of the stock has left by then, unused, because its last day was over."
+    )
 
 
 class AvailabilitySource(BaseModel):
@@ -97,7 +100,9 @@ class Availability(BaseModel):
         description="From when on all of `quantity` can be promised out of what is known."
     )
     steps: list[AvailabilityStep]
-    sources: list[AvailabilitySource] = Field(description="Purchases and work in progress.")
+    sources: list[AvailabilitySource] = Field(
+        description="Purchases and work in progress; below zero: stock whose last day is over."
+    )
 
 
 class SiteAvailability(BaseModel):

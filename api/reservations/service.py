@@ -154,6 +154,7 @@ async def _reserve(
         principal,
         "StockReserved",
         site_id=site.id,
+        reservation_id=reservation_id,
         line_id=line_id,
         after={
             "reservation": reservation_id,
@@ -243,6 +244,7 @@ async def tell(
         principal,
         action,
         site_id=row.site_id,
+        reservation_id=row.id,
         line_id=row.order_line_id,
         after={
             "reservation": row.id,
@@ -264,6 +266,7 @@ async def _tell(
     action: str,
     *,
     site_id: int,
+    reservation_id: int,
     line_id: int | None,
     after: dict[str, object],
 ) -> None:
@@ -281,6 +284,8 @@ async def _tell(
         action=action,
         site_id=site_id,
         order_id=order[0] if order else None,
+        object_kind="reservation",
+        object_key=str(reservation_id),
         after=after,
     )
     if order is not None:

@@ -82,6 +82,8 @@ async def count_stock(
                 actor=principal.actor,
                 action="StockCounted",
                 site_id=site.id,
+                object_kind="count",
+                object_key=str(count_id),
                 after={"count": count_id, **wanted.model_dump(mode="json", exclude_none=True)},
             )
         found = await _read(connection, principal, count_id)
@@ -137,6 +139,8 @@ async def _decide(
             actor=principal.actor,
             action="CountApproved" if approve else "CountRejected",
             site_id=(await service.site_of(connection, principal, before.site)).id,
+            object_kind="count",
+            object_key=str(count_id),
             reason=wanted.reason,
             before={"count": count_id, "state": before.state},
             after={"state": found.state},

@@ -255,6 +255,8 @@ async def put_location(
             actor=principal.actor,
             action="LocationPut",
             site_id=site.id,
+            object_kind="location",
+            object_key=f"{site.code}/{code}",
             after={"code": code, "name": wanted.name},
         )
     return Location.model_validate(msgspec.structs.asdict(row))

@@ -355,6 +355,8 @@ async def _book(
             actor=principal.actor,
             action="StockPosted",
             site_id=posting.site_id,
+            object_kind="stock_posting",
+            object_key=str(booked.posting_id),
             reason=posting.reason,
             after={
                 "posting": booked.posting_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
@@ -36,19 +37,57 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     lead_time: timedelta = timedelta(0)
 
 
+class ReasonCode(enum.StrEnum):
+    """Why something should be ordered."""
+
+    REORDER_POINT = "reorder_point"
+    BELOW_ZERO = "below_zero"
+    BELOW_MINIMUM = "below_minimum"
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True):
+    """Why so much should be ordered, for whoever puts it into words of a language.
+
+    Attributes:
+        left: what is left of the item at `at`, when it is short for the first time.
+        limit: the reorder point or the minimum; None: there is none (`below_zero`).
+        lowest: the least that is left within the lead time.
+    """
+
+    code: ReasonCode
+    left: Decimal
+    at: datetime
+    limit: Decimal | None
+    lowest: Decimal
+
+    @property
+    def words(self) -> str:
+        """The same in English."""
+        limit = "" if self.limit is None else f"{self.limit.normalize():f}"
+        where = {
+            ReasonCode.REORDER_POINT: f"at or below the reorder point of {limit}",
+            ReasonCode.BELOW_ZERO: "below zero",
+            ReasonCode.BELOW_MINIMUM: f"below the minimum of {limit}",
+        }[self.code]
+        return (
+            f"{self.left.normalize():f} are left on {self.at:%Y-%m-%d}, {where};"
+            f" the lowest within the lead time is {self.lowest.normalize():f}"
+        )
+
+
 class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     """So much should be ordered.
 
     Attributes:
         need_at: when it is missed.
         order_by: when it has to be ordered for that; in the past: it comes too late.
-        reason: why, in words.
+        reason: why.
     """
 
     quantity: Decimal
     need_at: datetime
     order_by: datetime
-    reason: str
+    reason: Reason
 
 
 def order_quantity(missing: Decimal, rules: Rules) -> Decimal:
@@ -106,14 +145,12 @@ def _is_low(projected: Decimal, rules: Rules) -> bool:
     return rules.reorder_point is not None and projected <= rules.reorder_point
 
 
-def _reason(short: Balance, lowest: Decimal, rules: Rules) -> str:
+def _reason(short: Balance, lowest: Decimal, rules: Rules) -> Reason:
+    code, limit = ReasonCode.BELOW_MINIMUM, None
     if rules.reorder_point is not None and short.projected <= rules.reorder_point:
-        limit = f"at or below the reorder point of {rules.reorder_point.normalize():f}"
+        code, limit = ReasonCode.REORDER_POINT, rules.reorder_point
     elif short.projected < 0:
-        limit = "below zero"
+        code = ReasonCode.BELOW_ZERO
     else:
-        limit = f"below the minimum of {rules.minimum.normalize():f}"
-    return (
-        f"{short.projected.normalize():f} are left on {short.at:%Y-%m-%d}, {limit};"
-        f" the lowest within the lead time is {lowest.normalize():f}"
-    )
+        limit = rules.minimum
+    return Reason(code=code, left=short.projected, at=short.at, limit=limit, lowest=lowest)

@@ -91,3 +91,5 @@ class SupplyKind(enum.StrEnum):
     PURCHASE = "purchase"
     WORK_ORDER = "work_order"
     RESERVATION = "reservation"
+    EXPIRY = "expiry"
+    """What of the stock leaves because its last day is over."""

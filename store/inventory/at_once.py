@@ -2,9 +2,10 @@
 
 When so much is free after *every* promise was subtracted, whatever its date, and without any
 supply, it is free at each moment from now on (`domain.inventory.available`): nobody is robbed, and
-the projection needs no look. The sums stand in one row; the condition is part of its update, so
-whoever comes second is judged by what the first has left. What this cannot say yes to is judged
-under the lock (`store.inventory.reservations`), which answers the same, and exactly.
+the projection needs no look, unless goods leave before they are needed. The sums stand in one row;
+the condition is part of its update, so whoever comes second is judged by what the first has left.
+What this cannot say yes to is judged under the lock (`store.inventory.reservations`), which answers
+the same, and exactly.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ WITH named AS (
     FROM named n
     WHERE h.item_id = n.item_id AND h.site_id = n.site_id
       AND h.available - h.hard_reserved - h.soft_reserved - h.shortfall >= %(quantity)s::numeric
-      AND (h.expires_at IS NULL OR h.expires_at > %(now)s)
+      AND (h.expires_at IS NULL OR h.expires_at > greatest(%(now)s, %(need_at)s))
     RETURNING n.*, h.version
 ), made AS (
     INSERT INTO reservations (item_id, site_id, quantity, kind, origin, need_at, expires_at,
@@ -113,8 +114,8 @@ WITH named AS (
     FROM head
     RETURNING *
 ), told AS (
-    INSERT INTO audit_log (actor, origin, site_id, action, after)
-    SELECT %(actor)s, %(origin)s, site_id, 'StockReserved',
+    INSERT INTO audit_log (actor, origin, site_id, object_kind, object_key, action, after)
+    SELECT %(actor)s, %(origin)s, site_id, 'reservation', id::text, 'StockReserved',
            jsonb_build_object('reservation', id) || %(told)s::jsonb
     FROM made
 )

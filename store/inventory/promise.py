@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 from psycopg.rows import class_row
 
-from domain.inventory.available import Balance, Change, available_at, first_date, project
+from domain.inventory.available import Balance, Change, first_date, lasting, project
 from domain.inventory.backflush import Component, needed
 from domain.inventory.books import Key
 from domain.inventory.capacity import Placement, Shop, Step
@@ -155,7 +155,8 @@ class Promiser:
             return _Had(at=comes, from_stock=quantity, uses=((key, quantity, comes),))
         waiting = self._from_supplies(item, key, quantity, comes)
         options = [waiting] if waiting.at is not None else []
-        there = min(available_at(steps, self._now), quantity)
+        # What waits for the rest has to outlast the waiting.
+        there = min(lasting(steps), quantity)
         rest = quantity - there
         made = await self._make(item, rest, depth) if depth < _DEEPEST else None
         if made is not None and made.at is not None:
@@ -180,7 +181,7 @@ class Promiser:
         )
 
     def _with_stock(self, had: _Had, key: Key, there: Decimal) -> _Had:
-        uses = (*had.uses, (key, there, self._now)) if there > 0 else had.uses
+        uses = (*had.uses, (key, there, had.at or self._now)) if there > 0 else had.uses
         return msgspec.structs.replace(had, from_stock=there, uses=uses)
 
     def _buy(self, item: _Item, quantity: Decimal) -> _Had | None:

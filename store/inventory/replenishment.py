@@ -13,7 +13,7 @@ from psycopg.rows import class_row
 
 from domain.inventory.available import project
 from domain.inventory.books import Key
-from domain.inventory.replenishment import Proposal, Rules, propose
+from domain.inventory.replenishment import Proposal, Reason, Rules, propose
 from store.database import Connection
 from store.filters import Filters, Page
 from store.inventory import supplies
@@ -23,7 +23,10 @@ _MAKING: Final = timedelta(days=1)
 
 
 class ProposalRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A proposal; `order_by` in the past: it comes too late whatever is done."""
+    """A proposal; `order_by` in the past: it comes too late whatever is done.
+
+    `reason` is as it is stored: `because` says what it means.
+    """
 
     id: int
     item_id: int
@@ -44,6 +47,14 @@ class ProposalRow(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     decided_at: datetime | None
     decided_by: str | None
+
+    @property
+    def because(self) -> Reason | None:
+        """Why it is proposed; None: an earlier release wrote it, in words only (`reason`)."""
+        try:
+            return msgspec.json.decode(self.reason, type=Reason)
+        except msgspec.DecodeError:
+            return None
 
 
 class _Ruled(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,7 +187,7 @@ async def _write(
                 proposal.quantity,
                 proposal.need_at,
                 proposal.order_by,
-                proposal.reason,
+                msgspec.json.encode(proposal.reason).decode(),
             )
             for one, proposal in wanted
         ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
@@ -11,7 +11,14 @@ import msgspec
 from psycopg import sql
 from psycopg.rows import class_row
 
-from domain.inventory.available import Balance, Change, available_at, first_date, project
+from domain.inventory.available import (
+    Balance,
+    Change,
+    available_at,
+    first_date,
+    held_until,
+    project,
+)
 from domain.inventory.books import Key
 from domain.inventory.words import (
     ReservationKind,
@@ -112,7 +119,8 @@ async def reserve(stock: Stock, wanted: Sequence[NewReservation]) -> list[int]:
     """Make reservations, all of them or none; answers their ids. Saves the stock.
 
     Soft: if so much can be promised from `need_at` on without robbing what is promised for later.
-    Hard: if so much lies there and is free, and no promise is robbed of it.
+    Hard: if so much lies there and is free, and no promise is robbed of it. Neither counts a lot
+    that leaves before `need_at`.
 
     Raises:
         NotAvailableError: there is not that much.
@@ -129,12 +137,17 @@ async def _judge(stock: Stock, want: NewReservation) -> None:
     head = stock.head(want.key)
     hard = want.kind is ReservationKind.HARD
     there = max(head.available - head.hard_reserved, _ZERO)
-    if hard and there >= want.quantity and not head.soft_reserved and not head.shortfall:
+    need_at = max(want.need_at, stock.now)
+    lasts = head.expires_at is None or head.expires_at > need_at
+    free = there >= want.quantity and not head.soft_reserved and not head.shortfall
+    if hard and free and lasts:
         return
-    steps = await _projected(stock, want.key)
-    available = available_at(steps, stock.now if hard else max(want.need_at, stock.now))
+    coming = await _changes(stock, want.key)
+    steps = project(head.free, coming, stock.now)
     if hard:
-        available = min(available, there)
+        available = min(held_until(steps, need_at), max(there - _gone_by(coming, need_at), _ZERO))
+    else:
+        available = available_at(steps, need_at)
     if available < want.quantity:
         raise NotAvailableError(
             want.key,
@@ -148,13 +161,30 @@ async def _judge(stock: Stock, want: NewReservation) -> None:
 
 async def _projected(stock: Stock, key: Key) -> list[Balance]:
     """What will be left of an item, with what this transaction has promised and not written yet."""
-    coming = (await supplies.changes(stock.connection, [key], now=stock.now)).get(key, [])
+    return project(stock.head(key).free, await _changes(stock, key), stock.now)
+
+
+async def _changes(stock: Stock, key: Key) -> list[Change]:
+    """What comes, is promised and leaves, with what this transaction has not written yet."""
+    unwritten = [
+        supplies.Held(key, one.need_at, one.quantity)
+        for one in stock.reservations
+        if one.key == key and one.kind is ReservationKind.HARD
+    ]
+    found = await supplies.changes(stock.connection, [key], now=stock.now, unwritten=unwritten)
+    coming = found.get(key, [])
     coming += [
         Change(at=one.need_at, quantity=-one.quantity, kind=SupplyKind.RESERVATION)
         for one in stock.reservations
         if one.key == key and one.kind is ReservationKind.SOFT
     ]
-    return project(stock.head(key).free, coming, stock.now)
+    return coming
+
+
+def _gone_by(changes: Iterable[Change], at: datetime) -> Decimal:
+    """What of the free stock has left by a moment because its last day is over."""
+    gone = [one.quantity for one in changes if one.kind is SupplyKind.EXPIRY and one.at <= at]
+    return -sum(gone, _ZERO)
 
 
 async def promised_now(stock: Stock, key: Key) -> Decimal:
@@ -177,7 +207,10 @@ async def harden(stock: Stock, row: ReservationRow) -> None:
         raise ConflictError(f"reservation {row.id} is {row.kind} and {row.state}")
     key = Key(row.item_id, row.site_id)
     head = stock.head(key)
-    there = max(head.available - head.hard_reserved, _ZERO)
+    there = head.available - head.hard_reserved
+    if head.expires_at is not None and head.expires_at <= row.need_at:
+        there -= _gone_by(await _changes(stock, key), row.need_at)
+    there = max(there, _ZERO)
     if there < row.open_quantity:
         raise NotAvailableError(
             key,
@@ -217,11 +250,19 @@ async def release(stock: Stock, rows: Collection[ReservationRow]) -> None:
 async def assign(connection: Connection, reservation_id: int, *, line_id: int) -> None:
     """Make an open reservation an order line's own, for as long as the line stands.
 
-    Its item is locked. How much is held, and from when on, stays: nothing is judged anew.
+    Its item is locked. How much is held, and from when on, stays: nothing is judged anew. The date
+    of a promise becomes the line's, of several the last; who wants it later is promised it then.
     """
     await connection.execute(
-        "UPDATE reservations SET order_line_id = %s, expires_at = NULL WHERE id = %s",
-        (line_id, reservation_id),
+        """
+        WITH taken AS (
+            UPDATE reservations SET order_line_id = %(line)s, expires_at = NULL WHERE id = %(id)s
+            RETURNING origin, need_at
+        )
+        UPDATE order_lines l SET promised_at = greatest(l.promised_at, l.due_at, t.need_at)
+        FROM taken t WHERE l.id = %(line)s AND t.origin = 'promise'
+        """,
+        {"line": line_id, "id": reservation_id},
     )
 
 

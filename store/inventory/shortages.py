@@ -14,7 +14,6 @@ from psycopg.rows import class_row
 from domain.inventory import shortages as dealing
 from domain.inventory.books import Key
 from domain.inventory.shortages import Demand, Supply
-from domain.inventory.words import SupplyKind
 from store.database import Connection
 from store.filters import Filters
 from store.inventory import supplies
@@ -109,7 +108,7 @@ async def shortages(
             [
                 Supply(at=max(one.at, now), quantity=one.quantity, reference=one.reference)
                 for one in coming.get(key, ())
-                if one.kind is not SupplyKind.RESERVATION
+                if one.quantity > 0
             ],
         )
         for each in short:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from domain.inventory.available import Balance, Change, project
 from domain.inventory.books import Key
+from domain.inventory.expiring import leaving
 from domain.inventory.words import SupplyKind
 from store.database import Connection
 
@@ -63,25 +64,92 @@ WHERE w.at IS NOT NULL AND w.quantity > 0
 """
 
 
+# Lots of items that have dated ones (a null moment: it does not leave), and what is held hard of
+# them. What has expired by now is nobody's already (`free`).
+_LEAVING: Final = """
+WITH k AS (
+    SELECT h.item_id, h.site_id, s.time_zone, h.shortfall
+    FROM unnest(%(items)s::integer[], %(sites)s::integer[]) AS k (item_id, site_id)
+    JOIN stock_heads h USING (item_id, site_id) JOIN sites s ON s.id = h.site_id
+    WHERE h.expires_at IS NOT NULL
+)
+SELECT item_id, site_id, 'short', NULL, shortfall FROM k
+UNION ALL
+SELECT k.item_id, k.site_id, 'lot', (l.expires_on + 1)::timestamp AT TIME ZONE k.time_zone,
+       sum(l.quantity)
+FROM k JOIN stock_lots l USING (item_id, site_id)
+WHERE l.status = 'available' AND l.quantity > 0
+  AND (l.expires_on IS NULL OR l.expires_on >= (%(now)s AT TIME ZONE k.time_zone)::date)
+GROUP BY k.item_id, k.site_id, k.time_zone, l.expires_on
+UNION ALL
+SELECT r.item_id, r.site_id, 'held', r.need_at, sum(r.quantity - r.consumed)
+FROM k JOIN reservations r USING (item_id, site_id)
+WHERE r.state = 'open' AND r.kind = 'hard' AND (r.expires_at IS NULL OR r.expires_at > %(now)s)
+GROUP BY r.item_id, r.site_id, r.need_at
+"""
+
+
+class Held(NamedTuple):
+    """What is reserved hard and not written yet."""
+
+    key: Key
+    need_at: datetime
+    quantity: Decimal
+
+
 async def changes(
-    connection: Connection, keys: Iterable[Key], *, now: datetime
+    connection: Connection, keys: Iterable[Key], *, now: datetime, unwritten: Sequence[Held] = ()
 ) -> dict[Key, list[Change]]:
-    """Supplies and soft reservations of items, by item and site."""
+    """Supplies, soft reservations and expiries of items, by item and site.
+
+    Args:
+        connection: of the database; reads only.
+        keys: which items at which sites.
+        now: the moment.
+        unwritten: what is reserved hard besides what the database has: it has its lots.
+    """
     wanted = sorted(set(keys))
-    cursor = await connection.execute(
-        _SUPPLIES,
-        {
-            "items": [key.item_id for key in wanted],
-            "sites": [key.site_id for key in wanted],
-            "now": now,
-        },
-    )
+    parameters = {
+        "items": [key.item_id for key in wanted],
+        "sites": [key.site_id for key in wanted],
+        "now": now,
+    }
+    cursor = await connection.execute(_SUPPLIES, parameters)
     found: dict[Key, list[Change]] = defaultdict(list)
     for item_id, site_id, kind, at, quantity, reference in await cursor.fetchall():
         found[Key(item_id, site_id)].append(
             Change(at=at, quantity=quantity, kind=SupplyKind(kind), reference=reference)
         )
+    cursor = await connection.execute(_LEAVING, parameters)
+    for key, expiries in _expiries(await cursor.fetchall(), unwritten).items():
+        found[key] += expiries
     return found
+
+
+def _expiries(
+    rows: Sequence[tuple[int, int, str, datetime | None, Decimal]], unwritten: Sequence[Held]
+) -> dict[Key, list[Change]]:
+    """What of an item's free stock leaves when, by item and site."""
+    lots: dict[Key, list[tuple[datetime | None, Decimal]]] = defaultdict(list)
+    held: dict[Key, list[tuple[datetime, Decimal]]] = defaultdict(list)
+    short: dict[Key, Decimal] = {}
+    for one in unwritten:
+        held[one.key].append((one.need_at, one.quantity))
+    for item_id, site_id, what, at, quantity in rows:
+        key = Key(item_id, site_id)
+        if what == "lot":
+            lots[key].append((at, quantity))
+        elif what == "held" and at is not None:
+            held[key].append((at, quantity))
+        else:
+            short[key] = quantity
+    return {
+        key: [
+            Change(at=at, quantity=-quantity, kind=SupplyKind.EXPIRY)
+            for at, quantity in leaving(lots[key], held[key], short=shortfall).items()
+        ]
+        for key, shortfall in short.items()
+    }
 
 
 async def free(connection: Connection, keys: Iterable[Key], *, now: datetime) -> dict[Key, Decimal]:

@@ -55,10 +55,19 @@ class Reached(msgspec.Struct, frozen=True, kw_only=True):
 async def set_line(
     connection: Connection, line_id: int, *, quantity: Decimal, due_at: datetime | None
 ) -> None:
-    """Give a line's own row another quantity and due date; its work follows by `change`."""
+    """Give a line's own row another quantity and due date; its work follows by `change`.
+
+    What was promised for another date or for less is promised no more.
+    """
     await connection.execute(
-        "UPDATE order_lines SET quantity = %s, due_at = %s WHERE id = %s",
-        (quantity, due_at, line_id),
+        """
+        UPDATE order_lines
+        SET promised_at = CASE WHEN due_at IS NOT DISTINCT FROM %(due_at)s::timestamptz
+                                AND quantity >= %(quantity)s::numeric THEN promised_at END,
+            quantity = %(quantity)s, due_at = %(due_at)s
+        WHERE id = %(id)s
+        """,
+        {"quantity": quantity, "due_at": due_at, "id": line_id},
     )
 
 

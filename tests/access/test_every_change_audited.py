@@ -1,5 +1,6 @@
 """Every call that is not safe leaves an entry in the audit log when it changes something.
 
+Each entry names what it is about, so that everything done to a thing can be looked for.
 The calls are taken from the app's own routes: a new one without a payload in `changes.py` fails.
 """
 
@@ -294,7 +295,9 @@ class TestEveryUnsafeRoute:
                 faults.append(f"{change.operation}: leaves no entry")
             if not all(origin.startswith("token ") and is_new for _, origin, _, _, is_new in rows):
                 faults.append(f"{change.operation}: from where and when? {rows}")
-            about = {kind for _, _, kind, key, _ in rows if key}
+            if not all(kind and key for _, _, kind, key, _ in rows):
+                faults.append(f"{change.operation}: an entry does not say what about: {rows}")
+            about = {kind for _, _, kind, _, _ in rows}
             if rows and change.kind is not None and change.kind not in about:
                 faults.append(f"{change.operation}: about {about}, not {change.kind}")
         assert not faults, "\n".join(faults)

@@ -44,6 +44,15 @@ class TestOwnOrders:
         for inside in ("WO-", "cutting", "line1", "globex", "Hinge"):
             assert inside not in answer.text
 
+    async def test_what_was_promised_stands_beside_what_is_wanted(
+        self, acme: httpx.AsyncClient, api: Api
+    ) -> None:
+        view = (await acme.get("/v1/own/orders/SO-acme")).json()
+        assert view["lines"][0]["promised"] is None
+        await api.rows("UPDATE order_lines SET promised_at = '2027-02-01T10:00:00Z'")
+        view = (await acme.get("/v1/own/orders/SO-acme")).json()
+        assert view["lines"][0]["promised"].startswith("2027-02-01T10:00:00")
+
     async def test_its_shipments_are_listed(self, acme: httpx.AsyncClient, api: Api) -> None:
         await api.rows(
             "INSERT INTO shipments (order_id, number, state, device) "

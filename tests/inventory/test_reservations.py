@@ -146,6 +146,10 @@ async def buys(room: Stockroom, item: str, days: int, **rules: int) -> None:
     )
 
 
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
 def hours(promised: dict[str, Any]) -> float:
     took = datetime.fromisoformat(promised["promised_at"]) - datetime.fromisoformat(
         promised["as_of"]
@@ -234,6 +238,36 @@ class TestPromises:
         assert (await room.sums("wire"))["soft_reserved"] == 0
         assert await room.api.imbalances() == []
 
+    async def test_the_date_that_was_held_is_what_the_order_was_promised(
+        self, room: Stockroom
+    ) -> None:
+        await purchase(room, "wire", 100, 5)
+        first = await self.ask(room, "wire", 8, hold_minutes=30)
+        (held,) = first["reservations"]
+        number = (await room.post("/v1/orders", _order("wire", 8, [held["id"]])))["number"]
+        (line,) = (await room.get(f"/v1/orders/{number}"))["lines"]
+        assert moment(line["promised"]) == moment(first["promised_at"])
+        # Who wants it later was promised it then; another date is a question of its own.
+        (held,) = (await self.ask(room, "wire", 8, hold_minutes=30))["reservations"]
+        later = _order("wire", 8, [held["id"]])
+        later["lines"][0]["due_at"] = at(20)
+        order = await room.post("/v1/orders", later)
+        (line,) = (await room.get(f"/v1/orders/{order['number']}"))["lines"]
+        assert moment(line["promised"]) == moment(later["lines"][0]["due_at"])
+        for change, promised in (({"quantity": 6}, True), ({"due_at": at(25)}, False)):
+            version = (await room.get(f"/v1/orders/{order['number']}"))["version"]
+            wish = {"version": version, "lines": [{"number": 1, **change}]}
+            answer = await room.client.patch(f"/v1/orders/{order['number']}", json=wish)
+            assert answer.is_success, answer.text
+            assert (answer.json()["lines"][0]["promised"] is not None) == promised
+
+    async def test_what_was_reserved_for_nobody_is_no_promise(self, room: Stockroom) -> None:
+        await room.receive("wire", 10)
+        held = await room.reserve("wire", 8, kind="soft")
+        number = (await room.post("/v1/orders", _order("wire", 8, [held["id"]])))["number"]
+        (line,) = (await room.get(f"/v1/orders/{number}"))["lines"]
+        assert line["promised"] is None
+
     async def test_what_is_held_fits_a_line_and_is_held_still(self, room: Stockroom) -> None:
         await room.receive("wire", 10)
         (held,) = (await self.ask(room, "wire", 8, hold_minutes=30))["reservations"]
@@ -274,6 +308,11 @@ class TestReplenishment:
         await room.receive("wire", 15)
         (found,) = (await room.post("/v1/replenishment", {}, 200))["items"]
         assert (found["kind"], found["quantity"], found["supplier"]) == ("purchase", 85, "steel")
+        because = found["because"]
+        assert (because["code"], because["limit"]) == ("below_minimum", 20)
+        assert (because["left"], because["lowest"]) == (15, 15)
+        assert "15 are left on" in found["reason"]
+        assert "below the minimum of 20" in found["reason"]
         again = await room.post("/v1/replenishment", {"site": SITE}, 200)
         assert [one["id"] for one in again["items"]] == [found["id"]]
         path = f"/v1/replenishment/{found['id']}"
@@ -303,5 +342,9 @@ class TestReplenishment:
         await buys(room, "wire", 5, min_stock=20)
         (found,) = (await room.post("/v1/replenishment", {}, 200))["items"]
         path = f"/v1/replenishment/{found['id']}/dismiss"
+        # What an earlier release proposed says why in words only.
+        await room.api.rows("UPDATE replenishment_proposals SET reason = 'too little is left'")
+        (told,) = (await room.get("/v1/replenishment"))["items"]
+        assert (told["reason"], told["because"]) == ("too little is left", None)
         assert (await room.post(path, {"reason": "phased out"}, 200))["state"] == "dismissed"
         await room.post(path, {}, 409)
