@@ -44,6 +44,16 @@ class NewDocument(msgspec.Struct, frozen=True, kw_only=True):
     pushed: bool
 
 
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What was said of an order last: the document, and the digest of what it says."""
+
+    order_id: int
+    name: str
+    media_type: str
+    digest: bytes
+    content: bytes
+
+
 class DocumentRow(msgspec.Struct, frozen=True, kw_only=True):
     """A document without its content."""
 
@@ -91,10 +101,32 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 async def control(connection: Connection) -> int:
     """The number of the next interchange; 1 to 999999999, as ISA13 has it."""
-    cursor = await connection.execute("SELECT nextval('interchange_numbers')")
-    row = await cursor.fetchone()
-    assert row is not None  # noqa: S101 - a sequence gives a number
-    return (int(row[0]) - 1) % _CONTROL_NUMBERS + 1
+    (number,) = await controls(connection, 1)
+    return number
+
+
+async def controls(connection: Connection, count: int) -> list[int]:
+    """The numbers of so many interchanges that we send; each 1 to 999999999, as ISA13 has it."""
+    if count == 0:
+        return []
+    cursor = await connection.execute(
+        "SELECT nextval('interchange_numbers') FROM generate_series(1, %s)", (count,)
+    )
+    return [(int(row[0]) - 1) % _CONTROL_NUMBERS + 1 for row in await cursor.fetchall()]
+
+
+async def said(connection: Connection, order_ids: Collection[int]) -> dict[int, Said]:
+    """The newest answers to orders, by the orders' ids; without those not answered yet."""
+    cursor = connection.cursor(row_factory=class_row(Said))
+    await cursor.execute(
+        """
+        SELECT DISTINCT ON (order_id) order_id, name, media_type, digest, content
+        FROM outbound_documents WHERE order_id = ANY(%s) AND kind = %s
+        ORDER BY order_id, id DESC
+        """,
+        (sorted(order_ids), DocumentKind.ORDER_ANSWER.value),
+    )
+    return {row.order_id: row for row in await cursor.fetchall()}
 
 
 async def newest(

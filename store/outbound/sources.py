@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -38,6 +39,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Head(msgspec.Struct, frozen=True, kw_only=True):
+    order_id: int
     number: str
     site_id: int
     time_zone: str
@@ -46,51 +48,87 @@ class _Head(msgspec.Struct, frozen=True, kw_only=True):
     pushed: bool
 
 
+class _Line(LineNow, frozen=True, kw_only=True):
+    order_id: int
+
+
 async def source(connection: Connection, order_id: int) -> Source | None:
     """What an order's documents asked for; None: none told of it."""
+    return (await sources(connection, [order_id])).get(order_id)
+
+
+async def sources(connection: Connection, order_ids: Collection[int]) -> dict[int, Source]:
+    """What orders' documents asked for, by their ids; without those that none told of."""
     cursor = await connection.execute(
         """
-        SELECT d.document, d.format, d.kind, f.envelope
+        SELECT d.order_id, d.document, d.format, d.kind, f.envelope
         FROM intake_documents d JOIN intake_files f ON f.id = d.file_id
-        WHERE d.order_id = %s AND d.outcome = ANY(%s) AND d.document IS NOT NULL
-        ORDER BY d.version, d.id
+        WHERE d.order_id = ANY(%s) AND d.outcome = ANY(%s) AND d.document IS NOT NULL
+        ORDER BY d.order_id, d.version, d.id
         """,
-        (order_id, _APPLIED),
+        (sorted(order_ids), _APPLIED),
     )
-    rows = await cursor.fetchall()
+    rows: dict[int, list[tuple[Any, ...]]] = {}
+    for order_id, *row in await cursor.fetchall():
+        rows.setdefault(order_id, []).append(tuple(row))
+    heads = connection.cursor(row_factory=class_row(_Head))
+    await heads.execute(
+        """
+        SELECT o.id AS order_id, o.number, o.site_id, s.time_zone, o.channel_id,
+               x.documents AS chosen, x.url IS NOT NULL AS pushed
+        FROM orders o JOIN sites s ON s.id = o.site_id
+        LEFT JOIN outbound_settings x ON x.channel_id = o.channel_id
+        WHERE o.id = ANY(%s)
+        """,
+        (sorted(rows),),
+    )
+    found = {}
+    for head in await heads.fetchall():
+        made = _source(head, rows[head.order_id])
+        if made is not None:
+            found[head.order_id] = made
+    return found
+
+
+def _source(head: _Head, rows: Sequence[tuple[Any, ...]]) -> Source | None:
+    """An order's documents, oldest first; None: none of them is the order itself."""
     own = [row for row in rows if row[2] == "order"]
     if not own:
         return None
     told = asked(Format(own[-1][1]), [document_storage.read(row[0]) for row in rows])
-    heads = connection.cursor(row_factory=class_row(_Head))
-    await heads.execute(
-        """
-        SELECT o.number, o.site_id, s.time_zone, o.channel_id, x.documents AS chosen,
-               x.url IS NOT NULL AS pushed
-        FROM orders o JOIN sites s ON s.id = o.site_id
-        LEFT JOIN outbound_settings x ON x.channel_id = o.channel_id
-        WHERE o.id = %s
-        """,
-        (order_id,),
-    )
-    head = await heads.fetchone()
-    if head is None or told is None:
+    if told is None:
         return None
-    return Source(**msgspec.structs.asdict(head), envelope=own[-1][3], told=told)
+    return Source(
+        number=head.number,
+        site_id=head.site_id,
+        time_zone=head.time_zone,
+        channel_id=head.channel_id,
+        chosen=head.chosen,
+        pushed=head.pushed,
+        envelope=own[-1][3],
+        told=told,
+    )
 
 
-async def lines(connection: Connection, order_id: int) -> list[LineNow]:
-    """An order's lines by number, each with when the plans in force end it.
+async def lines(connection: Connection, order_id: int) -> Sequence[LineNow]:
+    """An order's lines by number, each with when the plans in force end it."""
+    return (await lines_of(connection, [order_id]))[order_id]
+
+
+async def lines_of(
+    connection: Connection, order_ids: Collection[int]
+) -> Mapping[int, Sequence[LineNow]]:
+    """The lines of orders by number, each with when the plans in force end it.
 
     A line on hold stands where it was held: one that nobody has accepted is not answered.
     """
-    cursor = connection.cursor(row_factory=class_row(LineNow))
+    cursor = connection.cursor(row_factory=class_row(_Line))
     await cursor.execute(
         """
-        SELECT l.id, l.number, l.source_position AS position, i.code AS item, l.description,
-               l.quantity, l.unit, l.unit_as_told, l.price, l.price_basis, l.due_at AS due,
-               l.promised_at AS promised, coalesce(l.held_from, l.state) AS state,
-               l.rejected_reason AS reason,
+        SELECT l.order_id, l.id, l.number, l.source_position AS position, i.code AS item,
+               l.description, l.quantity, l.unit, l.unit_as_told, l.price, l.price_basis,
+               l.due_at AS due, l.promised_at AS promised,
+               coalesce(l.held_from, l.state) AS state, l.rejected_reason AS reason,
                (SELECT to_timestamp(max(e.end_ms)::numeric / 1000)
                 FROM pegs p
                 JOIN operations o ON o.work_order_id = p.work_order_id
@@ -98,11 +136,14 @@ async def lines(connection: Connection, order_id: int) -> list[LineNow]:
                 JOIN plans n ON n.id = e.plan_id AND n.state = 'published'
                 WHERE p.order_line_id = l.id) AS expected
         FROM order_lines l JOIN items i ON i.id = l.item_id
-        WHERE l.order_id = %s ORDER BY l.number
+        WHERE l.order_id = ANY(%s) ORDER BY l.order_id, l.number
         """,
-        (order_id,),
+        (sorted(order_ids),),
     )
-    return await cursor.fetchall()
+    found: dict[int, list[LineNow]] = {order_id: [] for order_id in order_ids}
+    for row in await cursor.fetchall():
+        found[row.order_id].append(row)
+    return found
 
 
 async def dispatch(connection: Connection, order_id: int, number: int) -> Dispatch | None:

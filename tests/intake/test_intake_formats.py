@@ -72,9 +72,8 @@ class TestX12:
         path = f"/v1/intake/documents/{document['id']}/answers"
         assert await plant.get(path) == {"items": [], "total": 0}
         await plant.rows("UPDATE order_lines SET state = 'confirmed'")
-        await plant.rows(
-            "UPDATE order_lines SET quantity_as_told = 20, quantity = 6.096 WHERE number = 2"
-        )
+        # What the document told is no word of ours: the line's quantity counts, in the told unit.
+        await plant.rows("UPDATE order_lines SET quantity = 6.096 WHERE number = 2")
         (answer,) = (await plant.get(path))["items"]
         assert answer["kind"] == "855"
         assert f"BAK*00*AC*PO-1*20261120****{document['order']}" in answer["content"]
