@@ -4065,7 +4065,7 @@ export interface components {
             site: string;
             /**
              * Sources
-             * @description Purchases and work in progress.
+             * @description Purchases and work in progress; below zero: stock whose last day is over.
              */
             sources: components["schemas"]["AvailabilitySource"][];
             /** Steps */
@@ -4110,6 +4110,11 @@ export interface components {
              * @description What is needed then by those who were promised it.
              */
             demand: number;
+            /**
+             * Expired
+             * @description What of the stock has left by then, unused, because its last day was over.
+             */
+            expired: number;
             /**
              * Projected
              * @description What is left then.
@@ -7713,7 +7718,7 @@ export interface components {
             projected_end: string | null;
             /**
              * Promised
-             * @description When it was promised.
+             * @description The date of the promise that its order took over; null: nothing but `due`.
              */
             promised: string | null;
             /** Quantity */
@@ -8166,6 +8171,11 @@ export interface components {
             number: number;
             /** Packed */
             packed: number;
+            /**
+             * Promised
+             * @description What we promised; null: nothing but `due`.
+             */
+            promised: string | null;
             /** Quantity */
             quantity: number;
             /** Shipped */
@@ -9301,6 +9311,38 @@ export interface components {
             total: number;
         };
         /**
+         * ProposalReason
+         * @description Why something should be ordered, to be put into words of a language.
+         */
+        ProposalReason: {
+            /**
+             * At
+             * Format: date-time
+             * @description When it is short for the first time.
+             */
+            at: string;
+            /**
+             * Code
+             * @enum {string}
+             */
+            code: "reorder_point" | "below_zero" | "below_minimum";
+            /**
+             * Left
+             * @description What is left at `at`.
+             */
+            left: number;
+            /**
+             * Limit
+             * @description The reorder point or the minimum.
+             */
+            limit: number | null;
+            /**
+             * Lowest
+             * @description The least that is left within the lead time.
+             */
+            lowest: number;
+        };
+        /**
          * PublishRule
          * @description Who puts a new plan in force.
          * @enum {string}
@@ -9839,6 +9881,8 @@ export interface components {
          * @description So much should be ordered, or made.
          */
         ReplenishmentProposal: {
+            /** @description The same to be put into words; null: an earlier release proposed it. */
+            because: components["schemas"]["ProposalReason"] | null;
             /**
              * Created At
              * Format: date-time
@@ -9872,7 +9916,10 @@ export interface components {
             purchase: string | null;
             /** Quantity */
             quantity: number;
-            /** Reason */
+            /**
+             * Reason
+             * @description Why, in English.
+             */
             reason: string;
             /** Site */
             site: string;

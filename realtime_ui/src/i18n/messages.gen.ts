@@ -327,6 +327,7 @@ export interface DeskMessages {
   "own.expected_at": null;
   "own.latest": { date: string | number };
   "own.open": null;
+  "own.promised": { date: string | number };
   "own.search": null;
   "own.shipped": null;
   "own.title": null;
@@ -472,6 +473,7 @@ export interface DeskMessages {
   "stock.accept": null;
   "stock.accepted": null;
   "stock.as_of": null;
+  "stock.because": { at: string | number; code: string; left: string | number; limit: string | number; lowest: string | number };
   "stock.dismiss": null;
   "stock.dismissed": null;
   "stock.empty": null;

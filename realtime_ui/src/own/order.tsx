@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { useEffect, useState, type ReactElement } from "react";
+import { Fragment, useEffect, useState, type ReactElement } from "react";
 import { api } from "../api/endpoints.ts";
 import type { OwnOrder, TrackingView } from "../api/types.ts";
 import { DeskWords, useDesk } from "../desk/language.tsx";
@@ -156,6 +156,7 @@ function Lines({ order }: { order: OwnOrder }): ReactElement {
         ]}
         rows={order.lines.map((line) => {
           const wanted = timeOf(line.due);
+          const promised = timeOf(line.promised);
           return {
             key: String(line.number),
             cells: [
@@ -164,7 +165,10 @@ function Lines({ order }: { order: OwnOrder }): ReactElement {
               wordOf(t, "stage", line.stage),
               `${formatNumber(line.good_pieces, t.language)} / ${formatNumber(line.quantity, t.language)} ${formatUnit(t, line.unit, line.quantity)}`,
               formatNumber(line.shipped, t.language),
-              wanted === null ? "–" : formatMoment(t, wanted, now, ZONE),
+              <Fragment key="due">
+                {wanted === null ? "–" : formatMoment(t, wanted, now, ZONE)}
+                {promised !== null && promised !== wanted && <p className="faint">{t("own.promised", { date: formatMoment(t, promised, now, ZONE) })}</p>}
+              </Fragment>,
             ],
           };
         })}

@@ -2,6 +2,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { Fragment, useEffect, useState, type ReactElement, type ReactNode } from "react";
 import { api, type StockQuery } from "../api/endpoints.ts";
+import type { ReplenishmentProposal } from "../api/types.ts";
 import { useSites } from "../app/sites.ts";
 import { tell } from "../app/toasts.tsx";
 import { ExportButton } from "../desk/export.tsx";
@@ -381,6 +382,16 @@ function Replenishment(shown: Shown): ReactElement {
   const accept = useDone((id: number) => api.acceptProposal(id), t("stock.accepted"));
   const dismiss = useDone((id: number) => api.dismissProposal(id), t("stock.dismissed"));
   const waiting = accept.isPending || dismiss.isPending;
+  const why = ({ because, reason, unit }: ReplenishmentProposal): string =>
+    because === null
+      ? reason
+      : t("stock.because", {
+          code: because.code,
+          left: said.quantity(because.left, unit),
+          at: said.moment(because.at),
+          limit: because.limit === null ? "" : said.quantity(because.limit, unit),
+          lowest: said.quantity(because.lowest, unit),
+        });
   return (
     <List
       name="replenishment"
@@ -407,7 +418,7 @@ function Replenishment(shown: Shown): ReactElement {
           </Fragment>,
           said.moment(row.order_by),
           said.moment(row.need_at),
-          row.reason,
+          why(row),
           ...(mayBuy
             ? [
                 <span key="action" className="actions">
@@ -423,7 +434,7 @@ function Replenishment(shown: Shown): ReactElement {
         ],
       })}
       headings={["item", "site", "unit", "quantity", "kind", "supplier", "order_by", "needed_at", "because"]}
-      plain={(row) => [row.item, row.site, row.unit, row.quantity, wordOf(t, "proposal", row.kind), row.supplier, row.order_by, row.need_at, row.reason]}
+      plain={(row) => [row.item, row.site, row.unit, row.quantity, wordOf(t, "proposal", row.kind), row.supplier, row.order_by, row.need_at, why(row)]}
     />
   );
 }
