@@ -97,6 +97,15 @@ async def find(
     return await cursor.fetchone()
 
 
+async def states(connection: Connection, numbers: Sequence[str]) -> dict[str, LineState]:
+    """The states of orders, by their numbers."""
+    cursor = await connection.execute(
+        "SELECT number, state FROM orders WHERE number = ANY(%s) AND state IS NOT NULL",
+        (list(numbers),),
+    )
+    return {row[0]: LineState(row[1]) for row in await cursor.fetchall()}
+
+
 async def lines(
     connection: Connection, order_ids: Sequence[int], *, for_update: bool = False
 ) -> dict[int, list[LineRow]]:

@@ -28,15 +28,20 @@ from store.intake.register import OrderOfDocuments
 from store.intake.told_lines import ToldLine
 from store.log import NewRecord
 from store.new_orders import NewLine
+from store.review.judging import Judged
 
 _LONGEST_REASON: Final = 2_000
 _BEFORE_RELEASE: Final = (LineState.RECEIVED, LineState.UNDER_REVIEW, LineState.CONFIRMED)
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
-    """What a document did to an order: events to be appended last, and what is odd about it."""
+    """What a document did to an order: events to be appended last, and what is odd about it.
+
+    `judged`: what review made of the change; None: it did not look at it.
+    """
 
     records: list[NewRecord]
+    judged: Judged | None = None
     problems: list[Problem]
 
 
@@ -213,7 +218,7 @@ async def _carry_out(
         records += await _tell(
             context, principal, connection, case, retold, reason=reason, is_told=applied.changed
         )
-    return Applied(records=records, problems=wishes.problems)
+    return Applied(records=records, problems=wishes.problems, judged=applied.judged)
 
 
 async def _retell(

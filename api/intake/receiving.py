@@ -26,6 +26,7 @@ from store.intake.channels import ChannelRow
 from store.intake.names import NamedSite
 from store.intake.register import NewDocument, NewFile
 from store.intake.results import LineResult, OrderResult
+from store.review.judging import Judged
 
 
 class Sending(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,13 +77,21 @@ class Receipt:
         )
 
 
+@dataclass(frozen=True)
+class Taken:
+    """What was taken in, and the orders of it that the review confirmed by itself, by their ids."""
+
+    intake: Intake
+    confirmed: Mapping[int, Judged]
+
+
 async def take_in(
     context: Context,
     receipts: Sequence[Receipt],
     *,
     rehearsal: bool = False,
     patience_ms: int | None = None,
-) -> list[Intake | Exception]:
+) -> list[Taken | Exception]:
     """Take in what was sent, all in one transaction.
 
     Args:
@@ -112,11 +121,11 @@ class _Group:
     receipts: Sequence[Receipt]
     rehearsal: bool
 
-    async def apply(self) -> list[Intake | Exception]:
+    async def apply(self) -> list[Taken | Exception]:
         """Take it in, and read back what it came to."""
         sites = await names.sites(self.connection)
         sent: dict[Receipt, NamedSite | None] = {}
-        answers: dict[Receipt, Intake | Exception] = {}
+        answers: dict[Receipt, Taken | Exception] = {}
         for receipt in self.receipts:
             try:
                 sent[receipt] = _site(sites, receipt)
@@ -128,7 +137,7 @@ class _Group:
 
     async def _take(
         self, sites: Mapping[str, NamedSite], sent: Mapping[Receipt, NamedSite | None]
-    ) -> dict[Receipt, Intake]:
+    ) -> dict[Receipt, Taken]:
         claims = [receipt.claim for receipt in sent if receipt.claim is not None]
         if claims:
             await idempotency.mark_effective(self.connection, claims)
@@ -156,12 +165,19 @@ class _Group:
         if work.records and not self.rehearsal:
             await self.context.log.append_in(self.connection, work.records)
         return {
-            receipt: Intake(
-                format=receipt.sending.format,
-                dry_run=self.rehearsal,
-                documents=documents[receipt],
-                problems=_problems(receipt.reading, mine[receipt]),
-                answers=answer,
+            receipt: Taken(
+                Intake(
+                    format=receipt.sending.format,
+                    dry_run=self.rehearsal,
+                    documents=documents[receipt],
+                    problems=_problems(receipt.reading, mine[receipt]),
+                    answers=answer,
+                ),
+                {
+                    order_id: work.confirmed[order_id]
+                    for result in mine[receipt]
+                    if (order_id := result.order_id) in work.confirmed and order_id is not None
+                },
             )
             for receipt, answer in zip(origins, words, strict=True)
         }
@@ -236,6 +252,22 @@ class _Group:
                 problems=[*map(DocumentProblem.model_validate, problems)],
             )
             documents[receipt].append(document)
+
+
+async def as_they_stand(connection: Connection, taken: Taken) -> Intake:
+    """What was taken in, with the orders that were confirmed as they stand now."""
+    numbers = {each.number: order_id for order_id, each in taken.confirmed.items()}
+    orders = await results.orders(connection, numbers.values())
+    lines = await results.lines(connection, numbers.values())
+    documents = []
+    for one in taken.intake.documents:
+        order_id = numbers.get(one.order or "", 0)
+        if (order := orders.get(order_id)) is None:
+            documents.append(one)
+            continue
+        told = [DocumentLine.model_validate(line) for line in lines[order_id]]
+        documents.append(one.model_copy(update={"state": order.state, "lines": told}))
+    return taken.intake.model_copy(update={"documents": documents})
 
 
 def _site(sites: Mapping[str, NamedSite], receipt: Receipt) -> NamedSite | None:

@@ -13,8 +13,9 @@ from api.context import CLAIM, Context
 from api.errors import FieldProblem, ProblemError, safe_value
 from api.gathering import Apart
 from api.intake import receiving, tables
-from api.intake.receiving import Receipt, Sending, is_error
+from api.intake.receiving import Receipt, Sending, Taken, is_error
 from api.intake.schemas import Intake
+from api.orders.releasing import release_judged
 from connectors.mapping import Mapping as ColumnMapping
 from connectors.options import ReadOptions
 from connectors.registry import reader_of
@@ -64,17 +65,20 @@ async def take_in(context: Context, principal: Principal, sending: Sending) -> I
     if not reading.documents and not refused:
         raise unreadable(reading.problems)
     receipt = Receipt(principal, sending, channel, reading, refused, CLAIM.get())
-    intake = await _taken_in(context, receipt)
+    taken = await _taken_in(context, receipt)
     if not reading.documents:
         raise unreadable(reading.problems)
-    return intake
+    if sending.dry_run or not await release_judged(context, principal, taken.confirmed.values()):
+        return taken.intake
+    async with context.connection() as connection:
+        return await receiving.as_they_stand(connection, taken)
 
 
-async def _taken_in(context: Context, receipt: Receipt) -> Intake:
+async def _taken_in(context: Context, receipt: Receipt) -> Taken:
     """Take one sender's documents in, with others' where they are few."""
     if not receipt.sending.dry_run and 0 < len(receipt.reading.documents) <= _FEW:
 
-        async def carry_out(receipts: Sequence[Receipt]) -> Sequence[Intake | Exception]:
+        async def carry_out(receipts: Sequence[Receipt]) -> Sequence[Taken | Exception]:
             return await receiving.take_in(context, receipts, patience_ms=_PATIENCE_MS)
 
         heads = frozenset((one.source, one.number) for one in receipt.reading.documents)

@@ -41,7 +41,7 @@ from store.intake.names import NamedSite
 from store.intake.register import Head, NewDocument, OrderOfDocuments, Registered, Waiting
 from store.log import NewRecord
 from store.new_orders import Inserted
-from store.review.judging import examine_orders
+from store.review.judging import CONFIRMED, Judged, examine_orders
 
 logger: Final = logging.getLogger("gemba.api")
 
@@ -85,6 +85,8 @@ class Work:
     ) -> None:
         self.results: list[Result] = []
         self.records: list[NewRecord] = []
+        self.confirmed: dict[int, Judged] = {}
+        """Orders that the review has just confirmed by itself."""
         self._context = context
         self._connection = connection
         self._sites = sites
@@ -326,6 +328,7 @@ class Work:
             return
         result.problems.extend(change.problems)
         self.records.extend(change.records)
+        self._note_confirmed(change.judged)
         self._touched.add(order.id)
         cancels = result.document.kind is DocumentKind.CANCEL
         result.outcome = Outcome.CANCELLED if cancels else Outcome.CHANGED
@@ -408,6 +411,7 @@ class Work:
             self._connection, sorted(self._touched), now=self._now, portions=self._portions()
         )
         for each in judged.values():
+            self._note_confirmed(each)
             if each.moved is not None:
                 self.records.append(
                     order_event(
@@ -421,6 +425,10 @@ class Work:
         for result in self.results:
             if result.order_id is not None and (found := judged.get(result.order_id)) is not None:
                 result.reasons.extend(_words(finding) for finding in found.findings)
+
+    def _note_confirmed(self, judged: Judged | None) -> None:
+        if judged is not None and judged.moved == CONFIRMED:
+            self.confirmed[judged.order_id] = judged
 
     def _portions(self) -> dict[int, int]:
         """Which orders came together: what review does of so many lines, it does of each file."""

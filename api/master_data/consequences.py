@@ -33,6 +33,7 @@ from store.machines import SiteRow
 from store.master_data import applying
 from store.planning import disruptions, scopes, shift_plans
 from store.planning.disruptions import DisruptionRow
+from store.review.judging import Judged
 
 _MOST_JUDGED: Final = 1_000
 _TOLD: Final = frozenset(kind.name for kind in (CALENDARS, EXCEPTIONS, SHIFT_PLANS, SPECIAL_DAYS))
@@ -78,15 +79,15 @@ async def judge_again(
     context: Context,
     changes: Sequence[Change],
     definite: Sequence[Change],
-) -> tuple[int, list[NewRecord]]:
-    """Review the orders that wait for what is known now; how many, and the records for the log."""
+) -> tuple[Sequence[Judged], list[NewRecord]]:
+    """Review the orders that wait for what is known now; what came of it, and records to log."""
     concerned = [*definite, *changes]
     names = {
         kind.name: {str(change.key[0]) for change in concerned if change.kind == kind.name}
         for kind in (ITEMS, CUSTOMERS)
     }
     if not any(names.values()):
-        return 0, []
+        return (), []
     order_ids = await applying.orders_concerned(
         connection,
         items=names[ITEMS.name],
@@ -94,9 +95,9 @@ async def judge_again(
         most=_MOST_JUDGED,
     )
     if not order_ids:
-        return 0, []
-    _, records = await look_again(context, connection, order_ids)
-    return len(order_ids), records
+        return (), []
+    judged, records = await look_again(context, connection, order_ids)
+    return list(judged.values()), records
 
 
 async def _calendars(

@@ -24,6 +24,7 @@ from api.master_data.schemas import (
     RecordShown,
 )
 from api.master_data.single import node_of, problem_of
+from api.orders.releasing import release_judged
 from domain.master_data.faults import Fault, Faults, Place
 from domain.master_data.files import read_file, write_zip
 from domain.master_data.judging import judge
@@ -47,6 +48,7 @@ from store import audit
 from store.database import Connection
 from store.filters import Page
 from store.master_data import applying, browsing, journal
+from store.review.judging import Judged
 
 _MOST_SHOWN: Final = 1_000
 
@@ -146,7 +148,7 @@ async def change(
             for change in wanted.changes
             if change.key in known_by_orders.get(change.kind, ())
         ]
-        judged = 0
+        judged: Sequence[Judged] = ()
         if not dry_run and wanted.changes:
             judged = await _apply(
                 connection,
@@ -157,7 +159,8 @@ async def change(
                 name=how.name,
                 reason=reason,
             )
-    return _outcome(wanted, found, definite, dry_run=dry_run, judged=judged)
+    await release_judged(context, principal, judged)
+    return _outcome(wanted, found, definite, dry_run=dry_run, judged=len(judged))
 
 
 def _read(name: str, content: bytes, faults: Faults) -> Document:
@@ -210,8 +213,8 @@ async def _apply(
     definite: Sequence[Change],
     name: str,
     reason: str | None,
-) -> int:
-    """Write everything, and what follows from it; answers how many orders were judged again."""
+) -> Sequence[Judged]:
+    """Write everything, and what follows from it; answers the orders that were judged again."""
     before = await consequences.before(connection, wanted.changes)
     await applying.apply(connection, wanted.changes)
     await journal.write(connection, wanted.changes, actor=principal.actor, reason=reason)
@@ -220,6 +223,8 @@ async def _apply(
         connection,
         actor=principal.actor,
         action="MasterDataImported",
+        object_kind="master_data",
+        object_key=name,
         reason=reason,
         after={"file": name, **dict(sorted(counted.items()))},
     )

@@ -17,7 +17,7 @@ from api.auth.principal import Principal
 from api.context import Context
 from api.fields import exact_number, required_moment
 from api.orders import views
-from api.orders.releasing import released_events, serve
+from api.orders.releasing import release_judged, released_events, serve
 from api.orders.rows import faults, locked, refused, state_of
 from api.orders.schemas import (
     Cancellation,
@@ -47,7 +47,7 @@ from store.new_orders import NewLine
 from store.orders import LineRow, OrderRow
 from store.pegging import reaching
 from store.pegging.reaching import Reached, Wanted
-from store.review.judging import examine_orders
+from store.review.judging import Judged, examine_orders
 
 _BEFORE_RELEASE: Final = (LineState.RECEIVED, LineState.UNDER_REVIEW, LineState.CONFIRMED)
 
@@ -85,12 +85,14 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
         version: the order's.
         reached: what became of work orders.
         records: the events; the caller appends them last.
+        judged: what review made of it; None: nothing of it is before its release.
     """
 
     changed: bool
     version: int
     reached: Reached = Reached()
     records: list[NewRecord] = []
+    judged: Judged | None = None
 
 
 async def change_order(
@@ -117,6 +119,9 @@ async def change_order(
         applied = await apply_change(context, principal.actor, connection, row, wish)
         order = await views.order(context, connection, number)
         await context.log.append_in(connection, applied.records)
+    if applied.judged and await release_judged(context, principal, [applied.judged]):
+        async with context.connection() as connection:
+            order = await views.order(context, connection, number)
     return order
 
 
@@ -221,8 +226,8 @@ async def apply_change(
         work_order_ids=await _work_order_ids(connection, row, works),
         name=name,
     )
-    await _review(connection, row, actor, now)
-    return Applied(changed=True, version=version, reached=reached, records=records)
+    judged = await _review(connection, row, actor, now)
+    return Applied(changed=True, version=version, reached=reached, records=records, judged=judged)
 
 
 class _Told:
@@ -405,11 +410,14 @@ async def _work_order_ids(
     return sorted({*reached, *(peg.work_order_id for peg in pegs)})
 
 
-async def _review(connection: Connection, row: OrderRow, actor: Actor, now: datetime) -> None:
-    """Look at lines that are not released yet, now that they are others."""
+async def _review(
+    connection: Connection, row: OrderRow, actor: Actor, now: datetime
+) -> Judged | None:
+    """Look at lines that are not released yet, now that they are others; None: there are none."""
     lines = (await orders.lines(connection, [row.id]))[row.id]
-    if any(line.state in _BEFORE_RELEASE for line in lines):
-        await examine_orders(connection, [row.id], now=now, actor=actor)
+    if not any(line.state in _BEFORE_RELEASE for line in lines):
+        return None
+    return (await examine_orders(connection, [row.id], now=now, actor=actor))[row.id]
 
 
 def _line(lines: Sequence[LineRow], wanted: LineWish, index: int) -> LineRow:

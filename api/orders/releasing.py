@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -18,6 +18,7 @@ from api.orders.schemas import (
 )
 from api.pegging import service as pegging
 from api.work_orders.service import order_event
+from domain.access import Permission
 from domain.inventory.books import Key
 from domain.orders import LineState, Moved, release
 from domain.pegging.book import NOTHING, PeggingError
@@ -40,6 +41,7 @@ from store.pegging import books, making, policies
 from store.pegging.books import epoch_ms
 from store.pegging.making import Batch, LineSite
 from store.review import reasons
+from store.review.judging import CONFIRMED, Judged
 
 
 class _Way(msgspec.Struct, frozen=True):
@@ -101,6 +103,22 @@ async def release_confirmed(
                     reason=str(error),
                 )
     return wanted
+
+
+async def release_judged(
+    context: Context, principal: Principal, judged: Iterable[Judged]
+) -> list[str]:
+    """Release what the review has just confirmed by itself, like `release_confirmed`.
+
+    After the review's commit. On behalf of whoever caused it: nobody hands orders to the floor by
+    it who may not do so anyway.
+    """
+    if not principal.may(Permission.ORDER):
+        return []
+    numbers = [
+        each.number for each in judged if each.moved == CONFIRMED and principal.sees(each.site)
+    ]
+    return await release_confirmed(context, principal, numbers) if numbers else []
 
 
 async def _joining(connection: Connection, work_order_ids: Sequence[int]) -> list[tuple[str, str]]:

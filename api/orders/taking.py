@@ -13,7 +13,7 @@ from api.context import Context
 from api.fields import required_moment
 from api.orders import views
 from api.orders.claiming import claim
-from api.orders.releasing import release_lines
+from api.orders.releasing import release_judged, release_lines
 from api.orders.rows import locked
 from api.orders.schemas import NewOrder, Order
 from api.work_orders.service import order_event
@@ -27,7 +27,7 @@ from store.intake.names import NamedItem, NamedSite
 from store.log import NewRecord
 from store.new_orders import Clash, Inserted, NewLine
 from store.new_orders import NewOrder as NewRow
-from store.review.judging import examine_orders
+from store.review.judging import Judged, examine_orders
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,12 +74,15 @@ async def take_in(context: Context, principal: Principal, wanted: NewOrder) -> t
         ConflictError: its number or its external id belongs to another order.
     """
     async with context.transaction() as connection:
-        (outcome,), records = await _take(context, principal, connection, [wanted])
+        (outcome,), records, judged = await _take(context, principal, connection, [wanted])
         if isinstance(outcome, Refused):
             raise outcome.error
         order = await views.order(context, connection, outcome.number)
         if records:
             await context.log.append_in(connection, records)
+    if await release_judged(context, principal, judged):
+        async with context.connection() as connection:
+            order = await views.order(context, connection, outcome.number)
     return order, outcome.new
 
 
@@ -91,16 +94,29 @@ async def take_in_many(
     Orders are stored in few statements, however many there are.
     """
     async with context.transaction() as connection:
-        outcomes, records = await _take(context, principal, connection, wanted)
+        outcomes, records, judged = await _take(context, principal, connection, wanted)
         if records:
             await context.log.append_in(connection, records)
-    return outcomes
+    tried = await release_judged(context, principal, judged)
+    if not tried:
+        return outcomes
+    async with context.connection() as connection:
+        states = await orders.states(connection, tried)
+    return [
+        msgspec.structs.replace(one, state=states.get(one.number, one.state))
+        if isinstance(one, Taken)
+        else one
+        for one in outcomes
+    ]
 
 
 async def _take(
     context: Context, principal: Principal, connection: Connection, wanted: Sequence[NewOrder]
-) -> tuple[list[Outcome], list[NewRecord]]:
-    """Store orders, review and release them; answers the events to be appended last."""
+) -> tuple[list[Outcome], list[NewRecord], list[Judged]]:
+    """Store orders, review and release them.
+
+    Answers what became of each, the events to be appended last, and what review made of them.
+    """
     named = await _look_up(connection, wanted)
     outcomes: dict[int, Outcome] = {}
     prepared: dict[int, _Prepared] = {}
@@ -128,8 +144,20 @@ async def _take(
                 if len(wanted) == 1:
                     raise  # nothing is stored then
                 unreleased[place] = str(error)
-    outcomes.update(await _judge(context, connection, taken, unreleased, records))
-    return [outcomes[place] for place in range(len(wanted))], records
+    judged = await _judge(context, connection, taken, unreleased)
+    records += [
+        order_event(
+            context, each.moved, site=each.site, order_id=each.order_id, version=each.version
+        )
+        for each in judged.values()
+        if each.moved is not None
+    ]
+    for place, (_, made) in taken.items():
+        state = judged[made.id].state if made.id in judged else LineState.RELEASED
+        outcomes[place] = Taken(
+            number=made.number, state=state, new=True, not_released=unreleased.get(place)
+        )
+    return [outcomes[place] for place in range(len(wanted))], records, list(judged.values())
 
 
 async def _look_up(connection: Connection, wanted: Sequence[NewOrder]) -> _Named:
@@ -273,30 +301,17 @@ async def _judge(
     connection: Connection,
     taken: Mapping[int, tuple[_Prepared, Inserted]],
     unreleased: Mapping[int, str],
-    records: list[NewRecord],
-) -> dict[int, Outcome]:
+) -> dict[int, Judged]:
     """Review what was not released at once: whoever releases an order has looked at it."""
     reviewed = [
         order.id
         for place, (one, order) in taken.items()
         if not one.wanted.release or place in unreleased
     ]
+    if not reviewed:
+        return {}
     now = required_moment(context.clock.now_ms())
-    judged = await examine_orders(connection, reviewed, now=now) if reviewed else {}
-    outcomes: dict[int, Outcome] = {}
-    for place, (_, order) in taken.items():
-        state = LineState.RELEASED
-        if (each := judged.get(order.id)) is not None:
-            state = each.state
-            if each.moved is not None:
-                event = order_event(
-                    context, each.moved, site=each.site, order_id=order.id, version=each.version
-                )
-                records.append(event)
-        outcomes[place] = Taken(
-            number=order.number, state=state, new=True, not_released=unreleased.get(place)
-        )
-    return outcomes
+    return await examine_orders(connection, reviewed, now=now)
 
 
 async def _known(

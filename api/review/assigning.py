@@ -10,6 +10,7 @@ from api.auth.principal import Principal
 from api.context import Context
 from api.fields import exact_number
 from api.orders import views
+from api.orders.releasing import release_judged
 from api.orders.rows import locked
 from api.orders.schemas import Order
 from api.review.schemas import AssignCustomer, AssignItem
@@ -25,6 +26,7 @@ from store.errors import ConflictError, NotFoundError, UnknownReferenceError
 from store.log import NewRecord
 from store.order_desk import DeskLine
 from store.orders import OrderRow
+from store.review.judging import Judged
 
 _OTHERS: Final = 1_000
 """So many orders that wait for the same name are seen to at once."""
@@ -69,11 +71,14 @@ async def assign_item(
             if not line.item_known:
                 changed |= await _waiting_lines(connection, row, line, customer_id)
         await _put_item(principal, connection, row.site_id, changed, item)
-        records = await _changed(context, principal, connection, list(changed))
+        judged, records = await _changed(context, principal, connection, list(changed))
         if not line.item_known:
             await order_desk.forget_provisional_item(connection, line.item_id)
         order = await views.order(context, connection, number)
         await context.log.append_in(connection, records)
+    if number in await release_judged(context, principal, judged):
+        async with context.connection() as connection:
+            order = await views.order(context, connection, number)
     return order
 
 
@@ -172,11 +177,14 @@ async def assign_customer(
                 before={"customer": before.code},
                 after={"customer": customer.code},
             )
-        records = await _changed(context, principal, connection, ids)
+        judged, records = await _changed(context, principal, connection, ids)
         if wanted.remember:
             await order_desk.forget_provisional_customer(connection, before.id)
         order = await views.order(context, connection, number)
         await context.log.append_in(connection, records)
+    if number in await release_judged(context, principal, judged):
+        async with context.connection() as connection:
+            order = await views.order(context, connection, number)
     return order
 
 
@@ -190,8 +198,8 @@ async def _is_provisional(connection: Connection, customer: CustomerRow) -> bool
 
 async def _changed(
     context: Context, principal: Principal, connection: Connection, order_ids: Sequence[int]
-) -> list[NewRecord]:
-    """Raise orders' versions and review them; answers their events."""
+) -> tuple[list[Judged], list[NewRecord]]:
+    """Raise orders' versions and review them; answers what came of it, and their events."""
     versions = await order_desk.touch_all(connection, order_ids)
     judged, records = await look_again(
         context, connection, order_ids, actor=principal.actor, touched=True
@@ -202,7 +210,7 @@ async def _changed(
         )
         for order_id, each in judged.items()
     ]
-    return told + records
+    return list(judged.values()), told + records
 
 
 def _in_unit(line: DeskLine, unit: str) -> tuple[Decimal, str]:

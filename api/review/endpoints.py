@@ -114,7 +114,7 @@ async def review_again(
         code=wanted.code,
         numbers=None if wanted.numbers is None else tuple(wanted.numbers),
     )
-    return await service.rejudge(context, chosen, actor=principal.actor, limited_to=principal.sites)
+    return await service.rejudge(context, principal, chosen)
 
 
 @router.get("/policies", operation_id="listReviewPolicies")
@@ -164,6 +164,8 @@ async def put_review_policy(
             actor=principal.actor,
             action="ReviewPolicyChanged",
             site_id=subject.site_id,
+            object_kind="review_policy",
+            object_key="/".join(f"{name}:{value}" for name, value in whom.items()) or "all",
             before=None if before is None else {**whom, "policy": dict(before)},
             after={**whom, "policy": wanted.told},
         )

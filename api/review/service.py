@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -11,6 +11,7 @@ from api.auth.principal import Principal
 from api.context import Context
 from api.fields import required_moment
 from api.orders import views
+from api.orders.releasing import release_judged
 from api.orders.rows import locked
 from api.orders.schemas import Order
 from api.review.schemas import Rejudged, Settlement
@@ -30,30 +31,22 @@ MOST: Final = 10_000
 """And so many by one request."""
 
 
-async def rejudge(
-    context: Context,
-    chosen: Chosen,
-    *,
-    actor: Actor = REVIEW,
-    limited_to: Collection[str] = (),
-) -> Rejudged:
-    """Look again at orders that are not released, because something they depend on has changed.
-
-    For the API's own calls as well: after master data came in, say which items or customers.
-    """
+async def rejudge(context: Context, principal: Principal, chosen: Chosen) -> Rejudged:
+    """Look again at orders that are not released, because something they depend on has changed."""
     async with context.connection() as connection:
         ids = await order_desk.to_review(
-            connection, chosen, at_most=MOST + 1, limited_to=limited_to
+            connection, chosen, at_most=MOST + 1, limited_to=principal.sites
         )
     judged: list[Judged] = []
     for start in range(0, min(len(ids), MOST), AT_ONCE):
         async with context.transaction() as connection:
             batch = ids[start : start + AT_ONCE]
             await order_desk.lock_by_id(connection, batch)
-            each, records = await look_again(context, connection, batch, actor=actor)
+            each, records = await look_again(context, connection, batch, actor=principal.actor)
             if records:
                 await context.log.append_in(connection, records)
         judged += each.values()
+    await release_judged(context, principal, judged)
     return Rejudged(
         judged=len(judged),
         confirmed=[one.number for one in judged if one.moved == CONFIRMED],
@@ -136,7 +129,7 @@ async def settle_finding(
                 "detail": msgspec.to_builtins(finding.detail),
             },
         )
-        _, records = await look_again(
+        judged, records = await look_again(
             context, connection, [row.id], actor=principal.actor, touched=True
         )
         if not records:
@@ -145,4 +138,7 @@ async def settle_finding(
             ]
         order = await views.order(context, connection, number)
         await context.log.append_in(connection, records)
+    if await release_judged(context, principal, judged.values()):
+        async with context.connection() as connection:
+            order = await views.order(context, connection, number)
     return order
