@@ -131,6 +131,22 @@ async def test_another_quantity_and_a_refused_line_are_said_and_replace_what_was
     assert int(found[0][13]) > int(segments(await content(desk, first))[0][13])
 
 
+async def test_what_was_promised_goes_before_what_was_asked_for(
+    api: Api, desk: httpx.AsyncClient
+) -> None:
+    order = (await taken(desk, sample("order-850.x12"), "x12"))["order"]
+    await api.rows(
+        "UPDATE order_lines SET promised_at = '2026-12-20T10:00:00Z' WHERE number = 1"
+        " AND order_id = (SELECT id FROM orders WHERE number = %s)",
+        order,
+    )
+    await confirmed(desk, order)
+    await told(api)
+    (answer,) = await outbound(desk, order=order)
+    found = segments(await content(desk, answer))
+    assert of("ACK", found)[0] == ["ACK", "DR", "120", "EA", "067", "20261220"]
+
+
 async def test_another_date_is_told_and_nothing_new_is_not(
     api: Api, desk: httpx.AsyncClient
 ) -> None:
