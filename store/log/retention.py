@@ -65,7 +65,7 @@ SELECT p.topic, p.partition, p.tail, p.head, c.consumer_group, c."offset",
     coalesce((
         SELECT r."offset" FROM log_records r
         WHERE r.topic = p.topic AND r.partition = p.partition AND r."offset" >= p.tail
-            AND r.timestamp_ms >= (extract(epoch FROM now()) * 1000)::bigint
+            AND r.timestamp_ms > (extract(epoch FROM now()) * 1000)::bigint
                 - (CASE WHEN c.consumer_group IS NULL THEN %(unread_ms)s ELSE %(keep_ms)s END)
         ORDER BY r."offset" LIMIT 1
     ), p.head) AS aged,

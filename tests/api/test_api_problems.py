@@ -126,7 +126,7 @@ class TestDatabaseBack:
             database_url, autocommit=True
         ) as connection:
             await connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         answers = await asyncio.gather(*(admin.get("/v1/sites") for _ in range(8)))

@@ -342,7 +342,7 @@ async def _end_leases(url: str) -> None:
     """What the database does with a relay that says nothing."""
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         await connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
             " WHERE application_name = %s AND datname = current_database()",
             (f"gemba-lease-{GROUP}",),
         )

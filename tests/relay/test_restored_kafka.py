@@ -224,7 +224,7 @@ def copies(postgres_server: PostgresServer) -> Iterator[Callable[[str], str]]:
         made.append(f"{source}_copy_{len(made)}")
         with psycopg.connect(postgres_server.superuser_url, autocommit=True) as connection:
             connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s",
                 (source,),
             )
             connection.execute(

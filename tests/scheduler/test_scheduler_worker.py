@@ -392,7 +392,7 @@ class TestTrouble:
             async with await psycopg.AsyncConnection.connect(database_url) as other:
                 await other.execute(
                     """
-                    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                    SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
                     WHERE datname = current_database() AND pid <> pg_backend_pid()
                     """
                 )

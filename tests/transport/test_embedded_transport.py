@@ -141,7 +141,7 @@ class TestProcess(ProcessContract):
                 database_url, autocommit=True
             ) as connection:
                 cursor = await connection.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
                     " WHERE application_name = %s AND datname = current_database()",
                     (f"gemba-lease-{GROUP}",),
                 )
