@@ -54,7 +54,7 @@ def works(installation: Installation) -> Installation:
 
 async def _prepared(installation: Installation) -> None:
     code, said = await installation.gemba(
-        "user", "add", "petra", "--role", "planner", "--password-stdin", stdin=PASSWORD
+        "user", "add", "mandy", "--role", "planner", "--password-stdin", stdin=PASSWORD
     )
     assert code == 0, said
     async with installation.api() as api:
@@ -66,7 +66,7 @@ async def _prepared(installation: Installation) -> None:
 
 async def _planner(works: Installation, browser: Browser, address: str, language: str) -> Page:
     page = await new_page(browser, language=language)
-    await sign_in(page, works, "petra", PASSWORD)
+    await sign_in(page, works, "mandy", PASSWORD)
     await page.goto(f"{works.addresses.http_url}{address}")
     return page
 

@@ -29,7 +29,7 @@ pytestmark = [
 async def orders(installation: Installation) -> list[dict[str, Any]]:
     """Two orders on one press, released and planned."""
     code, said = await installation.gemba(
-        "user", "add", "petra", "--role", "planner", "--password-stdin", stdin=PASSWORD
+        "user", "add", "polly", "--role", "planner", "--password-stdin", stdin=PASSWORD
     )
     assert code == 0, said
     step = {"number": 10, "name": "Press", "machine": MACHINE, "cycle_ms": 9_000, "setup_ms": 0}
@@ -74,7 +74,7 @@ async def test_every_operation_is_reached_by_keyboard(
     installation: Installation, browser: Browser, orders: list[dict[str, Any]]
 ) -> None:
     page = await new_page(browser)
-    await sign_in(page, installation, "petra", PASSWORD)
+    await sign_in(page, installation, "polly", PASSWORD)
     await page.goto(f"{installation.addresses.http_url}/plan?scope={SITE}")
     chart = page.get_by_test_id("gantt")
     await chart.focus()
@@ -103,7 +103,7 @@ async def test_a_draft_is_looked_at_and_published(
 ) -> None:
     assert orders
     page = await new_page(browser)
-    await sign_in(page, installation, "petra", PASSWORD)
+    await sign_in(page, installation, "polly", PASSWORD)
     await page.goto(f"{installation.addresses.http_url}/plan?scope={SITE}")
     summary = page.get_by_test_id("plan-summary")
     await expect(summary).to_be_visible(timeout=GENEROUS_MS)
