@@ -32,6 +32,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from contracts.topics import SUBSCRIPTION
 from edge.packets import MalformedPacketError, PacketReader, Publish, pubacks
+from runtime.mqtt_client import MqttClient
 from runtime.mqtt_url import MqttAddress, MqttUrlError, connection_problem
 
 _LOG = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ class ConnectionLostError(Exception):
 class Connection:
     """One connection to the broker, from CONNACK to its end. Made by `connect`."""
 
-    def __init__(self, client: aiomqtt.Client, receive: Receive) -> None:
+    def __init__(self, client: MqttClient, receive: Receive) -> None:
         self._client = client
         self._paho: PahoClient = client._client  # noqa: SLF001 - the library below, see above
         self._receive = receive
@@ -67,6 +68,7 @@ class Connection:
         self._unread = bytearray()
         self._connected = False
         self._early: list[Publish] = []
+        self._entered = False
         self._ended = False
         self._over = asyncio.Event()
         self._paused = False
@@ -200,6 +202,7 @@ class Connection:
             if not entering.done():
                 raise ConnectionLostError("the broker ended the connection before letting us in")
             entering.result()
+            self._entered = True
         except aiomqtt.MqttError as error:
             raise ConnectionLostError(connection_problem(error)) from error
         finally:
@@ -238,16 +241,17 @@ class Connection:
         """Wait until the connection is over."""
         await asyncio.wait((self._client._disconnected,))  # noqa: SLF001 - as its own iterator does
 
-    def abandon(self) -> None:
-        """Let go of the socket and of aiomqtt's housekeeping, whatever state they are in."""
-        self._ended = True
-        self._paho._sock_close()  # noqa: SLF001
-        misc = self._client._misc_task  # noqa: SLF001
-        if misc is not None:
-            misc.cancel()
-        lost = self._client._disconnected  # noqa: SLF001
-        if lost.done() and not lost.cancelled():
-            lost.exception()  # seen, so asyncio need not warn
+    async def close(self) -> None:
+        """Say farewell, when the broker may still hear it, and end the connection."""
+        try:
+            if self._entered and not self._ended:
+                async with asyncio.timeout(_FAREWELL_S):
+                    await self._client.__aexit__(None, None, None)
+        except (aiomqtt.MqttError, TimeoutError) as error:
+            _LOG.debug("no farewell from the broker: %s", error)
+        finally:
+            self._ended = True
+            await self._client.let_go()
 
     def acknowledge(self, packet_ids: list[int]) -> None:
         """Send the PUBACKs of these deliveries; nothing when the connection is over."""
@@ -292,7 +296,7 @@ async def connect(
         tls_context = address.tls_context()
     except MqttUrlError as error:
         raise ConnectionLostError(str(error)) from error
-    client = aiomqtt.Client(
+    client = MqttClient(
         address.host,
         address.port,
         username=address.username,
@@ -310,11 +314,4 @@ async def connect(
     except aiomqtt.MqttError as error:
         raise ConnectionLostError(connection_problem(error)) from error
     finally:
-        try:
-            if not connection.ended:
-                async with asyncio.timeout(_FAREWELL_S):
-                    await client.__aexit__(None, None, None)
-        except (aiomqtt.MqttError, TimeoutError) as error:
-            _LOG.debug("no farewell from the broker: %s", error)
-        finally:
-            connection.abandon()
+        await connection.close()

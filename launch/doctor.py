@@ -25,6 +25,7 @@ from launch.reach import addresses_of
 from launch.services import expected_services
 from runtime.health import Health, HealthState, distinct, key_of, worst
 from runtime.logging import without_credentials
+from runtime.mqtt_client import MqttClient
 from runtime.mqtt_url import connection_problem, parse_mqtt_url
 from runtime.settings import Installation as Settings
 from store import customer_role
@@ -200,7 +201,7 @@ async def _redis(addresses: Addresses) -> str:
 
 async def _mqtt(addresses: Addresses) -> str:
     broker = parse_mqtt_url(addresses.mqtt_url)
-    client = aiomqtt.Client(
+    client = MqttClient(
         broker.host,
         broker.port,
         username=broker.username,

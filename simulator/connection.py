@@ -8,6 +8,7 @@ from typing import Final
 
 import aiomqtt
 
+from runtime.mqtt_client import MqttClient
 from runtime.mqtt_url import MqttAddress
 
 _KEEPALIVE_S: Final = 10
@@ -29,7 +30,7 @@ async def connected(
         aiomqtt.MqttError: the broker cannot be reached, or the connection ended.
         runtime.mqtt_url.MqttUrlError: its authorities' file cannot be used.
     """
-    client = aiomqtt.Client(
+    client = MqttClient(
         address.host,
         address.port,
         username=address.username,
@@ -42,10 +43,5 @@ async def connected(
         tls_context=address.tls_context(),
     )
     client.pending_calls_threshold = 4 * window_messages  # below, its warnings are but noise
-    try:
-        async with client:
-            yield client
-    finally:
-        lost = client._disconnected  # noqa: SLF001 - who publishes does not look at it
-        if lost.done() and not lost.cancelled():
-            lost.exception()  # seen, so asyncio does not report it as overlooked
+    async with client:
+        yield client

@@ -23,6 +23,7 @@ from launch.devices import ACL, PASSWORDS, Role
 from launch.identity import backend_identity, own
 from launch.ports import LOOPBACK, PortBook
 from launch.programs import Identity, Program, plain_environment
+from runtime.mqtt_client import MqttClient
 from runtime.secrets import create_once, replace_private, secrets_dir
 
 GATEWAY = "gateway"
@@ -118,7 +119,7 @@ class MqttBroker:
 
     async def check(self) -> None:
         """Whether a client can sign in."""
-        async with aiomqtt.Client(
+        async with MqttClient(
             LOOPBACK,
             self._port,
             username=GATEWAY,

@@ -13,6 +13,7 @@ import aiomqtt
 import httpx
 from service_stack import ServiceStack
 
+from runtime.mqtt_client import MqttClient
 from runtime.mqtt_url import parse_mqtt_url
 
 HOWTO = Path(__file__).resolve().parents[2] / "docs" / "howto"
@@ -41,7 +42,7 @@ def test_both_texts_show_the_same_calls() -> None:
 async def publish(stack: ServiceStack, topic: str, body: dict[str, Any]) -> None:
     address = parse_mqtt_url(stack.machine_mqtt_url)
     body = {**body, "t": int(time.time() * 1000)}
-    async with aiomqtt.Client(
+    async with MqttClient(
         address.host,
         address.port,
         username=address.username,

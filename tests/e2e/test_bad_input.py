@@ -7,10 +7,10 @@ import json
 import random
 from typing import Any
 
-import aiomqtt
 import httpx
 from installation import Installation, eventually, operations
 
+from runtime.mqtt_client import MqttClient
 from runtime.mqtt_url import parse_mqtt_url
 
 SITE = "garbage"
@@ -65,7 +65,7 @@ async def test_every_refusal_is_told_and_the_rest_flows_on(installation: Install
     rng.shuffle(messages)
     broker = parse_mqtt_url(installation.addresses.machine_mqtt_url)
     async with (
-        aiomqtt.Client(
+        MqttClient(
             broker.host, broker.port, username=broker.username, password=broker.password
         ) as client,
         installation.api() as api,

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import aiomqtt
 import httpx
 import psycopg
 import pytest
@@ -22,6 +21,7 @@ from installation import Installation, eventually
 from contracts.plan import DisruptionKind, DisruptionOutcome, PlanState
 from domain.plan.plan import Assignment, Plan
 from domain.plan.validator import Violation, violations
+from runtime.mqtt_client import MqttClient
 from runtime.mqtt_url import parse_mqtt_url
 from scheduler.solve import CP_SAT
 from store.planning.problem import load_problem
@@ -43,7 +43,7 @@ class Floor:
 
     installation: Installation
     api: httpx.AsyncClient
-    broker: aiomqtt.Client
+    broker: MqttClient
     chance: random.Random
     seq: int = 0
     down: dict[str, int] = field(default_factory=dict)
@@ -160,7 +160,7 @@ async def floor(installation: Installation) -> AsyncIterator[Floor]:
     chance = random.Random(SEED)  # the same moments in every run
     async with (
         installation.api() as api,
-        aiomqtt.Client(
+        MqttClient(
             broker.host,
             broker.port,
             username=broker.username,

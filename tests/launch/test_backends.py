@@ -25,14 +25,15 @@ from launch.backends.mqtt import MESSAGE_LIMIT_BYTES
 from launch.backends.postgres import PostgresServer
 from launch.backends.running import RunningBroker, running
 from launch.backends.valkey import ValkeyServer
+from runtime.mqtt_client import MqttClient
 
 
-def client(url: str, **options: Any) -> aiomqtt.Client:
+def client(url: str, **options: Any) -> MqttClient:
     parts = urlsplit(url)
     assert parts.hostname is not None
     assert parts.port is not None
     options = {"username": parts.username, "password": parts.password} | options
-    return aiomqtt.Client(
+    return MqttClient(
         parts.hostname, parts.port, protocol=aiomqtt.ProtocolVersion.V311, timeout=20, **options
     )
 
@@ -118,14 +119,14 @@ class TestBroker:
         ):
             await gateway.subscribe("gemba/v1/#", qos=1)
             await machine.publish(topic, b"{}", qos=1)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 message = await anext(aiter(gateway.messages))
             assert (str(message.topic), message.payload) == (topic, b"{}")
 
             receipt = "gemba/v1/plant/cutting/line1/m1/ack"
             await gateway.publish(receipt, b"7", qos=1, retain=True)
             await machine.subscribe(receipt, qos=1)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 message = await anext(aiter(machine.messages))
             assert message.payload == b"7"
 
@@ -140,7 +141,7 @@ class TestBroker:
             await listener.subscribe("gemba/v1/#", qos=1)
             await machine.publish("gemba/v1/plant/cutting/line1/m1/count", b"secret", qos=1)
             await machine.publish("gemba/v1/plant/cutting/line1/m1/ack", b"receipt", qos=1)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 message = await anext(aiter(listener.messages))
             assert message.payload == b"receipt"
 
@@ -161,7 +162,7 @@ class TestBroker:
             for number in range(50):
                 await machine.publish("gemba/v1/p/a/l/m1/count", str(number), qos=1)
         received: list[int] = []
-        async with client(mqtt_broker.url, **options) as gateway, asyncio.timeout(20):
+        async with client(mqtt_broker.url, **options) as gateway, asyncio.timeout(60):
             async for message in gateway.messages:
                 assert isinstance(message.payload, bytes)
                 received.append(int(message.payload))
@@ -181,7 +182,7 @@ class TestBroker:
                 await self._publish_alone(mqtt_broker, topic, b"x" * (MESSAGE_LIMIT_BYTES * 2))
             async with client(mqtt_broker.machine_url, identifier="m1") as machine:
                 await machine.publish(topic, b"fine", qos=1)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 message = await anext(aiter(gateway.messages))
             assert message.payload == b"fine"
 

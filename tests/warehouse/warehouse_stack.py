@@ -12,6 +12,7 @@ from service_stack import ServiceStack
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Origin
 
+from runtime.mqtt_client import MqttClient
 from runtime.mqtt_url import parse_mqtt_url
 
 
@@ -28,7 +29,7 @@ class Stack(ServiceStack):
     async def publish(self, device: str, bodies: Sequence[dict[str, Any]]) -> None:
         """Publish objects of kind `move`, one message each, QoS 1."""
         address = parse_mqtt_url(self.machine_mqtt_url)
-        async with aiomqtt.Client(
+        async with MqttClient(
             address.host,
             address.port,
             username=address.username,

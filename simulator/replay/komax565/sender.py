@@ -19,6 +19,7 @@ import msgspec
 from contracts.ids import MachinePath
 from contracts.telemetry import Receipts
 from contracts.topics import ack_topic
+from runtime.mqtt_client import MqttClient
 from runtime.mqtt_url import MqttAddress
 from simulator.replay.komax565.messages import Item
 from simulator.replay.komax565.schedule import Due, Message, messages_of
@@ -96,8 +97,8 @@ class Sender:
                 self._give_up_late(f"the broker at {self._broker!r} is away: {error}")
                 await asyncio.sleep(_RECONNECT_S)
 
-    def _client(self) -> aiomqtt.Client:
-        return aiomqtt.Client(
+    def _client(self) -> MqttClient:
+        return MqttClient(
             self._broker.host,
             self._broker.port,
             username=self._broker.username,
