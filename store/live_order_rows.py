@@ -101,9 +101,9 @@ class OperationRow(msgspec.Struct, frozen=True, kw_only=True):
     setup_ms: int
     started_ms: int | None
     ended_ms: int | None
-    planned_machine: str | None
-    planned_start_ms: int | None
-    planned_end_ms: int | None
+    planned_machine: str | None = None
+    planned_start_ms: int | None = None
+    planned_end_ms: int | None = None
     projected_start_ms: int | None
     projected_end_ms: int | None
 
@@ -203,7 +203,7 @@ async def read_work_rows(
     """Complete orders' rows with the work behind them: operations, plan, projections."""
     async with connection.cursor(row_factory=class_row(OperationRow)) as operations:
         await operations.execute(
-            OPERATIONS_ROWS.format(orders=GIVEN_ORDERS), {"orders": list(found)}
+            operations_rows(GIVEN_ORDERS, in_plan=True), {"orders": list(found)}
         )
         async for operation in operations:
             found[operation.order_id].operations.append(operation)
@@ -261,15 +261,14 @@ WHERE l.order_id = ANY({orders}) ORDER BY l.order_id, l.number
 """
 )
 
-OPERATIONS_ROWS: Final = sql.SQL(
+_OPERATIONS: Final = sql.SQL(
     """
 SELECT l.order_id, l.id AS line_id, o.id, w.id AS work_order_id, w.number AS work_order, o.number,
        o.name, m.path AS machine, s.state AS machine_state, s.operation_id AS machine_operation_id,
        o.state, w.cancelled_at IS NOT NULL AS cancelled, o.runs,
        coalesce(o.quantity, w.quantity_ordered, o.requested) AS quantity,
        o.good_pieces AS good, o.scrap_pieces AS scrap, o.cycle_ms, o.setup_ms, o.started_ms,
-       o.ended_ms, b.path AS planned_machine, a.start_ms AS planned_start_ms,
-       a.end_ms AS planned_end_ms, e.start_ms AS projected_start_ms, e.end_ms AS projected_end_ms
+       o.ended_ms, {place} e.start_ms AS projected_start_ms, e.end_ms AS projected_end_ms
 FROM order_lines l
 JOIN pegs p ON p.order_line_id = l.id
 JOIN work_orders w ON w.id = p.work_order_id
@@ -277,7 +276,16 @@ JOIN operations o ON o.work_order_id = w.id
 LEFT JOIN machines m ON m.id = o.machine_id
 LEFT JOIN machine_states s ON s.machine_id = m.id
 LEFT JOIN operation_projections e ON e.operation_id = o.id
--- Work that is over stands in the last version that held it.
+{plan}
+WHERE l.order_id = ANY({orders})
+"""
+)
+_PLACE: Final = sql.SQL(
+    "b.path AS planned_machine, a.start_ms AS planned_start_ms, a.end_ms AS planned_end_ms,"
+)
+# Work that is over stands in the last version that held it.
+_PLAN: Final = sql.SQL(
+    """
 LEFT JOIN LATERAL (
     SELECT h.machine_id, h.start_ms, h.end_ms
     FROM plan_operations h
@@ -287,9 +295,24 @@ LEFT JOIN LATERAL (
     ORDER BY v.id DESC LIMIT 1
 ) a ON true
 LEFT JOIN machines b ON b.id = a.machine_id
-WHERE l.order_id = ANY({orders})
 """
 )
+
+
+def operations_rows(orders: sql.Composable, *, in_plan: bool) -> sql.Composed:
+    """The statement for operations.
+
+    Args:
+        orders: of which orders, an array of ids.
+        in_plan: with their places in the plan, which cost the most; no date of an order needs them.
+    """
+    nothing = sql.SQL("")
+    return _OPERATIONS.format(
+        orders=orders,
+        place=_PLACE if in_plan else nothing,
+        plan=_PLAN if in_plan else nothing,
+    )
+
 
 AUDIT_ROWS: Final = sql.SQL(
     """

@@ -1,7 +1,8 @@
 """Where one order stands, in one round trip: the question that is asked most often.
 
 The rows are those of `store.live_order_rows`, gathered by PostgreSQL into one JSON document, so
-that the answer is the same as that of the order's page.
+that the answer is the same as that of the order's page. What is a customer's of an order is
+gathered by the function `own_order_told` (migration 0028), under row-level security.
 """
 
 from __future__ import annotations
@@ -14,18 +15,16 @@ from psycopg import sql
 from domain import progress
 from store.database import Connection
 from store.live_order_rows import (
-    AUDIT_ROWS,
     LINES_ROWS,
-    OPERATIONS_ROWS,
     ORDERS_ROWS,
     AuditRow,
     LineRow,
     OperationRow,
     OrderRow,
     OrderRows,
+    operations_rows,
 )
 from store.live_views import OrderPicture
-from store.own_orders import as_customer
 from store.planning.plan_rows import PLANNED_ORDER_ROWS, PlanOrderRow
 from store.shipments import DELIVERY_ROWS, delivery_views
 
@@ -49,9 +48,9 @@ class _Told(msgspec.Struct, frozen=True, kw_only=True):
 class _Work(msgspec.Struct, frozen=True, kw_only=True):
     """The work behind it."""
 
-    operations: list[OperationRow]
-    slots: list[tuple[int, int, int]]
-    planned: list[PlanOrderRow]
+    operations: list[OperationRow] = []
+    slots: list[tuple[int, int, int]] = []
+    planned: list[PlanOrderRow] = []
 
 
 class _Document(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +81,6 @@ class _DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
     unit: str
 
 
-_CHOSEN: Final = sql.SQL("ARRAY(SELECT id FROM chosen)")
 _SLOTS: Final = sql.SQL(
     """
     SELECT s.operation_id, p.slot_ms, sum(p.good)::bigint AS good
@@ -106,25 +104,29 @@ _WORK: Final = sql.SQL(
     """
     'operations', (SELECT coalesce(json_agg(t), '[]') FROM ({operations}) t),
     'slots', (SELECT coalesce(json_agg(json_build_array(t.operation_id, t.slot_ms, t.good)), '[]')
-              FROM ({slots}) t),
-    'planned', (SELECT coalesce(json_agg(t), '[]') FROM ({planned}) t)
+              FROM ({slots}) t)
     """
 )
-_ROWS: Final[dict[str, sql.Composed]] = {
-    "order": ORDERS_ROWS.format(orders=_CHOSEN),
-    "lines": LINES_ROWS.format(orders=_CHOSEN),
-    "deliveries": DELIVERY_ROWS.format(orders=_CHOSEN),
-    "audit": AUDIT_ROWS.format(orders=_CHOSEN),
-    "operations": OPERATIONS_ROWS.format(orders=_CHOSEN),
-    "slots": _SLOTS.format(orders=_CHOSEN),
-    "planned": PLANNED_ORDER_ROWS.format(orders=_CHOSEN),
-}
 
 
-def _text(statement: sql.SQL) -> str:
-    """A statement as text, made once: composing it anew for each question costs its share."""
-    told, work = _TOLD.format(**_ROWS), _WORK.format(**_ROWS)
-    return statement.format(told=told, work=work, audit=_ROWS["audit"]).as_string(None)
+def _text(statement: sql.SQL, orders: sql.SQL) -> str:
+    """A statement as text, made once: composing it anew for each question costs its share.
+
+    Args:
+        statement: with places for what is `told`, the `work` and the `planned` end.
+        orders: which orders, an array of ids.
+    """
+    told = _TOLD.format(
+        order=ORDERS_ROWS.format(orders=orders),
+        lines=LINES_ROWS.format(orders=orders),
+        deliveries=DELIVERY_ROWS.format(orders=orders),
+    )
+    work = _WORK.format(
+        operations=operations_rows(orders, in_plan=False),
+        slots=_SLOTS.format(orders=orders),
+    )
+    planned = PLANNED_ORDER_ROWS.format(orders=orders)
+    return statement.format(told=told, work=work, planned=planned).as_string(None)
 
 
 _STATUS: Final = _text(
@@ -133,27 +135,18 @@ _STATUS: Final = _text(
     SELECT json_build_object(
         'version', version,
         'told', json_build_object({told}),
-        'work', json_build_object({work})
+        'work', json_build_object(
+            {work}, 'planned', (SELECT coalesce(json_agg(t), '[]') FROM ({planned}) t))
     )::text
     FROM chosen
-    """)
+    """),
+    orders=sql.SQL("ARRAY(SELECT id FROM chosen)"),
 )
-_OWN_TOLD: Final = _text(
-    sql.SQL("""
-    WITH chosen AS MATERIALIZED (
-        SELECT id FROM orders WHERE number = %(number)s AND customer_id = %(customer_id)s)
-    SELECT json_build_object(
-        {told}, 'audit', (SELECT coalesce(json_agg(t), '[]') FROM ({audit}) t)
-    )::text
-    FROM chosen
-    """)
-)
+_OWN_TOLD: Final = """
+SELECT order_id, is_open, told FROM own_order_told(%(customer_id)s, %(number)s)
+"""
 _OWN_WORK: Final = _text(
-    sql.SQL("""
-    WITH chosen AS MATERIALIZED (
-        SELECT id FROM orders WHERE number = %(number)s AND customer_id = %(customer_id)s)
-    SELECT json_build_object({work})::text FROM chosen
-    """)
+    sql.SQL("SELECT json_build_object({work})::text"), orders=sql.SQL("ARRAY[%(order)s::bigint]")
 )
 _decoder: Final = msgspec.json.Decoder(_Document)
 _told_decoder: Final = msgspec.json.Decoder(_Told)
@@ -183,24 +176,32 @@ async def read_own_status(
 ) -> OrderPicture | None:
     """How a customer's order stands; None: there is no such order of theirs.
 
-    What is the customer's is read as the role that sees nothing else (`store.own_orders`), the work
-    behind it as ourselves; the whole of it is one round trip.
+    What is the customer's is read as the role that sees nothing else (`own_order_told`), the work
+    behind it as ourselves; nothing of that is asked where nothing is left to be made, because only
+    what is open has dates that depend on it.
 
     Args:
-        connection: where to read; no transaction is open on it.
+        connection: where to read.
         customer_id: whose order.
         number: the order's.
         now_ms: as for `read_status`.
     """
-    asked = {"number": number, "customer_id": customer_id}
-    async with connection.pipeline(), as_customer(connection, customer_id):
-        told = await connection.execute(_OWN_TOLD, asked, prepare=True)
-        await connection.execute("RESET ROLE")
-        work = await connection.execute(_OWN_WORK, asked | _hour_until(now_ms), prepare=True)
-    told_row, work_row = await told.fetchone(), await work.fetchone()
-    if told_row is None or work_row is None:
+    cursor = await connection.execute(
+        _OWN_TOLD, {"number": number, "customer_id": customer_id}, prepare=True
+    )
+    row = await cursor.fetchone()
+    if row is None:
         return None
-    return _picture(_told_decoder.decode(told_row[0]), _work_decoder.decode(work_row[0]), now_ms)
+    order_id, is_open, told = row
+    work = _Work()
+    if is_open:
+        cursor = await connection.execute(
+            _OWN_WORK, {"order": order_id, **_hour_until(now_ms)}, prepare=True
+        )
+        behind = await cursor.fetchone()
+        if behind is not None:
+            work = _work_decoder.decode(behind[0])
+    return _picture(_told_decoder.decode(told), work, now_ms)
 
 
 def _hour_until(now_ms: int) -> dict[str, int]:

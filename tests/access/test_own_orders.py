@@ -219,3 +219,68 @@ class TestRowLevelSecurity:
         assert row[0] != "gemba_customer"
         assert not row[1]
         assert row[2] == 2
+
+
+TOLD = "SELECT told::json -> 'order' ->> 'number' FROM own_order_told(%s, %s)"
+
+
+class TestOwnOrderTold:
+    """The function that reads a customer's order as the role."""
+
+    async def told(self, api: Api, customer: int, number: str) -> list[str]:
+        return [row[0] for row in await api.rows(TOLD, customer, number)]
+
+    async def test_it_tells_a_customers_own_order_and_no_other(
+        self, plant: httpx.AsyncClient, api: Api
+    ) -> None:
+        del plant
+        acme, globex = await customer_id(api), await customer_id(api, "globex")
+        assert await self.told(api, acme, "SO-acme") == ["SO-acme"]
+        assert await self.told(api, acme, "SO-globex") == []
+        assert await self.told(api, globex, "SO-acme") == []
+        assert await self.told(api, 0, "SO-acme") == []
+
+    async def test_it_is_the_policies_that_show_it(
+        self, plant: httpx.AsyncClient, api: Api
+    ) -> None:
+        """Whoever calls owns the tables: without the policies they would see everything."""
+        del plant
+        acme = await customer_id(api)
+        for policy, table in (("own_lines", "order_lines"), ("own_orders", "orders")):
+            await api.rows(
+                sql.SQL("ALTER POLICY {} ON {} USING (false)")
+                .format(sql.Identifier(policy), sql.Identifier(table))
+                .as_string()
+            )
+            rows = await api.rows(
+                "SELECT told::json -> 'lines' FROM own_order_told(%s, 'SO-acme')", acme
+            )
+            assert rows == ([([],)] if table == "order_lines" else [])
+
+    async def test_role_and_customer_end_with_the_call(
+        self, plant: httpx.AsyncClient, api: Api
+    ) -> None:
+        del plant
+        acme = await customer_id(api)
+        standing = (
+            "SELECT current_user = session_user, current_setting('gemba.customer_id', true),"
+            " (SELECT count(*) FROM orders)"
+        )
+        async with api.context.connection() as connection, connection.transaction():
+            await connection.execute(TOLD, (acme, "SO-acme"))
+            cursor = await connection.execute(standing)
+            assert await cursor.fetchone() in ((True, "", 2), (True, None, 2))
+
+    async def test_it_gives_nobody_a_right(self, plant: httpx.AsyncClient, api: Api) -> None:
+        """It runs with its caller's rights, and nobody but the services' own role may call it."""
+        del plant
+        acme = await customer_id(api)
+        rows = await api.rows(
+            "SELECT prosecdef, proconfig, has_function_privilege('gemba_customer', oid, 'EXECUTE')"
+            " FROM pg_proc WHERE proname = 'own_order_told'"
+        )
+        assert rows == [(False, ["role=gemba_customer"], False)]
+        async with api.context.connection() as connection:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="own_order_told"):
+                async with as_customer(connection, acme):
+                    await connection.execute(TOLD, (acme, "SO-acme"))
