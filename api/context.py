@@ -15,7 +15,7 @@ from starlette.requests import HTTPConnection
 
 from api.auth.oidc.provider import OpenIdProvider
 from api.auth.rate_limit import RateLimit
-from api.auth.remembered import CustomerIds
+from api.auth.remembered import CustomerIds, Tokens
 from api.gathering import Gathering
 from api.metrics import RequestMetrics
 from runtime.clock import Clock
@@ -74,6 +74,11 @@ class Context:
     def customer_ids(self) -> CustomerIds:
         """Who customers' tokens are for."""
         return CustomerIds(self.pool, self.clock)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """What bearer tokens say."""
+        return Tokens(self.signing_key)
 
     def connection(self) -> AbstractAsyncContextManager[Connection]:
         """A connection for reading; `psycopg.OperationalError` when none can be had in time."""

@@ -23,7 +23,7 @@ from domain.access import (
     sees_scope,
     sites_within,
 )
-from runtime.tokens import TokenError, verify_token
+from runtime.tokens import TokenError
 from store import access, api_keys
 from store.audit import Actor
 from store.errors import NotFoundError
@@ -203,7 +203,7 @@ def _sites(sites: Collection[str], lines: Collection[str]) -> frozenset[SiteCode
 
 async def _of_token(request: Request, context: Context, token: str) -> Principal:
     try:
-        claims = verify_token(context.signing_key, token)
+        claims = context.tokens.claims(token)
         role = Role(claims.role)
     except (TokenError, ValueError) as error:
         raise unauthenticated(_NOT_VALID) from error
