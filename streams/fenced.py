@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from store import effects
 from store.database import Connection, Pool
@@ -27,6 +28,12 @@ _log = logging.getLogger(__name__)
 Made = TypeVar("Made")
 Effects: TypeAlias = Callable[[Connection, Sequence[Message]], Awaitable[Made]]
 """Makes the effects of records (never empty, one partition, rising) within a transaction."""
+
+PASSED_S: Final = 1.0
+"""So long the offset stays behind records that have no effects. Who begins there passes them over
+once more; a transaction for each of them cost more than all else that is done about an order that
+has just come in.
+"""
 
 
 class FencedPartitions:
@@ -50,6 +57,8 @@ class FencedPartitions:
         self._unsure: set[tuple[str, int]] = set()
         """Where a transaction failed: it may have been committed before its connection died."""
         self.stopped: dict[tuple[str, int], str] = {}
+        self._passed: dict[tuple[str, int], float] = {}
+        """Since when records without effects are ahead of the offset."""
         self._locks: dict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def on_assigned(self, topic: str, partition: int) -> None:
@@ -62,12 +71,24 @@ class FencedPartitions:
             # They change by `gemba restored` only, while nobody is at work.
             self._timelines = await Timelines.load(connection)
             self._unsure.discard(key)
+            self._passed.pop(key, None)
 
-    async def commit(self, batch: Sequence[Message], make: Effects[Made]) -> Made | None:
+    async def commit(
+        self,
+        batch: Sequence[Message],
+        make: Effects[Made],
+        *,
+        concerns: Callable[[Sequence[Message]], bool] = bool,
+    ) -> Made | None:
         """Make the effects of what was not done before; answers what `make` does, after the commit.
 
-        None when all of the batch was done before, was a repeat of the relay's, or told of a lost
-        future.
+        None when all of the batch was done before, was a repeat of the relay's, told of a lost
+        future, or concerns nobody here.
+
+        Args:
+            batch: records of one partition.
+            make: makes their effects.
+            concerns: whether records have effects at all; by default all of them have.
 
         Raises:
             Fenced: another worker has the partition, or the database went back.
@@ -82,6 +103,8 @@ class FencedPartitions:
                 before = self._done[key]
                 new, done = new_records(batch, before)
                 if done == before:
+                    return None
+                if new and not concerns(new) and self._passes(key):
                     return None
                 self._unsure.add(key)
                 records = self._of_this_database(key, new)
@@ -98,7 +121,13 @@ class FencedPartitions:
                 raise
             self._done[key] = done
             self._unsure.discard(key)
+            self._passed.pop(key, None)
         return made
+
+    def _passes(self, key: tuple[str, int]) -> bool:
+        """Whether the offset may stay behind records that have no effects."""
+        now = time.monotonic()
+        return now - self._passed.setdefault(key, now) < PASSED_S
 
     def _of_this_database(
         self, key: tuple[str, int], records: Sequence[Message]

@@ -79,7 +79,9 @@ class RollUpAgent:
         Raises:
             Fenced: another worker has the partition.
         """
-        done = await self._partitions.commit(batch, self._effects)
+        done = await self._partitions.commit(
+            batch, self._effects, concerns=lambda records: any(map(bool, _named(records)))
+        )
         if done is None:
             return
         rolled, set_aside = done

@@ -66,6 +66,12 @@ class _Named:
     work_order_ids: set[int] = field(default_factory=set)
     letters: list[DeadLetter] = field(default_factory=list)
 
+    def __bool__(self) -> bool:
+        """Whether they name anything."""
+        return bool(
+            self.moves or self.goods or self.order_ids or self.work_order_ids or self.letters
+        )
+
 
 class WarehouseAgent:
     """Handles batches of the goods and the orders topic.
@@ -104,7 +110,9 @@ class WarehouseAgent:
         Raises:
             Fenced: another worker has the partition.
         """
-        done = await self._partitions.commit(batch, self._effects)
+        done = await self._partitions.commit(
+            batch, self._effects, concerns=lambda records: bool(_named(records))
+        )
         if done is None:
             return
         written, set_aside = done

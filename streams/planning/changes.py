@@ -50,7 +50,10 @@ class OrderChanges:
         Raises:
             Fenced: another worker has the partition.
         """
-        return await self._partitions.commit(batch, self._effects) or 0
+        raised = await self._partitions.commit(
+            batch, self._effects, concerns=lambda records: bool(_order_events(records))
+        )
+        return raised or 0
 
     async def _effects(self, connection: Connection, records: Sequence[Message]) -> int:
         return await self._raise(connection, _order_events(records))
