@@ -26,6 +26,23 @@ class Outlook(msgspec.Struct, frozen=True, kw_only=True):
     answering: bool
 
 
+class AtWork(msgspec.Struct, frozen=True):
+    """What a machine does.
+
+    Attributes:
+        state: its state, since when, and on which operation.
+    """
+
+    state: str
+    since_ms: int | None
+    operation_id: int | None
+
+    @property
+    def is_down(self) -> bool:
+        """Whether it is down."""
+        return self.state == "down"
+
+
 class OrderFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What decides whether a change to an order concerns the plan.
 
@@ -115,18 +132,18 @@ async def machine_standings(connection: Connection, scope: str) -> list[MachineS
     ]
 
 
-async def machines_down(
+async def machines_at_work(
     connection: Connection, machine_ids: Collection[int]
-) -> dict[int, int | None]:
-    """Which of some machines are down, and since when."""
+) -> dict[int, AtWork]:
+    """What some machines do; those of which nothing was ever heard are left out."""
     cursor = await connection.execute(
         """
-        SELECT machine_id, state_since_ms FROM machine_states
-        WHERE machine_id = ANY(%s) AND state = 'down'
+        SELECT machine_id, state, state_since_ms, operation_id FROM machine_states
+        WHERE machine_id = ANY(%s)
         """,
         (list(machine_ids),),
     )
-    return dict(await cursor.fetchall())
+    return {row[0]: AtWork(*row[1:]) for row in await cursor.fetchall()}
 
 
 async def outlook(connection: Connection, scope: str) -> Outlook:

@@ -35,7 +35,7 @@ from runtime.clock import Clock
 from store.database import Pool
 from store.log import StreamLog
 from store.planning.policies import scopes
-from store.planning.standing import busy_scopes, machines_down
+from store.planning.standing import AtWork, busy_scopes, machines_at_work
 from streams.consumption import Message
 from streams.planning.changes import GROUP, OrderChanges
 from streams.planning.notes import (
@@ -102,7 +102,8 @@ class PlanningAgent:
         self._timings: dict[str, ScopeTiming] = {}
         self._scope_of: dict[str, str] = {}
         self._scopes_until = -math.inf
-        self._down: dict[int, int | None] = {}
+        self._floor: dict[int, AtWork] = {}
+        """What machines did when they were last looked at."""
         self._troubles: dict[str, str] = {}
         self._gained = Gained(assigned)
         self._passing_on = PassingOn(pool)
@@ -200,17 +201,22 @@ class PlanningAgent:
         self._term_began.set()
 
     async def _machines_changed(self, machines: dict[int, str]) -> None:
-        """A breakdown, or its end, is urgent; whatever else a machine does is progress."""
+        """A breakdown, or its end, is urgent; whatever else a machine does is progress.
+
+        One that counts while it works on nothing that anybody named, as it did before, moves no
+        date: a site that is counted but not planned asks for no rounds.
+        """
         async with self._pool.connection() as connection:
-            down = await machines_down(connection, list(machines))
+            floor = await machines_at_work(connection, list(machines))
         for machine, scope in machines.items():
-            was, is_ = machine in self._down, machine in down
-            moved = self._down.get(machine) != down.get(machine)
-            self._mark(scope, urgent=was != is_ or moved)
-            if is_:
-                self._down[machine] = down[machine]
-            else:
-                self._down.pop(machine, None)
+            before, now = self._floor.get(machine), floor.get(machine)
+            if now is not None:
+                self._floor[machine] = now
+                if now == before and now.operation_id is None:
+                    continue
+            broken = before.since_ms if before is not None and before.is_down else None
+            is_broken = now.since_ms if now is not None and now.is_down else None
+            self._mark(scope, urgent=broken != is_broken)
 
     async def _know_scopes(self, sites: Collection[str]) -> None:
         now = self._clock.monotonic()
@@ -296,7 +302,7 @@ class PlanningAgent:
         """Another worker, or nobody, made the rounds until now: nobody knows what was missed."""
         self._looked = term
         self._round.forget()
-        self._down.clear()
+        self._floor.clear()
         try:
             async with self._pool.connection() as connection:
                 for scope in await busy_scopes(connection):
