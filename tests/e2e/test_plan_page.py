@@ -119,7 +119,7 @@ async def test_a_draft_is_looked_at_and_published(
     await page.get_by_role("dialog").get_by_role("button", name="Plan again").click()
     asked = page.get_by_test_id("feed").get_by_role("listitem").filter(has_text="night shift")
     await expect(asked).to_have_attribute("data-state", "no_change", timeout=GENEROUS_MS)
-    await expect(asked).to_contain_text("petra asked for a new plan")
+    await expect(asked).to_contain_text("polly asked for a new plan")
 
     # Another order has to be planned: that is a draft.
     async with installation.api() as api:
@@ -137,7 +137,7 @@ async def test_a_draft_is_looked_at_and_published(
     await page.get_by_role("link", name="History").click()
     version = page.get_by_test_id(f"plan-{version_number}")
     await expect(version).to_have_attribute("data-state", "published", timeout=GENEROUS_MS)
-    await expect(version).to_contain_text("by petra")
+    await expect(version).to_contain_text("by polly")
     await version.get_by_role("link").click()
     await expect(page.get_by_test_id("plan-reasons")).to_contain_text(f"{number} was released")
     await expect(page.get_by_test_id("operation-difference")).to_contain_text("is new: on Press 1")
