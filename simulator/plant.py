@@ -20,6 +20,13 @@ from simulator.work import NO_PLAN, Key, Machine, Plan, WorkOrder, find, next_ta
 _SETTLE_MS: Final = 1_500
 """After a word of the machine's own, what the installation shows is believed only so much later."""
 
+_OVERTAKEN_MS: Final = 60_000
+"""So long after an operation was completed here, what shows it as still at work is taken for old.
+
+Several topics carry what a machine says: its next state may be known before the end of its work
+is, and for as long as a stream worker takes to come back.
+"""
+
 _PLANNER_MS: Final = 10_000
 """Where there is a plan, new work is left to the planner for so long before it is just begun."""
 
@@ -84,8 +91,8 @@ class Plant:
         self._job_ms: dict[MachinePath, EpochMs] = {}
         self._greeted: set[MachinePath] = set()
         """Machines whose first heartbeat is not known to be stored yet."""
-        self._completed: set[Key] = set()
-        """Operations that were completed here, however late the installation hears of it."""
+        self._completed: dict[Key, EpochMs] = {}
+        """Operations that were completed here, and when, until the installation shows it."""
         self._offered: dict[MachinePath, tuple[Key, EpochMs]] = {}
         """What a free machine could begin, and since when."""
         self._unplanned: dict[Key, EpochMs] = {}
@@ -146,7 +153,7 @@ class Plant:
                 said += self._noted(path, self._meet(path, now_ms).advance(now_ms))
                 continue
             self._supply(machine, work_orders)
-            if stored and self._is_newer(one, now_ms):
+            if stored and self._is_newer(one, now_ms) and not self._is_overtaken(one, now_ms):
                 new = path in self._greeted
                 self._greeted.discard(path)
                 said += self._noted(path, _follow(machine, one, work_orders, now_ms, new=new))
@@ -203,9 +210,10 @@ class Plant:
     ) -> list[Said]:
         said: list[Said] = []
         known = {one.key for order in work_orders for one in order.operations}
-        self._completed &= known
+        at_work = {one.key for order in work_orders for one in order.operations if not one.done}
+        self._completed = {key: ms for key, ms in self._completed.items() if key in at_work}
         taken = {one.task.key for one in self._machines.values() if one.task is not None}
-        taken |= self._completed | self._for_the_planner(known, plan, now_ms)
+        taken |= self._completed.keys() | self._for_the_planner(known, plan, now_ms)
         for path, machine in self._machines.items():
             if not machine.ready or path in self._greeted:
                 self._offered.pop(path, None)
@@ -261,12 +269,20 @@ class Plant:
         heard = seen is not None and seen >= self._job_ms.get(path, 0)
         return heard and now_ms - self._job_ms.get(path, -_SETTLE_MS) >= _SETTLE_MS
 
+    def _is_overtaken(self, shown: Machine, now_ms: EpochMs) -> bool:
+        """Whether the installation has not heard yet that what it shows here was completed here."""
+        if shown.operation is None:
+            return False
+        key = (shown.operation.work_order, shown.operation.operation)
+        completed_ms = self._completed.get(key)
+        return completed_ms is not None and now_ms - completed_ms < _OVERTAKEN_MS
+
     def _noted(self, path: MachinePath, emitted: Sequence[Emitted]) -> list[Said]:
         for one in emitted:
             if one.kind is Kind.JOB:
                 self._job_ms[path] = one.t_ms
                 if one.fields["event"] == JobEvent.COMPLETED:
-                    self._completed.add((one.fields["work_order"], one.fields["operation"]))
+                    self._completed[one.fields["work_order"], one.fields["operation"]] = one.t_ms
         return [Said(path, one) for one in emitted]
 
 

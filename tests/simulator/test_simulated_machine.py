@@ -477,6 +477,38 @@ class TestPlant:
         assert events(said) == ["completed"]
         assert sum(one.emitted.fields.get("good", 0) for one in said) == 20
 
+    def test_what_it_completed_is_not_gone_on_with_when_a_later_word_was_heard_first(self) -> None:
+        """Its state may be known before the end of its work is: other topics, another message."""
+        orders = [work_order("A", operation("A"))]
+        plant, _ = self.met(shown(), orders)
+        said: list[Said] = []
+        now = LATER
+        while "completed" not in events(said):
+            now = EpochMs(now + 100)
+            said += plant.advance(now)
+        late = [work_order("A", operation("A", state=OperationState.RUNNING, good=19))]
+        for _ in range(40):
+            now = EpochMs(now + 1_000)
+            said += plant.refresh([shown(("A", 10), seen_ms=now)], late, now, stored=True)
+            said += plant.advance(now)
+        assert events(said) == ["completed"]
+        assert sum(one.emitted.fields.get("good", 0) for one in said) == 20
+
+    def test_what_it_completed_is_gone_on_with_when_somebody_begins_it_again(self) -> None:
+        plant, _ = self.met(shown(), [work_order("A", operation("A"))])
+        now = LATER
+        while self.machine(plant).task is not None:
+            now = EpochMs(now + 100)
+            plant.advance(now)
+        for state in (OperationState.COMPLETED, OperationState.RUNNING):
+            now = EpochMs(now + 2_000)
+            orders = [work_order("A", operation("A", state=state, good=20))]
+            on = ("A", 10) if state is OperationState.RUNNING else None
+            plant.refresh([shown(on, seen_ms=now)], orders, now, stored=True)
+        task = self.machine(plant).task
+        assert task is not None
+        assert (task.key, task.quantity) == (("A", 10), 21)
+
     def test_new_work_is_left_to_the_planner_for_a_while(self) -> None:
         orders = [work_order("A", operation("A"))]
         plan = Plan({("Z", 10): Planned(PATH, BEGIN)})
