@@ -15,6 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 import kafka_server
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from kafka_server import KafkaCluster, kafka_cluster
 from psycopg import sql
 from redis import Redis
@@ -30,6 +31,12 @@ _KAFKA = "GEMBA_TEST_KAFKA"
 _TEMPLATE = "gemba_template"
 TIMESCALE_URL = os.environ.get("GEMBA_TEST_TIMESCALE_URL", "")
 _numbers = count(1)
+
+# The same examples in every run, and none refused for the time it took on a busy machine.
+settings.register_profile(
+    "gemba", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("gemba")
 
 
 def _missing(marker: str) -> str | None:

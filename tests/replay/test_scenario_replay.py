@@ -24,7 +24,7 @@ from runtime.tokens import issue_token
 from simulator.replay.scenario import run
 
 SERVICES = ("edge", "streams", "api")
-READY_S = 60
+READY_S = 120
 
 
 @dataclass
@@ -214,8 +214,8 @@ class TestFailures:
     ) -> None:
         services.kill("streams")
         file = scenario(tmp_path, site="plant-1", pieces=3)
-        assert services.replay(file, timeout_s=2.0) == 1
-        assert "0 of 9 messages stored and nothing moved for 2 s" in capsys.readouterr().err
+        assert services.replay(file, timeout_s=10.0) == 1
+        assert "0 of 9 messages stored and nothing moved for 10 s" in capsys.readouterr().err
 
     def test_a_file_that_is_no_scenario_is_told(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
