@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import secrets
 import time
 from collections import deque
 from urllib.parse import urlsplit
@@ -49,6 +50,9 @@ def publish(  # noqa: PLR0917 - one loop, its knobs
 ) -> dict[str, float]:
     """Publish at the rate in steps of 5 ms; a step that comes late is made up for."""
     topics = [f"gemba/v1/{site}/area/line/m{number:02d}/count" for number in range(machines)]
+    # A boot of its own: a second run's numbers would be conflicts with the first one's, which are
+    # set aside one by one.
+    boot = f"load-{secrets.token_hex(4)}".encode()
     seqs = [0] * machines
     started = time.monotonic()
     messages = 0
@@ -58,7 +62,7 @@ def publish(  # noqa: PLR0917 - one loop, its knobs
         due = min(total, int((time.monotonic() - started) * rate) + 1)
         while messages < due:
             number = messages % machines
-            info = client.publish(topics[number], _payload(seqs, number, array), qos=1)
+            info = client.publish(topics[number], _payload(boot, seqs, number, array), qos=1)
             unacknowledged.append(info)
             messages += 1
             if len(unacknowledged) > UNACKNOWLEDGED:
@@ -70,12 +74,12 @@ def publish(  # noqa: PLR0917 - one loop, its knobs
     return {"messages": messages, "samples": messages * array, "seconds": took}
 
 
-def _payload(seqs: list[int], number: int, array: int) -> bytes:
+def _payload(boot: bytes, seqs: list[int], number: int, array: int) -> bytes:
     now = time.time_ns() // 1_000_000
     first = seqs[number]
     seqs[number] += array
     objects = [
-        b'{"t":%d,"boot":"load","seq":%d,"good":1}' % (now, seq)
+        b'{"t":%d,"boot":"%b","seq":%d,"good":1}' % (now, boot, seq)
         for seq in range(first, first + array)
     ]
     return objects[0] if array == 1 else b"[" + b",".join(objects) + b"]"
