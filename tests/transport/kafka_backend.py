@@ -42,7 +42,7 @@ async def committed(address: KafkaAddress, group: str, topic: str) -> dict[int, 
 
 async def delete_topics(address: KafkaAddress, topics: Iterable[str] = TOPICS) -> None:
     """Delete topics, with all that groups have committed in them, and wait until they are gone."""
-    async with administration(address) as admin, asyncio.timeout(30):
+    async with administration(address) as admin, asyncio.timeout(60):
         while existing := [name for name in await admin.list_topics() if name in set(topics)]:
             await admin.delete_topics(existing)
             await asyncio.sleep(0.05)

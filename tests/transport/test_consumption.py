@@ -61,6 +61,13 @@ class Feed:
     def on_fenced(self, topic: str, partition: int) -> None:
         self.fenced.append((topic, partition))
 
+    async def taken(self) -> None:
+        """Wait until the consumer has taken all that was put."""
+        while not self._events.empty():  # noqa: ASYNC110 - a queue without `task_done`
+            await asyncio.sleep(0)
+        for _ in range(100):  # the last one is on its way to its lane
+            await asyncio.sleep(0)
+
     def put(
         self, partition: int, count: int = 1, *, size: int = 1, start: int | None = None
     ) -> None:
@@ -88,8 +95,14 @@ class Handled:
             await self.before(messages)
         self.batches.append((messages[0].partition, [m.offset for m in messages]))
 
+    async def begun(self, count: int) -> None:
+        """Wait until so many batches have been begun."""
+        async with asyncio.timeout(60):
+            while len(self.started) < count:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+
     async def has(self, count: int) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while sum(len(offsets) for _, offsets in self.batches) < count:  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
 
@@ -130,7 +143,7 @@ class TestBatches:
     async def test_a_dense_flow_is_gathered_for_the_linger(
         self, feed: Feed, handled: Handled
     ) -> None:
-        async with consuming(feed, handled, linger_s=0.2):
+        async with consuming(feed, handled, linger_s=0.5):
             begun = time.monotonic()
             for _ in range(20):
                 feed.put(0)
@@ -138,9 +151,9 @@ class TestBatches:
             await handled.has(20)
             took = time.monotonic() - begun
         assert handled.batches[0] == (0, [0])
-        assert len(handled.batches) <= 2 + took / 0.2
+        assert len(handled.batches) <= 2 + took / 0.5
         pauses = [b - a for a, b in zip(handled.started, handled.started[1:], strict=False)]
-        assert min(pauses) >= 0.19
+        assert min(pauses) >= 0.25  # a busy machine may come to the batch before it late
 
     async def test_a_full_batch_does_not_linger(self, feed: Feed, handled: Handled) -> None:
         async with consuming(feed, handled, linger_s=30.0, max_records=5):
@@ -304,9 +317,9 @@ class TestAssignment:
         handled.before = block
         async with consuming(feed, handled, linger_s=0.0):
             feed.put(0)
-            await asyncio.sleep(0.05)
+            await handled.begun(1)
             feed.put(0, 3)
-            await asyncio.sleep(0.05)
+            await feed.taken()
             feed.consumer_generation_id = 2
             feed.put(0, 2, start=1)
             released.set()
@@ -324,9 +337,7 @@ class TestAssignment:
         handled.before = fail
         async with consuming(feed, handled):
             feed.put(0, 2)
-            async with asyncio.timeout(10):
-                while not handled.started:  # noqa: ASYNC110
-                    await asyncio.sleep(0.001)
+            await handled.begun(1)
             feed.consumer_generation_id = 2
             feed.put(0, 2, start=0)
             await handled.has(2)

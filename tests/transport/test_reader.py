@@ -68,7 +68,7 @@ async def test_partitions_take_turns_and_positions_follow(reader: Reader) -> Non
 async def test_a_fetch_that_a_seek_overtakes_is_dropped(reader: Reader, log: HeldLog) -> None:
     log.answer.clear()
     fetching = asyncio.create_task(reader.fetch({A}))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not log.reads:  # noqa: ASYNC110 - the log under test sets no event
             await asyncio.sleep(0.001)
     reader.seek(A, 8)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import time
 import tomllib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -81,7 +80,7 @@ class TestCreateTopics:
 class TestWorker:
     async def test_it_creates_its_topics_itself(self, backend: Backend, tmp_path: Path) -> None:
         with WorkerProcess(backend, "g", tmp_path / "effects") as worker:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while not await backend.log.extents(TOPICS):  # noqa: ASYNC110 - another process makes them
                     await asyncio.sleep(0.05)
             await backend.log.append([NewRecord(TELEMETRY, 0, None, b"x")])
@@ -94,17 +93,17 @@ class TestWorker:
         async with Worker(backend, "g") as first:
             await until(lambda: len(first.app.assigned_partitions()) == PARTITIONS)
             with WorkerProcess(backend, "g", tmp_path / "effects") as standby:
-                await asyncio.sleep(2.0)
-                begun = time.monotonic()
+                await standby.at_work()
+                await asyncio.sleep(1.0)
                 assert standby.terminate() == 0
-                assert time.monotonic() - begun < 10
                 assert standby.lines() == []
 
     async def test_it_waits_for_a_database_that_is_away_and_ends_cleanly(
         self, absent: Backend, tmp_path: Path
     ) -> None:
         with WorkerProcess(absent, "g", tmp_path / "effects") as worker:
-            await asyncio.sleep(2.0)
+            await worker.at_work()
+            await asyncio.sleep(1.0)
             assert worker.process.poll() is None
             assert worker.terminate() == 0
 
@@ -119,7 +118,7 @@ class TestWorker:
         running = asyncio.create_task(run_worker(app, backend.settings))
         await until(lambda: len(app.assigned_partitions()) == PARTITIONS)
         signal.raise_signal(signal.SIGTERM)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             assert await running == 0
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -70,7 +69,6 @@ class Worker:
         self.app = build_app(backend.settings, group=group)
         self.handled: list[Message] = []
         self.batches: list[list[Message]] = []
-        self.handled_at: dict[tuple[int, int], float] = {}
         self.assigned: list[tuple[str, int]] = []
         self._before = before
         self._options = options
@@ -86,8 +84,6 @@ class Worker:
             await self._before(messages)
         self.handled.extend(messages)
         self.batches.append(list(messages))
-        for message in messages:
-            self.handled_at[message.partition, message.offset] = time.time()
 
     async def _on_assigned(self, topic: str, partition: int) -> None:
         self.assigned.append((topic, partition))
@@ -133,6 +129,13 @@ class Worker:
             assert code == 0
 
 
+def _heeds(pid: int, number: signal.Signals) -> bool:
+    """Whether a process has a handler of its own for a signal."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    (caught,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught, 16) >> (number - 1) & 1)
+
+
 class WorkerProcess:
     """A worker in a process of its own (`worker_process.py`)."""
 
@@ -167,6 +170,10 @@ class WorkerProcess:
         """How many records the file tells of; the worker must not have crashed."""
         assert self.process.poll() in {None, 0, -signal.SIGKILL}
         return sum(len(offsets) for offsets in self.offsets().values())
+
+    async def at_work(self) -> None:
+        """Wait until it heeds signals: from then on it ends when it is told to."""
+        await until(lambda: _heeds(self.process.pid, signal.SIGTERM))
 
     def kill(self) -> None:
         """kill -9."""
