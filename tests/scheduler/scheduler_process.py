@@ -12,6 +12,7 @@ from pathlib import Path
 _MAIN = """
 from pathlib import Path
 import os
+import time
 
 from runtime.logging import configure_logging
 from runtime.settings import SchedulerSettings
@@ -22,19 +23,25 @@ solve = scope.first_plan
 
 
 def noticed(problem):
-    Path(os.environ["SOLVING"]).touch()
+    solving = Path(os.environ["SOLVING"])
+    solving.touch()
+    while solving.with_name("hold").exists():
+        time.sleep(0.02)
     return solve(problem)
 
 
 scope.first_plan = noticed
 service.run(SchedulerSettings())
 """
-_STOP_S = 20
+_STOP_S = 60
 
 
 @dataclass
 class SchedulerProcess:
-    """The process; `solving` is a file that appears when it begins to solve."""
+    """The process; `solving` is a file that appears when it begins to solve.
+
+    While there is a file `hold`, it does not get any further.
+    """
 
     database_url: str
     redis_url: str
@@ -42,8 +49,11 @@ class SchedulerProcess:
     process: subprocess.Popen[bytes] | None = None
     solving: Path = field(init=False)
 
+    hold: Path = field(init=False)
+
     def __post_init__(self) -> None:
         self.solving = self.folder / "solving"
+        self.hold = self.folder / "hold"
 
     @property
     def log(self) -> str:

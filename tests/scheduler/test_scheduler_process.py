@@ -68,6 +68,7 @@ class TestKilled:
         first = await floor.disturb(DisruptionKind.WORK_RELEASED)
         assert (await floor.answered(first)).plan_number == 1
         process.solving.unlink(missing_ok=True)
+        process.hold.touch()
         await floor.break_down(floor.machines[0])
         second = await floor.disturb(DisruptionKind.MACHINE_DOWN, machine_id=floor.machines[0])
 
@@ -76,6 +77,7 @@ class TestKilled:
 
         await until(solving, "the process to solve")
         process.kill()
+        process.hold.unlink()
         assert (await floor.row(second)).handled_at is None
         (in_force,) = await floor.versions()
         assert in_force.state is PlanState.PUBLISHED

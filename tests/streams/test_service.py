@@ -113,7 +113,7 @@ async def test_every_piece_counts_once_although_the_worker_is_killed_again_and_a
                 continue
             await eventually(good, MACHINES * (sent - 1))
             process.terminate()
-            assert await asyncio.wait_for(process.wait(), 30) == 0
+            assert await asyncio.wait_for(process.wait(), 60) == 0
     async with pool.connection() as connection:
         cursor = await connection.execute(
             "SELECT sum(accepted)::bigint, sum(repeats)::bigint, sum(refused)::bigint"
