@@ -111,12 +111,21 @@ class Child:
 
     async def stop(self, within_s: float) -> None:
         """End the process, by force when it does not within the time."""
+        program = self._program
         self.ask_to_stop()
         try:
             async with asyncio.timeout(within_s):
                 await self._ended()
         except TimeoutError:
-            _log.warning("%s did not end within %.0f s: killing it", self.name, within_s)
+            asked = "being told to stop" if program is None else program.stop_signal.name
+            said = self._last_line.decode("utf-8", "replace").strip()
+            _log.warning(
+                "%s is still running %g s after %s: killing it; %s",
+                self.name,
+                within_s,
+                asked,
+                f"the last it said: {without_credentials(said)}" if said else "it said nothing",
+            )
             await self.abort()
 
     async def abort(self) -> None:

@@ -41,7 +41,11 @@ from store.migrate import migrate
 
 _log = logging.getLogger(__name__)
 
-_STOP_WITHIN_S = 5.0
+# A process that is ending writes down what it has in hand: a gateway its outbox, PostgreSQL a
+# checkpoint. Under load that takes longer than in peace, so it is given time before it is killed.
+# Services first, then backends: together less than the 90 s after which systemd kills the
+# supervisor itself (DefaultTimeoutStopSec), and all else with it. Who cannot wait tells it twice.
+STOP_WITHIN_S = 30.0
 _MIGRATE_RETRY_S = 2.0
 _WRITE_PAUSE_S = 0.1
 _PORTS_TRIED = 100
@@ -213,8 +217,10 @@ class Supervisor:
 
     async def _stop_all(self) -> None:
         """End services first, so that they can still reach the backends; then those."""
-        await asyncio.gather(*(child.stop(_STOP_WITHIN_S) for child in reversed(self._services)))
-        await asyncio.gather(*(child.stop(_STOP_WITHIN_S) for child in reversed(self._backends)))
+        self.phase = "stopping the services"
+        await asyncio.gather(*(child.stop(STOP_WITHIN_S) for child in reversed(self._services)))
+        self.phase = "stopping the backends"
+        await asyncio.gather(*(child.stop(STOP_WITHIN_S) for child in reversed(self._backends)))
         # What is left are endless loops without a process.
         await tasks.end([task for task in self._keeping if not task.get_name().startswith("keep ")])
         await asyncio.gather(*self._keeping, return_exceptions=True)

@@ -24,6 +24,7 @@ from launch.installation import InstallationError, ProcessState, hold, is_runnin
 from launch.logfile import LogFile
 from launch.ports import LOOPBACK, PortBook, is_free
 from launch.programs import Program
+from launch.supervisor import STOP_WITHIN_S
 from launch.vitals import Vitals
 from launch.watchdog import Watch
 from runtime import tasks
@@ -45,7 +46,7 @@ def child_of(program: Callable[[], Program], folder: Path) -> Child:
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - the state of another process
             await asyncio.sleep(0.02)
     assert condition(), what
@@ -57,7 +58,7 @@ class TestChild:
     ) -> None:
         child = child_of(lambda: SLEEP, tmp_path)
         keeping = asyncio.create_task(child.keep())
-        await asyncio.wait_for(child.ready.wait(), 30)
+        await asyncio.wait_for(child.ready.wait(), 60)
         first = child.status.pid
         assert first is not None
         os.kill(first, signal.SIGKILL)
@@ -78,7 +79,9 @@ class TestChild:
         await keeping
         assert (tmp_path / "logs" / "sleeper.log").read_text().startswith("one\nno such port\n")
 
-    async def test_one_that_does_not_want_to_end_is_made_to(self, tmp_path: Path) -> None:
+    async def test_one_that_does_not_want_to_end_is_made_to(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
         child = child_of(lambda: shell("trap '' TERM; echo deaf; sleep 1000"), tmp_path)
         keeping = asyncio.create_task(child.keep())
         log = tmp_path / "logs" / "sleeper.log"
@@ -91,6 +94,24 @@ class TestChild:
         await child.stop(0.5)
         await keeping
         wait_for(lambda: not alive(everything), "its children gone too")
+        said = "sleeper is still running 0.5 s after SIGTERM: killing it; the last it said: deaf"
+        assert said in caplog.text
+
+    async def test_one_that_needs_time_to_end_has_it(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        slow = "trap 'sleep 1; echo written; exit 0' TERM; echo ready; while :; do sleep 0.05; done"
+        child = child_of(lambda: shell(slow), tmp_path)
+        keeping = asyncio.create_task(child.keep())
+        log = tmp_path / "logs" / "sleeper.log"
+        await until(lambda: log.exists() and "ready" in log.read_text(), "ready")
+        await child.stop(STOP_WITHIN_S)
+        await keeping
+        assert log.read_text().endswith("written\n")
+        assert "killing" not in caplog.text
+        # Services, then backends, before systemd's own patience is over.
+        assert STOP_WITHIN_S > 5
+        assert 2 * STOP_WITHIN_S < 90
 
     async def test_a_program_that_cannot_be_prepared_is_tried_again(self, tmp_path: Path) -> None:
         attempts: list[int] = []
@@ -103,7 +124,7 @@ class TestChild:
 
         child = child_of(program, tmp_path)
         keeping = asyncio.create_task(child.keep())
-        await asyncio.wait_for(child.ready.wait(), 30)
+        await asyncio.wait_for(child.ready.wait(), 60)
         assert child.status.problem == "no room for the configuration"
         await child.stop(10)
         await keeping
@@ -134,7 +155,7 @@ class TestWard:
         wait_for(lambda: child.name() == "sleep", "the ward has become the program")
         parent.kill()
         parent.wait()
-        wait_for(lambda: not alive([child]), "the child gone", 10)
+        wait_for(lambda: not alive([child]), "the child gone")
 
     def test_a_ward_whose_parent_is_gone_starts_nothing(self, tmp_path: Path) -> None:
         mark = tmp_path / "mark"
@@ -155,7 +176,7 @@ class TestLeftovers:
         process = subprocess.Popen(["/bin/sleep", "1000"], process_group=0)
         leftovers.record(tmp_path, process.pid, SLEEP)
         assert leftovers.end_leftovers(tmp_path) == ["sleeper"]
-        assert process.wait(10) == -signal.SIGKILL
+        assert process.wait(60) == -signal.SIGKILL
         assert not list(tmp_path.iterdir())
 
     def test_another_process_under_the_same_id_is_left_alone(self, tmp_path: Path) -> None:
@@ -212,7 +233,7 @@ class TestWatch:
     ) -> None:
         child = child_of(lambda: SLEEP, tmp_path)
         keeping = asyncio.create_task(child.keep())
-        await asyncio.wait_for(child.ready.wait(), 30)
+        await asyncio.wait_for(child.ready.wait(), 60)
         vitals = Vitals(
             Redis.from_url(redis_url), watch=lambda: Watch(start_grace_s=0.2, patience_s=0.2)
         )
@@ -231,7 +252,7 @@ class TestWatch:
     ) -> None:
         child = child_of(lambda: SLEEP, tmp_path)
         keeping = asyncio.create_task(child.keep())
-        await asyncio.wait_for(child.ready.wait(), 30)
+        await asyncio.wait_for(child.ready.wait(), 60)
         redis = Redis.from_url(redis_url)
         vitals = Vitals(redis)
         vitals.add(child)
