@@ -209,10 +209,18 @@ async def lines_of_item(
 async def set_item(
     connection: Connection, line_id: int, *, item_id: int, quantity: Decimal, unit: str
 ) -> None:
-    """Give a line another item, and its quantity in that item's unit."""
+    """Give a line another item, and its quantity in that item's unit.
+
+    What was promised of another item is promised no more.
+    """
     await connection.execute(
-        "UPDATE order_lines SET item_id = %s, quantity = %s, unit = %s WHERE id = %s",
-        (item_id, quantity, unit, line_id),
+        """
+        UPDATE order_lines
+        SET promised_at = CASE WHEN item_id = %(item)s THEN promised_at END,
+            item_id = %(item)s, quantity = %(quantity)s, unit = %(unit)s
+        WHERE id = %(line)s
+        """,
+        {"item": item_id, "quantity": quantity, "unit": unit, "line": line_id},
     )
 
 

@@ -13,7 +13,7 @@ from api.fields import required_moment
 from api.orders import views
 from api.orders.desk_schemas import Decision as Wanted
 from api.orders.desk_schemas import Resumption
-from api.orders.releasing import released_events
+from api.orders.releasing import follow_confirmation, released_events
 from api.orders.rows import locked, refused
 from api.orders.schemas import Order
 from api.work_orders.service import order_event
@@ -62,6 +62,8 @@ async def resume_order(
 ) -> Order:
     """Let an order go on from where it was held; what is not released is reviewed again.
 
+    Where its site releases at confirmation, what is confirmed then is released.
+
     Raises:
         NotFoundError: there is no such order.
         StaleVersionError: it has changed since the version named.
@@ -74,7 +76,8 @@ async def resume_order(
         reason=wanted.reason,
         version=wanted.version,
     )
-    return await _carry_out(context, principal, number, move)
+    order = await _carry_out(context, principal, number, move)
+    return await follow_confirmation(context, principal, order)
 
 
 async def reject_order(

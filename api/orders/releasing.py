@@ -121,6 +121,20 @@ async def release_judged(
     return await release_confirmed(context, principal, numbers) if numbers else []
 
 
+async def follow_confirmation(context: Context, principal: Principal, order: Order) -> Order:
+    """Release an order that has just come to be confirmed in another way than by confirming it.
+
+    Like `release_judged`: after the commit, and only for who may release. Answers the order as it
+    is then.
+    """
+    if order.state is not LineState.CONFIRMED or not principal.may(Permission.ORDER):
+        return order
+    if order.number not in await release_confirmed(context, principal, [order.number]):
+        return order
+    async with context.connection() as connection:
+        return await views.order(context, connection, order.number)
+
+
 async def _joining(connection: Connection, work_order_ids: Sequence[int]) -> list[tuple[str, str]]:
     """Sites and items of new work orders that are to join those of earlier releases.
 

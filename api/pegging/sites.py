@@ -10,8 +10,10 @@ import msgspec
 from api.auth.principal import Principal
 from api.context import Context
 from api.fields import moment_of, required_moment
+from api.orders.releasing import release_judged
 from api.orders.rows import locked
 from api.pegging.schemas import SiteAssignment, SiteCandidate, SiteCandidates
+from api.review.service import look_again
 from api.work_orders.service import order_event
 from domain.orders import LineState
 from domain.pegging import sites as rule
@@ -60,6 +62,8 @@ async def assign(
 ) -> SiteCandidates:
     """Let a site make or deliver a line: the one named, else the one that the rule chooses.
 
+    The order is reviewed again for it.
+
     Raises:
         NotFoundError: there is no such order or line.
         StaleVersionError: the order has changed since `version`.
@@ -85,6 +89,10 @@ async def assign(
             return _shown(row, judged)
         await sites.assign(connection, line.id, choice.id)
         version = await orders.touch(connection, row.id)
+        # Whether it can be made and in time was judged for the site before.
+        reviewed, records = await look_again(
+            context, connection, [row.id], actor=principal.actor, touched=True
+        )
         by_hand = wanted.site is not None
         await audit.write(
             connection,
@@ -99,7 +107,11 @@ async def assign(
         record = order_event(
             context, "OrderChanged", site=row.site, order_id=row.id, version=version
         )
-        await context.log.append_in(connection, [record])
+        await context.log.append_in(connection, [record, *records])
+    if await release_judged(context, principal, reviewed.values()):
+        async with context.connection() as connection:
+            released = await orders.find(connection, number=number)
+        version = version if released is None else released.version
     return _shown(
         msgspec.structs.replace(row, version=version),
         msgspec.structs.replace(judged, current=code),

@@ -8,7 +8,7 @@ from typing import Final
 
 from api.auth.principal import Principal
 from api.context import Context
-from api.fields import exact_number
+from api.fields import exact_number, required_moment
 from api.orders import views
 from api.orders.releasing import release_judged
 from api.orders.rows import locked
@@ -23,6 +23,7 @@ from store import audit, catalogue, order_desk
 from store.catalogue import CustomerRow, ItemRow
 from store.database import Connection
 from store.errors import ConflictError, NotFoundError, UnknownReferenceError
+from store.inventory.reservations import release_for_lines
 from store.log import NewRecord
 from store.order_desk import DeskLine
 from store.orders import OrderRow
@@ -70,6 +71,7 @@ async def assign_item(
             await order_desk.remember(connection, item.id, names, customer_id=customer_id)
             if not line.item_known:
                 changed |= await _waiting_lines(connection, row, line, customer_id)
+        await _give_up(context, connection, changed, item)
         await _put_item(principal, connection, row.site_id, changed, item)
         judged, records = await _changed(context, principal, connection, list(changed))
         if not line.item_known:
@@ -109,6 +111,15 @@ async def _waiting_lines(
         order_id: [one for one in each if one.item_id == line.item_id and one.state in _CHANGEABLE]
         for order_id, each in lines.items()
     }
+
+
+async def _give_up(
+    context: Context, connection: Connection, changed: dict[int, list[DeskLine]], item: ItemRow
+) -> None:
+    """Free what is reserved for lines of the item that they named until now."""
+    others = [line.id for lines in changed.values() for line in lines if line.item_id != item.id]
+    now = required_moment(context.clock.now_ms())
+    await release_for_lines(connection, others, now=now)
 
 
 async def _put_item(
