@@ -222,7 +222,7 @@ class TestRelay:
         sink = Sink(rows.pool)
         for last in (InKafka(AT, 1, None, b"of the lost future"), InKafka(AT, 2, None, b"x")):
             relay = Relay(database_url=rows.url, connect=lambda: sink, last_told=_says(last))
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 with pytest.raises(BehindError, match=r"progress.*\[0\] of Kafka ends with"):
                     await relay.run()
             assert await rows.phase() == "behind"
@@ -249,7 +249,7 @@ class TestRelay:
         relay = Relay(database_url=rows.url, connect=lambda: sink, last_told=later)
         working = asyncio.create_task(relay.run())
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while len(sink.sent) < 3:  # noqa: ASYNC110 - what is waited for tells nobody
                     await asyncio.sleep(0.02)
         finally:
@@ -262,7 +262,7 @@ class TestRelay:
         async with rows.pool.connection() as connection:
             await identity.fall_behind(connection)
         relay = Relay(database_url=rows.url, connect=lambda: Sink(rows.pool))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             with pytest.raises(BehindError):
                 await relay.run()
 

@@ -318,7 +318,7 @@ async def test_topics_that_were_made_anew(plant: Plant) -> None:
     await plant.count(20)
     await plant.until_all_taken()
     plant.end()
-    async with administration(parse(plant.kafka.url)) as admin, asyncio.timeout(30):
+    async with administration(parse(plant.kafka.url)) as admin, asyncio.timeout(60):
         while existing := set(TOPICS) & set(await admin.list_topics()):
             await admin.delete_topics(list(existing))
             await asyncio.sleep(0.1)
