@@ -27,7 +27,7 @@ class ChosenSites:
     lines: frozenset[str] = frozenset()
 
 
-def _chosen(
+async def _chosen(
     principal: Reader,
     site: Annotated[Wanted | None, Query(description="Of this site only (its code).")] = None,
 ) -> ChosenSites:

@@ -116,7 +116,9 @@ def context_of(connection: HTTPConnection) -> Context:
     return context
 
 
-def _of_request(request: Request) -> Context:
+# A coroutine, like every dependency, though it waits for nothing: FastAPI calls plain functions
+# in a thread, and on a busy machine each of them waited for its turn there and back.
+async def _of_request(request: Request) -> Context:
     return context_of(request)
 
 

@@ -190,7 +190,7 @@ def required_moment(epoch_ms: int) -> datetime:
     return datetime.fromtimestamp(epoch_ms / 1000, UTC)
 
 
-def _page(
+async def _page(
     limit: Annotated[int, Query(ge=0, le=10_000, description="How many items at most.")] = 1_000,
     offset: Annotated[int, Query(ge=0, le=2**31, description="How many to leave out first.")] = 0,
 ) -> Page:

@@ -41,7 +41,7 @@ class Format(StrEnum):
     JSON_LINES = "jsonl"
 
 
-def _wanted(
+async def _wanted(
     *,
     principal: Auditor,
     actor: Annotated[Wanted | None, Query(description="Who, exactly.")] = None,

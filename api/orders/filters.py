@@ -59,7 +59,7 @@ class OrderFilter(Body):
         )
 
 
-def _wanted(
+async def _wanted(
     *,
     sites: Sites,
     state: LineState | None = None,

@@ -29,7 +29,7 @@ from store.own_orders import as_customer
 router = APIRouter(prefix="/v1/own/orders", tags=["own orders"])
 
 
-def _page(
+async def _page(
     limit: Annotated[int, Query(ge=0, le=200, description="How many items at most.")] = 50,
     offset: Annotated[int, Query(ge=0, le=2**31, description="How many to leave out first.")] = 0,
 ) -> Page:
