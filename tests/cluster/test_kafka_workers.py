@@ -153,7 +153,7 @@ async def test_sums_and_screens_are_exact_whoever_is_killed_or_stopped(
         await counting
         wanted = {name.rpartition("-")[2]: sent for name, sent in load.sent.items()}
         await asyncio.to_thread(wait_for, lambda: plant.pieces() == load.sent, "all is counted", 60)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while await shown(channels) != wanted:  # noqa: ASYNC110 - a plain look
                 await asyncio.sleep(0.1)
         await asyncio.sleep(2.0)

@@ -13,6 +13,7 @@ import pytest
 from two_workers import (
     GATES,
     MACHINES,
+    PATIENCE_S,
     SITE,
     T0,
     UNPLANNED,
@@ -33,7 +34,7 @@ from store.goods_moves import lock
 from store.roll_up import roll_up
 from store.shipments import ship
 
-HARMLESS = {"DeadlockDetected", "StaleMachineError", "CancelledError"}
+HARMLESS = {"DeadlockDetected", "StaleMachineError", "CancelledError", "PoolTimeout"}
 """What may be tried again now and then; whatever else fails is a fault."""
 
 
@@ -177,7 +178,8 @@ async def test_a_commit_whose_answer_was_lost_is_not_made_twice(
             await plant.give(partition, plant.workers[partition % 2])
         await plant.settled()
         assert lost > 5
-        assert set(plant.failures) == {"OperationalError"}
+        assert "OperationalError" in plant.failures
+        assert set(plant.failures) <= {"OperationalError", *HARMLESS}
         letters = await plant.query("SELECT origin_topic, code FROM dead_letters")
         assert Counter(letters) == Counter({(one, "record"): PARTITIONS for one in plant.topics})
         assert await plant.query("SELECT sum(arrivals) FROM ingest_totals") == [(said.arrivals,)]
@@ -226,9 +228,9 @@ async def test_a_work_order_is_summed_up_after_whoever_is_before(database_url: s
 
         one.log.append_in = gated  # type: ignore[method-assign,assignment] # the last thing before the commit
         before = asyncio.create_task(starts(one, first, 10, 1, T0 + 10_000))
-        await asyncio.wait_for(appending.wait(), 20)
+        await asyncio.wait_for(appending.wait(), PATIENCE_S)
         after = asyncio.create_task(starts(other, second, 20, 1, T0 + 20_000))
         await asyncio.sleep(0.5)
         going.set()
-        await asyncio.wait_for(asyncio.gather(before, after), 20)
+        await asyncio.wait_for(asyncio.gather(before, after), PATIENCE_S)
         assert await plant.query("SELECT external_source FROM work_orders") == [(first[-3:],)]
