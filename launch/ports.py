@@ -12,10 +12,20 @@ LOOPBACK = "127.0.0.1"
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nobody listens on now."""
+    """A port of the loopback interface that nobody listens on now.
+
+    The system gives it to nobody else for a minute: a connection to it has just ended (TIME_WAIT).
+    A server can listen on it meanwhile, as all of them set SO_REUSEADDR.
+    """
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+        probe.listen(1)
+        address = probe.getsockname()
+        with socket.create_connection(address):
+            accepted, _ = probe.accept()
+            accepted.close()  # the end that closes first is the one that waits
+        return int(address[1])
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:

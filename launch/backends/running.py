@@ -16,7 +16,7 @@ from launch.backends.mqtt import BrokerKind
 _SETUP_TIMEOUT_S = 120
 _READY_TIMEOUT_S = 60
 _POLL_S = 0.05
-_STOP_TIMEOUT_S = 10
+_STOP_TIMEOUT_S = 30
 
 
 @dataclass(frozen=True, kw_only=True)

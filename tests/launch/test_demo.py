@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from up_process import SERVED, START_S, UpProcess, up_process, wait_for
+from up_process import SERVED, START_S, STOP_S, UpProcess, up_process, wait_for
 
 
 def get(up: UpProcess, path: str) -> Any:
@@ -55,7 +55,7 @@ def test_machines_count_people_sign_in_a_customer_sees_and_it_is_there_again(
 
         up.signal(signal.SIGINT)
         assert up.process is not None
-        assert up.process.wait(20) == 0
+        assert up.process.wait(STOP_S) == 0
 
         up.start()
         up.wait_running(SERVED | {"simulator"})

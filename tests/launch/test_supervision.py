@@ -288,6 +288,7 @@ class TestDataDirectory:
         assert PortBook(data_dir / "ports.json").port_of("postgres") == port
         assert book.port_of("valkey") != port
         with socket.socket() as taken:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
             taken.bind((LOOPBACK, port))
             taken.listen()
             assert not is_free(port)

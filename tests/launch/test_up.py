@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from up_process import SERVED, START_S, UpProcess, alive, up_process, wait_for
+from up_process import SERVED, START_S, STOP_S, UpProcess, alive, up_process, wait_for
 
 from launch.backends.running import RunningBroker
 from launch.ports import LOOPBACK
@@ -24,6 +24,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpProcess]:
     """One installation for the tests that leave it running."""
     with up_process(tmp_path_factory.mktemp("up") / "var") as process:
         process.wait_running()
+        wait_for(lambda: ready(process), "ready", START_S)
         yield process
 
 
@@ -97,7 +98,7 @@ class TestUp:
         os.kill(before["pid"], signal.SIGKILL)
 
         def came_back() -> bool:
-            now = up.ps()[name]
+            now = up.ps().get(name, before)
             return bool(now["state"] == "running" and now["pid"] != before["pid"])
 
         wait_for(came_back, f"{name} running again", START_S)
@@ -114,7 +115,7 @@ def secrets_of(up: UpProcess) -> list[Path]:
 
 def ready(up: UpProcess) -> bool:
     try:
-        return httpx.get(f"{up.url}/readyz", timeout=5).status_code == 200
+        return httpx.get(f"{up.url}/readyz", timeout=30).status_code == 200
     except httpx.HTTPError:
         return False
 
@@ -128,7 +129,7 @@ def test_a_killed_supervisor_leaves_nothing_and_the_next_finds_the_data(data_dir
         up.signal(signal.SIGKILL)
         assert up.process is not None
         up.process.wait()
-        wait_for(lambda: not alive(everything), "every process gone", 15)
+        wait_for(lambda: not alive(everything), "every process gone")
 
         up.start()
         up.wait_running()
@@ -145,8 +146,8 @@ def test_ctrl_c_ends_everything_also_after_a_service_was_killed(data_dir: Path) 
         everything = up.everything()
         up.signal(signal.SIGINT)
         assert up.process is not None
-        assert up.process.wait(20) == 0
-        assert not alive(everything)
+        assert up.process.wait(STOP_S) == 0
+        wait_for(lambda: not alive(everything), "every process gone")
         assert up.gemba("ps").returncode == 1
 
 
@@ -156,8 +157,8 @@ def test_ctrl_c_while_it_is_starting_ends_everything(data_dir: Path) -> None:
         everything = up.everything()
         up.signal(signal.SIGINT)
         assert up.process is not None
-        assert up.process.wait(20) == 0
-        assert not alive(everything)
+        assert up.process.wait(STOP_S) == 0
+        wait_for(lambda: not alive(everything), "every process gone")
 
 
 def test_backends_of_ones_own_are_used_instead_of_embedded_ones(
@@ -171,7 +172,7 @@ def test_backends_of_ones_own_are_used_instead_of_embedded_ones(
     with up_process(data_dir, settings=own) as up:
         up.wait_running({"edge", "streams", "scheduler", "notify", "api"})
         assert set(up.ps()) == {"edge", "streams", "scheduler", "notify", "api"}
-        assert ready(up)
+        wait_for(lambda: ready(up), "ready", START_S)
         assert up.gemba("doctor").returncode == 0
 
 

@@ -18,7 +18,9 @@ import psutil
 
 from launch.ports import free_port
 
-START_S = 90.0
+START_S = 120.0
+STOP_S = 90.0
+"""A supervisor gives services half a minute to end, and then backends."""
 SERVED = {"postgres", "valkey", "mqtt", "edge", "streams", "scheduler", "notify", "api"}
 
 
@@ -81,7 +83,7 @@ class UpProcess:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=120,
         )
 
     def ps(self) -> dict[str, Any]:
@@ -106,7 +108,7 @@ class UpProcess:
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(30)
+                self.process.wait(STOP_S)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()

@@ -194,7 +194,7 @@ class TestRead:
         async with connection:
             await connection.execute(f"LISTEN {CHANNEL}")
             await log.append([record("b", 0, b"x")])
-            woken = [n.payload async for n in connection.notifies(timeout=10, stop_after=1)]
+            woken = [n.payload async for n in connection.notifies(timeout=60, stop_after=1)]
         assert woken == ["b"]
 
 

@@ -63,7 +63,7 @@ async def values(address: KafkaAddress, partition: int, count: int) -> list[byte
 
 async def _retention_is(admin: AIOKafkaAdminClient, wanted: str) -> dict[str, str]:
     """Wait until the broker has heard of it; answers all of the topic's settings."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             found = (await settings_of(admin, [TELEMETRY]))[TELEMETRY]
             if found["retention.ms"] == wanted:
