@@ -64,10 +64,11 @@ class LineNow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Gone(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of a line a shipment holds, in our unit."""
+    """How much of a line a shipment holds, in our unit; of which lots, where that is known."""
 
     line_id: int
     quantity: Decimal
+    lots: tuple[str, ...] = ()
 
 
 class Dispatch(msgspec.Struct, frozen=True, kw_only=True):
@@ -269,6 +270,7 @@ def _shipped(told: Asked, line: LineNow, gone: Gone) -> ShippedLine:
         quantity=quantity,
         ordered_quantity=ordered,
         unit=unit,
+        lots=gone.lots,
     )
 
 

@@ -146,6 +146,35 @@ async def lines_of(
     return found
 
 
+# A line's goods leave with one shipment after the other: what the books gave the customer after the
+# one before and until this one is of these lots. Goods without a lot have an empty one. A line may
+# have been shipped while the books had none of it: of such goods no lot is known.
+_GONE: Final = """
+SELECT s.order_line_id, s.shipped, coalesce(g.lots, '{}')
+FROM shipment_lines s
+JOIN order_lines l ON l.id = s.order_line_id
+JOIN shipments h ON h.order_id = s.order_id AND h.number = s.number
+LEFT JOIN LATERAL (
+    SELECT max(o.shipped_ms) AS shipped_ms FROM shipments o
+    JOIN shipment_lines p USING (order_id, number)
+    WHERE o.order_id = h.order_id AND p.order_line_id = s.order_line_id AND p.shipped > 0
+      AND o.shipped_ms < h.shipped_ms
+) before ON true
+LEFT JOIN LATERAL (
+    SELECT array_agg(DISTINCT b.lot ORDER BY b.lot) AS lots
+    FROM stock_ledger e
+    JOIN stock_postings t ON t.id = e.posting_id AND t.kind = 'shipment'
+    JOIN stock_lots b ON b.id = e.from_lot_id
+    WHERE e.order_line_id = s.order_line_id AND e.to_account = 'customer' AND b.lot <> ''
+      AND t.occurred_at <= to_timestamp(h.shipped_ms / 1000.0)
+      AND (before.shipped_ms IS NULL
+           OR t.occurred_at > to_timestamp(before.shipped_ms / 1000.0))
+) g ON true
+WHERE s.order_id = %(order)s AND s.number = %(number)s AND s.shipped > 0
+ORDER BY l.number
+"""
+
+
 async def dispatch(connection: Connection, order_id: int, number: int) -> Dispatch | None:
     """A shipment that has left; None: it has not, or not any more."""
     cursor = await connection.execute(
@@ -158,14 +187,7 @@ async def dispatch(connection: Connection, order_id: int, number: int) -> Dispat
     head = await cursor.fetchone()
     if head is None or head[0] is None:
         return None
-    parts = await connection.execute(
-        """
-        SELECT s.order_line_id, s.shipped FROM shipment_lines s
-        JOIN order_lines l ON l.id = s.order_line_id
-        WHERE s.order_id = %s AND s.number = %s AND s.shipped > 0 ORDER BY l.number
-        """,
-        (order_id, number),
-    )
+    parts = await connection.execute(_GONE, {"order": order_id, "number": number})
     return Dispatch(
         number=number,
         shipped_at=datetime.fromtimestamp(head[0] / 1000, UTC),
@@ -173,6 +195,7 @@ async def dispatch(connection: Connection, order_id: int, number: int) -> Dispat
         carrier=head[2],
         tracking_number=head[3],
         gone=tuple(
-            Gone(line_id=line_id, quantity=quantity) for line_id, quantity in await parts.fetchall()
+            Gone(line_id=line_id, quantity=quantity, lots=tuple(lots))
+            for line_id, quantity, lots in await parts.fetchall()
         ),
     )

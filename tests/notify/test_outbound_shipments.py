@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import httpx
-from api_client import Api
+from api_client import SITE, Api
 from outbound_floor import (
     assert_edifact_counts,
     assert_x12_counts,
@@ -76,6 +76,32 @@ async def test_a_partial_shipment_is_told_by_856_and_the_rest_by_another(
         ["1", "70", "EA"],
         ["2", "2000", "EA"],
         ["3", "50", "KG"],
+    ]
+
+
+async def test_each_notice_names_the_lots_that_left_with_it(
+    api: Api, desk: httpx.AsyncClient
+) -> None:
+    order = await _order(api, desk, "order-850.x12", "x12")
+    item = (await desk.get(f"/v1/orders/{order}")).json()["lines"][0]["item"]
+    for lot, quantity, last_day in (("L-7", 30, "2031-01-31"), ("L-8", 100, "2031-12-31")):
+        line = {"item": item, "quantity": quantity, "lot": lot, "expires_on": last_day}
+        answer = await desk.post("/v1/stock/receipts", json={"site": SITE, "lines": [line]})
+        assert answer.status_code == 201, answer.text
+    await shipped(desk, order, {1: 50, 2: 5})
+    await shipped(desk, order, {1: 20})
+    await told(api)
+    lots = []
+    for notice in await outbound(desk, kind="ship_notice"):
+        found = segments(await content(desk, notice))
+        assert_x12_counts(found)
+        lots.append(
+            [one for one in found if one[:2] in (["LIN", "1"], ["LIN", "2"], ["REF", "LT"])]
+        )
+    assert [[one[:3] if one[0] == "REF" else one[:2] for one in some] for some in lots] == [
+        # The second line left although the books had none of it: no lot is known.
+        [["LIN", "1"], ["REF", "LT", "L-7"], ["REF", "LT", "L-8"], ["LIN", "2"]],
+        [["LIN", "1"], ["REF", "LT", "L-8"]],
     ]
 
 
