@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from typing import Any
@@ -184,9 +185,11 @@ def build(settings: ApiSettings, *, clock: Clock | None = None) -> FastAPI:
 def run(settings: ApiSettings) -> None:
     """Serve until SIGTERM or SIGINT, then let requests end and return."""
     configure_logging("api", settings.log_level)
+    app = build(settings)
+    _settle(app)
     server = _Server(
         uvicorn.Config(
-            build(settings),
+            app,
             host=settings.http_host,
             port=settings.http_port,
             loop="uvloop",
@@ -205,6 +208,19 @@ def run(settings: ApiSettings) -> None:
         )
     )
     server.run()
+
+
+def _settle(app: FastAPI) -> None:
+    """Make what the first request would make, and take all of it out of the look for garbage.
+
+    The routes with their models are a quarter of a million objects: looking through them stopped
+    every request for 130 ms, as often as enough had come and gone.
+    """
+    for route in app.routes:
+        route.matches({"type": "http", "method": "GET", "path": "/.", "root_path": ""})
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 class _Server(uvicorn.Server):
