@@ -27,8 +27,8 @@ from launch.backends.mqtt import mosquitto_binary
 from launch.backends.postgres import binaries
 from launch.backends.valkey import valkey_binary
 
-PATIENCE_S: Final = 90.0
-_STOP_S: Final = 30.0
+PATIENCE_S: Final = 120.0
+_STOP_S: Final = 60.0
 _CHECK_EVERY_S: Final = 0.5
 """Each check is a process of its own that takes its share of the machine."""
 _OURS: Final = 10_001

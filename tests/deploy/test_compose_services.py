@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.mosquitto, pytest.mark.redis_server, pytest.mark.timeo
 
 def _get(machine: Machine, path: str, token: str) -> Any:
     headers = {"Authorization": f"Bearer {token}"}
-    answer = machine.inside(lambda: httpx.get(f"{API}{path}", headers=headers, timeout=30))
+    answer = machine.inside(lambda: httpx.get(f"{API}{path}", headers=headers, timeout=60))
     return answer.json() if answer.is_success else {}
 
 
@@ -122,7 +122,7 @@ class TestWithoutKafka:
         token = served_machine.run("gemba", "token", "--role", "admin").strip()
         # What needs no Kafka works: the API answers from its database, and knows who is missing.
         assert _get(served_machine, "/v1/sites", token) == {"items": [], "total": 0}
-        ready = served_machine.inside(lambda: httpx.get(f"{API}/readyz", timeout=30))
+        ready = served_machine.inside(lambda: httpx.get(f"{API}/readyz", timeout=60))
         assert ready.json()["components"], ready.text
         assert {name: each.stop() for name, each in started.items()} == dict.fromkeys(SERVICES, 0)
         for each in started.values():
@@ -135,7 +135,7 @@ class TestWithoutKafka:
         assert said == "anna may sign in as admin\n"
         given = {"name": "anna", "password": "a long enough pass phrase"}
         signed_in = served_machine.inside(
-            lambda: httpx.post(f"{API}/v1/session", json=given, timeout=30)
+            lambda: httpx.post(f"{API}/v1/session", json=given, timeout=60)
         )
         assert signed_in.json()["user"]["role"] == "admin", signed_in.text
 

@@ -191,7 +191,7 @@ async def until_written(pool: Pool) -> None:
     Seen at two looks: a transaction that is only between two statements soon ends.
     """
     before: set[str] = set()
-    async with asyncio.timeout(30), pool.connection() as connection:
+    async with asyncio.timeout(60), pool.connection() as connection:
         while True:
             cursor = await connection.execute(
                 "SELECT backend_xid::text FROM pg_stat_activity WHERE datname = current_database()"

@@ -206,7 +206,7 @@ async def test_it_goes_on_until_it_is_cancelled(pool: Pool) -> None:
 
     history = History(pool)
     keeping = asyncio.create_task(history.run(interval_s=0.01, on_round=note))
-    await asyncio.wait_for(enough.wait(), 30)
+    await asyncio.wait_for(enough.wait(), 60)
     keeping.cancel()
     with pytest.raises(asyncio.CancelledError):
         await keeping

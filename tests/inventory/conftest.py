@@ -33,7 +33,7 @@ async def api(settings: ApiSettings) -> AsyncIterator[Api]:
     app = build(settings)
     async with AsyncExitStack() as stack, app.router.lifespan_context(app):
         context: Context = app.state.context
-        await context.pool.wait(30)
+        await context.pool.wait(60)
         await context.log.create_topics(TOPICS, PARTITIONS)
         async with stack:
             yield Api(app, context, stack)

@@ -32,7 +32,7 @@ async def api(database_url: str, redis_url: str, data_dir: Path) -> AsyncIterato
     app = build(settings)
     async with AsyncExitStack() as stack, app.router.lifespan_context(app):
         context: Context = app.state.context
-        await context.pool.wait(30)
+        await context.pool.wait(60)
         await context.log.create_topics(TOPICS, PARTITIONS)
         async with stack:
             yield Api(app, context, stack)

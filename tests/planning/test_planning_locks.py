@@ -51,6 +51,7 @@ async def somebody_waits(shop: Shop, waiting: asyncio.Task[None]) -> None:
         """
         SELECT count(*) FROM pg_stat_activity
         WHERE datname = current_database() AND wait_event_type = 'Lock'
+            AND backend_type = 'client backend'  -- and no worker of TimescaleDB's
         """
     ):
         if waiting.done():

@@ -41,7 +41,7 @@ class TestPrune:
 
         pruning = asyncio.create_task(keep_pruned(pool))
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while await plans.assignments(shop.connection, old.id):  # noqa: ASYNC110 - rows have no event
                     await asyncio.sleep(0.02)
         finally:
