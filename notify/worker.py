@@ -32,6 +32,8 @@ from store.webhooks import Due
 _log = logging.getLogger(__name__)
 
 _PAUSE_S: Final = 0.5
+_GATHER_S: Final = 0.05
+"""Entries of the audit log are told together where they come in a row: at most so often."""
 _AWAY_S: Final = 2.0
 _EACH: Final = 4
 _TOTAL: Final = 32
@@ -93,7 +95,7 @@ class NotifyWorker:
         """Make events of what happens, until cancelled."""
         while True:
             pause_s = await self._guarded(self._tell)
-            await asyncio.sleep(pause_s)
+            await asyncio.sleep(max(pause_s, min(_GATHER_S, self._pause_s)))
 
     async def keep_sending(self) -> None:
         """Send what is due to webhooks, until cancelled."""
