@@ -19,6 +19,7 @@ Pool: TypeAlias = AsyncConnectionPool[Connection]
 
 CHECK_S: Final = 3.0
 """A connection that takes longer to answer is not handed out."""
+_STEPS: Final = 6
 _FRESH_S: Final = 0.5
 """A connection that was given back so recently, whole, and on which the server has said nothing
 since, is handed out without a question: under load the questions were a tenth of what an order's
@@ -77,14 +78,44 @@ class _Pool(AsyncConnectionPool[Connection]):
         fresh = time.monotonic() - self._given_back.get(connection, float("-inf")) < _FRESH_S
         if fresh and not _has_news(connection):
             return
-        ending = asyncio.get_running_loop().call_later(CHECK_S, _shut, connection)
+        ending = _Ending(connection)
         try:
             await self.check_connection(connection)
         except OperationalError:
             await self.renew()
             raise
         finally:
-            ending.cancel()
+            ending.stop()
+
+
+class _Ending:
+    """Ends a connection after CHECK_S, unless it is stopped before.
+
+    Time in which the event loop stood still does not count: the answer may lie there unread, and
+    would be read in the same turn in which the time is over.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._loop = asyncio.get_running_loop()
+        self._left = _STEPS
+        self._wait()
+
+    def _wait(self) -> None:
+        self._due = self._loop.time() + CHECK_S / _STEPS
+        self._timer = self._loop.call_at(self._due, self._step)
+
+    def _step(self) -> None:
+        if self._loop.time() - self._due < CHECK_S / _STEPS:  # else nobody was awake
+            self._left -= 1
+        if self._left:
+            self._wait()
+        else:
+            _shut(self._connection)
+
+    def stop(self) -> None:
+        """Leave the connection alone."""
+        self._timer.cancel()
 
 
 def _has_news(connection: Connection) -> bool:
