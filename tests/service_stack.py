@@ -22,7 +22,7 @@ from launch.reach import token_of
 from runtime import health
 
 PATIENCE_S = 90.0
-_STOP_S = 20.0
+_STOP_S = 60.0
 
 
 def wait_for(condition: Callable[[], bool], what: str, within_s: float = PATIENCE_S) -> None:
@@ -126,7 +126,7 @@ class ServiceStack:
 
     def api(self) -> httpx.AsyncClient:
         headers = {"Authorization": f"Bearer {self.token()}"}
-        return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=30)
+        return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=60)
 
     async def until(
         self, path: str, pick: Callable[[Any], Any], wanted: object, *, token: bool = True

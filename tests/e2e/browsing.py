@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from installation import Installation
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 GENEROUS_MS = 60_000
+expect.set_options(timeout=GENEROUS_MS)  # by default it is 5 s
 
 
 @asynccontextmanager

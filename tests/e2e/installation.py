@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import Any, TypeVar
 import httpx
 
 from launch.installation import Addresses, InstallationError, read_installation
+from launch.ports import free_port
 from runtime.secrets import installation_key
 from runtime.tokens import issue_token
 
@@ -52,7 +52,7 @@ class Installation:
         } | {
             "GEMBA_DATA_DIR": str(data_dir),
             "GEMBA_MQTT_BROKER": broker,
-            "GEMBA_HTTP_PORT": str(_free_port()),
+            "GEMBA_HTTP_PORT": str(free_port()),
         }
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -70,7 +70,7 @@ class Installation:
     def stop(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
-            self._process.wait(60)
+            self._process.wait(100)
 
     def kill(self, service: str) -> int:
         """kill -9 a service; answers the pid it had."""
@@ -96,7 +96,7 @@ class Installation:
         async with httpx.AsyncClient(
             base_url=self.addresses.http_url,
             headers={"Authorization": f"Bearer {self.token(role)}"},
-            timeout=30.0,
+            timeout=60.0,
         ) as client:
             yield client
 
@@ -130,10 +130,3 @@ async def operations(api: httpx.AsyncClient, site: str) -> list[dict[str, Any]]:
         return []
     items: list[dict[str, Any]] = answer.json()["items"]
     return items
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from gateway_process import GatewayProcess
 
 from launch.backends.running import RunningBroker
+from launch.ports import free_port
 
 GatewayFactory = Callable[..., GatewayProcess]
 
@@ -46,5 +46,4 @@ def make_gateway(
 @pytest.fixture
 def unused_port() -> int:
     """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    return free_port()

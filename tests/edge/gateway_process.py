@@ -26,7 +26,7 @@ from runtime.settings import EdgeSettings
 configure_logging("edge")
 run(EdgeSettings())
 """
-_STOP_S = 15
+_STOP_S = 60
 
 
 @dataclass

@@ -6,7 +6,6 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-import aiomqtt
 import msgspec
 import psycopg
 import pytest
@@ -19,6 +18,7 @@ from contracts.telemetry import Receipts
 from contracts.topics import ack_topic, partition_of
 from launch.backends.running import RunningBroker
 from runtime.health import HealthState
+from runtime.mqtt_client import MqttClient
 from runtime.mqtt_url import parse_mqtt_url
 from simulator.publisher import OutboxPublisher
 
@@ -26,9 +26,9 @@ MACHINES = [MachinePath(f"plant-1/cutting/line{n % 3}/m{n:02}") for n in range(7
 GARBAGE = b"\xff\x00 not JSON"
 
 
-def client(url: str, **options: Any) -> aiomqtt.Client:
+def client(url: str, **options: Any) -> MqttClient:
     address = parse_mqtt_url(url)
-    return aiomqtt.Client(
+    return MqttClient(
         address.host, address.port, username=address.username, password=address.password, **options
     )
 
@@ -44,7 +44,7 @@ async def receipts_of(
     reach `seq`."""
     async with client(broker.machine_url) as listener:
         await listener.subscribe(ack_topic(machine), qos=1)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             async for message in listener.messages:
                 receipts = msgspec.json.decode(message.payload, type=Receipts)
                 if seq is None or receipts.publishers[0].seq == seq:
@@ -339,7 +339,7 @@ class TestTrouble:
         )
         second.start()
         assert second.process is not None
-        assert second.process.wait(30) != 0
+        assert second.process.wait(60) != 0
         assert "in use by another gateway" in second.log_text()
         assert first.process is not None
         assert first.process.poll() is None
