@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,10 +9,18 @@ from live_rows import Factory, Rows, small_factory
 from live_stack import Server, serving, task_running
 from redis.asyncio import Redis
 
+from launch import ports
 from runtime.clock import SystemClock
+from store import live_channels
 from store.database import Pool, build_pool
 from store.live_channels import connect_redis
 from streams.live import LiveProjector
+
+
+@pytest.fixture(autouse=True)
+def _patient_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A projector whose machine stands still for two seconds keeps its turn here."""
+    monkeypatch.setattr(live_channels, "TURN_LIFETIME_MS", 5_000)
 
 
 @pytest.fixture
@@ -55,7 +62,5 @@ async def factory(rows: Rows) -> Factory:
 
 @pytest.fixture
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    """A port that nobody listens on."""
+    return ports.free_port()

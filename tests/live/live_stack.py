@@ -30,7 +30,7 @@ from runtime.settings import ApiSettings
 from store.database import Pool
 from store.log import build_log
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 @asynccontextmanager
@@ -125,7 +125,11 @@ class Server:
         word = word if word is not None else await self.ticket(**fields)
         url = f"{self.url}/v1/live?ticket={word}"
         async with connect(
-            url, origin=Origin(origin) if origin else None, max_size=None, close_timeout=1
+            url,
+            origin=Origin(origin) if origin else None,
+            max_size=None,
+            open_timeout=PATIENCE_S,
+            close_timeout=1,
         ) as connection:
             yield Client(connection)
 

@@ -51,12 +51,12 @@ def now_ms() -> int:
 async def eventually(probe: Callable[[], Awaitable[Any]], wanted: object) -> None:
     """Wait, generously, until a probe gives what is wanted."""
     seen: object = None
-    for _ in range(400):
+    for _ in range(1_200):
         seen = await probe()
         if seen == wanted:
             return
         await asyncio.sleep(0.05)
-    pytest.fail(f"after 20 s {seen!r} is still not {wanted!r}")
+    pytest.fail(f"after a minute {seen!r} is still not {wanted!r}")
 
 
 class Shop:
@@ -233,17 +233,22 @@ class Agent:
         return int(self.agent.metrics["rounds"])
 
     async def round(self) -> None:
-        """Wait for a round that began after this call."""
+        """Wait for a round that began after this call, by the one who leads."""
+
+        async def leads() -> bool:
+            return self.presence.term is not None
+
+        await eventually(leads, wanted=True)
         # The first of the two may have begun before it.
         for _ in range(2):
             before = self.rounds
             await self.hear(PLANS, PlanStored(SITE, 0, 0, PlanState.DISCARDED, []))
-            for _ in range(1_000):
+            for _ in range(3_000):
                 if self.rounds > before:
                     break
                 await asyncio.sleep(0.02)
             else:
-                pytest.fail(f"no round after {before} within 20 s")
+                pytest.fail(f"no round after {before} within a minute")
 
 
 @asynccontextmanager

@@ -92,6 +92,16 @@ async def until(true: Callable[[], Any]) -> None:
             await asyncio.sleep(0.02)
 
 
+async def settled(live: LiveProjector) -> float:
+    """Wait until all that was heard so far is done; answers how many rounds that took."""
+    rounds = -1.0
+    async with asyncio.timeout(PATIENCE_S):
+        while rounds != live.metrics["rounds"]:
+            rounds = live.metrics["rounds"]
+            await asyncio.sleep(1.5)
+    return rounds
+
+
 async def say(live: LiveProjector, topic: str, *events: Event) -> None:
     await live.handle([Record(topic, 0, 0, encode_events(list(events)))])
 
@@ -163,8 +173,7 @@ async def test_a_quiet_floor_costs_nothing(
 ) -> None:
     await channels.want([BOARD])
     await until_state(channels, BOARD, lambda state: M1 in state)
-    await asyncio.sleep(0.3)
-    rounds = live.metrics["rounds"]
+    rounds = await settled(live)
     await asyncio.sleep(1.5)
     assert live.metrics["rounds"] == rounds
     live.machine_changed("plant-9", factory.m1 + 100)

@@ -95,8 +95,11 @@ async def test_LIVE_04_a_client_that_resumes_gets_what_it_missed_and_no_snapshot
         await again.subscribe(FLOOR, since=position)
         assert (await again.receive())["op"] == "subscribed"
         await again.until(lambda state: M1 in state[FLOOR] and good_of(state) == 3)
-        assert [message["op"] for message in again.messages] == ["subscribed", "delta"]
-        assert again.positions[FLOOR] == board.positions[FLOOR]
+        assert {message["op"] for message in again.messages[1:]} == {"delta"}
+        # The summary may still come, to one after the other.
+        while again.positions[FLOOR] != board.positions[FLOOR]:
+            behind = min(again, board, key=lambda one: one.positions[FLOOR]["offset"])
+            assert (await behind.receive())["op"] == "delta"
 
 
 async def test_LIVE_05_a_client_of_another_epoch_gets_a_snapshot(  # noqa: N802
@@ -398,7 +401,7 @@ async def test_a_subscription_that_meets_no_database_is_tried_again(
 ) -> None:
     monkeypatch.setattr("api.live.socket.RETRY_S", 0.1)
     away = build_pool(f"postgresql://x:x@127.0.0.1:{free_port}/x", name="away")
-    away.timeout = 0.2
+    away.timeout = 1.0
     await away.open(wait=False)
     try:
         server.hub.pool = away

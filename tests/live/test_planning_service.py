@@ -80,12 +80,12 @@ def state(seq: int, what: str) -> NewRecord:
 
 
 async def metrics_of(redis: Redis) -> dict[str, float]:
+    """The figures of a worker that is well; none while it is not."""
     word = await redis.get(health.KEY_PREFIX + "streams")
     if word is None:
         return {}
     told = msgspec.json.decode(word, type=health.Health)
-    assert told.state is health.HealthState.OK, told.reason
-    return told.metrics
+    return told.metrics if told.state is health.HealthState.OK else {}
 
 
 async def test_a_breakdown_is_told_although_the_worker_was_killed(
@@ -109,7 +109,7 @@ async def test_a_breakdown_is_told_although_the_worker_was_killed(
 
         await eventually(counted, wanted=True)
         process.terminate()
-        assert await asyncio.wait_for(process.wait(), 30) == 0
+        assert await asyncio.wait_for(process.wait(), 60) == 0
 
 
 async def test_what_planning_says_does_not_stay_in_the_log_for_ever(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 
 import pytest
@@ -194,10 +193,9 @@ async def test_a_line_on_hold_keeps_its_state(stage: Stage, rows: Rows, factory:
     assert await line(rows, factory.line) == ("on_hold", 480, 0)
 
 
-async def test_rolling_up_keeps_up_with_the_floor(
+async def test_many_orders_are_rolled_up_at_once(
     stage: Stage, rows: Rows, factory: Factory
 ) -> None:
-    """Not a benchmark: only that nothing is read row by row."""
     works = []
     for number in range(50):
         order = await rows.order(factory.site, f"SO-X{number}")
@@ -207,7 +205,6 @@ async def test_rolling_up_keeps_up_with_the_floor(
         operation = await rows.operation(work, 10, factory.m1)
         await rows.progress(operation, 5)
         works.append((work, operation, order))
-    began = time.monotonic()
     await stage.take(
         *[
             OperationProgressed(
@@ -216,5 +213,4 @@ async def test_rolling_up_keeps_up_with_the_floor(
             for work, operation, order in works
         ]
     )
-    assert time.monotonic() - began < 10
     assert len(stage.changed) == 50
