@@ -8,8 +8,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-TIMEOUT_S = 5.0
-"""How long a receiver has; what was under way when it was killed is sent again after 25 s."""
+TIMEOUT_S = 15.0
+"""How long a receiver has; what was under way when it was killed is sent again after 35 s."""
 _MAIN = """
 from notify import service
 from runtime.logging import configure_logging
@@ -50,10 +50,10 @@ class NotifyProcess:
         assert self.process is not None
         assert self.process.poll() is None, self.log_file.read_text(encoding="utf-8")[-3000:]
         self.process.kill()
-        self.process.wait(20)
+        self.process.wait(60)
 
     def close(self) -> None:
         """Leave nothing behind."""
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
-            self.process.wait(20)
+            self.process.wait(60)

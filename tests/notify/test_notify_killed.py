@@ -31,7 +31,7 @@ def process(
     one.close()
 
 
-async def _until(true: Callable[[], Awaitable[bool]], seconds: float = 120) -> None:
+async def _until(true: Callable[[], Awaitable[bool]], seconds: float = 200) -> None:
     async with asyncio.timeout(seconds):
         while not await true():  # noqa: ASYNC110 - what is waited for happens in another process
             await asyncio.sleep(0.02)

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import random
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ import httpx
 import pytest
 
 from launch.backends.running import RunningBroker
+from launch.ports import free_port
 from runtime.secrets import installation_key
 from runtime.tokens import issue_token
 from simulator.replay.scenario import run
@@ -81,8 +81,7 @@ def services(
     mqtt_broker: RunningBroker, database_url: str, redis_url: str, data_dir: Path
 ) -> Iterator[Services]:
     """Running services; ended with the test."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    port = free_port()
     running = Services(
         environment={
             "PATH": os.environ.get("PATH", os.defpath),
@@ -229,8 +228,7 @@ class TestFailures:
     def test_an_api_that_is_not_there_is_told(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            port = server.getsockname()[1]
+        port = free_port()
         code = run(
             scenario(tmp_path, site="plant-1", pieces=1),
             mqtt_url="mqtt://127.0.0.1",
