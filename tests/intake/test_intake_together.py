@@ -167,7 +167,7 @@ class TestLocks:
                     bytes_of(change("PO-held", changed(quantity="7"), version=2)), client=None
                 )
             )
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 answers = await asyncio.gather(
                     *(plant.send(bytes_of(document(f"PO-{one}"))) for one in range(10))
                 )

@@ -6,13 +6,19 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from planning_rows import HOUR_MS, MINUTE_MS, NOW_MS
+from planning_rows import HOUR_MS, MINUTE_MS, NOW_MS, Rows
 from planning_shop import SCOPE, Shop, solved
 
 from contracts.plan import PlanState
 from store.database import Connection, Pool
 from store.planning import plans
 from store.planning.projections import Projection, write_projections
+
+LOCKED = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock'
+    AND backend_type = 'client backend'  -- and no worker of TimescaleDB's
+"""
 
 
 @pytest.fixture
@@ -45,19 +51,16 @@ async def lock_as_telemetry(connection: Connection, operation: int) -> None:
     )
 
 
-async def somebody_waits(shop: Shop, waiting: asyncio.Task[None]) -> None:
+async def somebody_waits(pool: Pool, waiting: asyncio.Task[None]) -> None:
     """Until a transaction of this database waits for a lock: that of the task, which goes on."""
-    while not await shop.rows.one(
-        """
-        SELECT count(*) FROM pg_stat_activity
-        WHERE datname = current_database() AND wait_event_type = 'Lock'
-            AND backend_type = 'client backend'  -- and no worker of TimescaleDB's
-        """
-    ):
-        if waiting.done():
-            waiting.result()
-            raise AssertionError("it waited for nobody")
-        await asyncio.sleep(0.02)
+    # Not on the shop's connection: the task reads on it meanwhile.
+    async with pool.connection() as connection:
+        rows = Rows(connection)
+        while not await rows.one(LOCKED):
+            if waiting.done():
+                waiting.result()
+                raise AssertionError("it waited for nobody")
+            await asyncio.sleep(0.02)
 
 
 async def test_progress_is_written_while_a_plan_is_being_stored(
@@ -114,7 +117,7 @@ async def test_an_operation_that_is_being_started_is_waited_for_and_stays(
     async with pool.connection() as telemetry, telemetry.transaction():
         await lock_as_telemetry(telemetry, operation)
         publishing = asyncio.create_task(publish())
-        await somebody_waits(shop, publishing)
+        await somebody_waits(pool, publishing)
         await telemetry.execute("UPDATE operations SET state = 'running', runs = 1")
     await publishing
 
@@ -134,7 +137,7 @@ async def test_an_order_that_is_being_changed_cannot_deadlock_with_a_plan(
     async with pool.connection() as office, office.transaction():
         await office.execute("SELECT id FROM orders WHERE id = %s FOR UPDATE", (order,))
         publishing = asyncio.create_task(publish())
-        await somebody_waits(shop, publishing)
+        await somebody_waits(pool, publishing)
         await office.execute("UPDATE operations SET quantity = 20 WHERE id = %s", (operation,))
     await publishing
 

@@ -13,7 +13,7 @@ from simulator.publisher import OutboxPublisher
 
 SITE: Final = "plant-1"
 INTERVAL_S: Final = 0.02
-_FLUSH_S: Final = 45.0
+_FLUSH_S: Final = 120.0
 
 
 class Flow:

@@ -22,7 +22,7 @@ from launch.devices import Role
 from launch.ports import free_port
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy" / "mosquitto"
-_START_S = 20.0
+_START_S = 60.0
 
 
 def make_certificates(folder: Path, *names: str) -> Path:

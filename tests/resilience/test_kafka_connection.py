@@ -15,8 +15,6 @@ from contracts.topics import partition_of
 
 pytestmark = [pytest.mark.kafka, pytest.mark.mosquitto]
 
-WITHIN_S = 90.0
-
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
@@ -54,7 +52,7 @@ def test_the_leader_is_killed_and_comes_back(plant: Plant, cluster: KafkaCluster
         plant.flows_on(flow)
         leader.start()
         leader.wait()
-        plant.is_well(WITHIN_S)
+        plant.is_well()
         plant.counts(flow)
 
 
@@ -68,6 +66,6 @@ def test_all_nodes_are_killed_and_come_back(plant: Plant, cluster: KafkaCluster)
             node.start()
         for node in cluster.nodes:
             node.wait()
-        plant.is_well(WITHIN_S)
+        plant.is_well()
         plant.flows_on(flow)
         plant.counts(flow)

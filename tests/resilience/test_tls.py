@@ -70,7 +70,7 @@ async def receive(url: str, count: int, ready: asyncio.Event) -> list[Publish]:
     async with mqtt.connect(parse_mqtt_url(url), client_id="gw", receive=take) as connection:
         await connection.subscribe()
         ready.set()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await complete.wait()
     return messages
 
