@@ -75,7 +75,7 @@ class Program:
     def stop(self) -> tuple[int, str]:
         """SIGTERM; the exit code and what was logged."""
         self.process.send_signal(signal.SIGTERM)
-        _, logged = self.process.communicate(timeout=30)
+        _, logged = self.process.communicate(timeout=60)
         return self.process.returncode, logged.decode()
 
 

@@ -71,4 +71,4 @@ def own_broker(tmp_path: Path) -> Iterator[OwnBroker]:
         yield OwnBroker(port=port, passwords=passwords)
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)

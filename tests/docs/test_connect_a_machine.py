@@ -252,14 +252,14 @@ async def test_with_the_shown_broker_a_machine_speaks_for_itself_only(
     ) as gateway:
         await gateway.subscribe("gemba/v1/#", qos=1)
         other = await example(own_broker.url("press-2"), "FORGED")  # names itself press-1
-        assert await asyncio.wait_for(other.wait(), 30) == 0
+        assert await asyncio.wait_for(other.wait(), 60) == 0
         stranger = await example(own_broker.url("press-1", "wrong"), "FORGED")
         with pytest.raises(TimeoutError):  # it waits until somebody lets it in
             await asyncio.wait_for(stranger.wait(), 3)
         stranger.kill()
         await stranger.wait()
         itself = await example(own_broker.url("press-1"), "WO-1")
-        assert await asyncio.wait_for(itself.wait(), 30) == 0
+        assert await asyncio.wait_for(itself.wait(), 60) == 0
         heard = []
         async with asyncio.timeout(60):
             async for message in gateway.messages:

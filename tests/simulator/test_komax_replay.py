@@ -123,7 +123,7 @@ class TestReplay:
         for words in ("is no directory", "'fast'", "'komax/cutter'", "scheme", "401"):
             assert words in said
         stack.kill("edge")
-        assert replay(stack, logs, timeout_s=4.0) == 1
+        assert replay(stack, logs, timeout_s=10.0) == 1
         assert "maybe the gateway does not run" in capsys.readouterr().err
 
 

@@ -198,7 +198,7 @@ class MortalPostgres:
     def stop(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(self.server.program().stop_signal)
-            self._process.wait(20)
+            self._process.wait(60)
 
 
 @pytest.fixture
