@@ -346,6 +346,8 @@ class PlanBar(msgspec.Struct, frozen=True, kw_only=True):
     end: str | None
     pin: str | None
     """`running`, `frozen`, `locked` or null."""
+    on_hold: bool
+    """All that it is for was put on hold: what runs only runs out, the rest is not planned."""
     projected_machine: str | None
     projected_start: str | None
     """Really started, where it has; else the projection."""

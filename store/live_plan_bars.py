@@ -44,6 +44,7 @@ class _BarRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     start_ms: int | None
     end_ms: int | None
     pin: str | None
+    on_hold: bool
     real_machine: str | None
     projected_machine: str | None
     projected_start_ms: int | None
@@ -202,6 +203,7 @@ def _bar(row: _BarRow, work: _WorkRow | None, lateness: Mapping[int, int]) -> Pl
         start=rfc3339_ms(row.start_ms),
         end=rfc3339_ms(row.end_ms),
         pin=row.pin,
+        on_hold=row.on_hold,
         projected_machine=machines[0] or machines[1],
         projected_start=rfc3339_ms(begun_ms if begun_ms is not None else row.projected_start_ms),
         projected_end=rfc3339_ms(
@@ -225,8 +227,8 @@ SELECT o.id, o.work_order_id, w.number AS work_order, o.number, o.name,
        o.started_ms, CASE WHEN o.state IN ('completed', 'aborted') THEN o.ended_ms END AS ended_ms,
        w.due_at, m.path AS machine, coalesce(a.setup_start_ms, b.setup_start_ms) AS setup_start_ms,
        coalesce(a.start_ms, b.start_ms) AS start_ms, coalesce(a.end_ms, b.end_ms) AS end_ms, a.pin,
-       r.path AS real_machine, q.path AS projected_machine, e.start_ms AS projected_start_ms,
-       e.end_ms AS projected_end_ms,
+       w.id IN (SELECT id FROM work_orders_on_hold) AS on_hold, r.path AS real_machine,
+       q.path AS projected_machine, e.start_ms AS projected_start_ms, e.end_ms AS projected_end_ms,
        lag(o.id) OVER (PARTITION BY o.work_order_id ORDER BY o.number) AS before
 FROM operations o
 JOIN work_orders w ON w.id = o.work_order_id

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
+import msgspec
+
 from api.auth.principal import Principal
 from api.context import Context
 from api.errors import ProblemError
@@ -16,12 +18,14 @@ from api.orders.desk_schemas import (
     AssignSite,
     Bulk,
     CancelAll,
+    CancellationPreview,
     Chosen,
     ConfirmAll,
     Decision,
     HoldAll,
     Outcomes,
     PrioritiseAll,
+    ReachedWork,
     ReleaseAll,
     ResumeAll,
     Resumption,
@@ -30,11 +34,12 @@ from api.orders.rows import locked
 from api.orders.schemas import Cancellation, Order, OrderChange
 from api.work_orders.service import order_event
 from domain.orders import LineState
-from store import audit, machines, order_desk, order_lists, orders
+from store import audit, machines, order_consequences, order_desk, order_lists, orders
 from store.errors import ConflictError, NotFoundError, StoreError, UnknownReferenceError
+from store.order_consequences import WorkReach
 from store.review.judging import examine_orders
 
-_Act: TypeAlias = Callable[[str], Awaitable[LineState]]
+_Act: TypeAlias = Callable[[str], Awaitable[ActionOutcome]]
 
 
 async def act_on_many(context: Context, principal: Principal, wanted: Bulk) -> Outcomes:
@@ -81,14 +86,60 @@ async def chosen_numbers(context: Context, principal: Principal, wanted: Chosen)
     return numbers
 
 
+async def preview_cancellation(
+    context: Context, principal: Principal, wanted: Chosen
+) -> CancellationPreview:
+    """Tell what cancelling orders would reach, before somebody does it.
+
+    Raises:
+        ProblemError: more orders are meant than one request handles.
+    """
+    numbers = list(dict.fromkeys(await chosen_numbers(context, principal, wanted)))
+    async with context.connection() as connection:
+        rows = await order_consequences.orders_reached(connection, numbers)
+        seen = {row.number: row for row in rows if principal.sees(row.site)}
+        leaving = [row for row in seen.values() if row.open_lines > 0]
+        work = await order_consequences.work_reached(connection, [row.number for row in leaving])
+    refused = [ActionOutcome.missing(number) for number in numbers if number not in seen]
+    refused += [_uncancellable(row.number) for row in seen.values() if row.open_lines == 0]
+    waiting = [each for each in work if not each.begun]
+    return CancellationPreview(
+        orders=len(leaving),
+        lines=sum(row.open_lines for row in leaving),
+        customers=len({row.customer for row in leaving}),
+        refused=refused,
+        work_orders_removed=sum(not each.shared for each in waiting),
+        work_orders_reduced=sum(each.shared for each in waiting),
+        begun=[_begun(each) for each in work if each.begun],
+        reservations=sum(row.reserved for row in leaving),
+    )
+
+
+def _uncancellable(number: str) -> ActionOutcome:
+    return ActionOutcome.refused(
+        number,
+        ConflictError(
+            f"no line of {number!r} can be cancelled any more",
+            code="order-refused",
+            params={"order": number, "action": "cancelled"},
+        ),
+    )
+
+
+def _begun(work: WorkReach) -> ReachedWork:
+    content = msgspec.structs.asdict(work)
+    return ReachedWork.model_validate(
+        content | {"work_order": work.number, "good_pieces": work.good}
+    )
+
+
 async def _outcome(number: str, act: _Act) -> ActionOutcome:
     try:
-        state = await act(number)
+        return await act(number)
     except NotFoundError:
         return ActionOutcome.missing(number)
     except (StoreError, ProblemError) as error:
         return ActionOutcome.refused(number, error)
-    return ActionOutcome(number=number, done=True, state=state)
 
 
 def _act(
@@ -98,7 +149,8 @@ def _act(
 ) -> _Act:
     """What is to be done to one order."""
 
-    async def act(number: str) -> LineState:
+    async def act(number: str) -> ActionOutcome:
+        was: int | None = None
         match action:
             case ReleaseAll():
                 order = await releasing.release_order(context, principal, number)
@@ -114,23 +166,39 @@ def _act(
                 )
                 order = cancelled.order
             case PrioritiseAll():
-                order = await _prioritise(context, principal, number, action)
+                order, was = await _prioritise(context, principal, number, action)
             case AssignSite():
                 order = await _assign_site(context, principal, number, action)
-        return order.state
+        return ActionOutcome(number=number, done=True, state=order.state, was_priority=was)
 
     return act
 
 
 async def _prioritise(
     context: Context, principal: Principal, number: str, action: PrioritiseAll
-) -> Order:
+) -> tuple[Order, int]:
+    """Give an order a priority; answers the one that it had as well.
+
+    Raises:
+        NotFoundError: there is no such order.
+        ConflictError: it has another priority than the one it was to be changed from.
+    """
     async with context.connection() as connection:
         row = await orders.find(connection, number=number)
     if row is None:
         raise NotFoundError("order", number)
+    if (
+        action.only_from is not None
+        and row.priority != action.only_from
+        and principal.sees(row.site)
+    ):
+        raise ConflictError(
+            f"order {number!r} has the priority {row.priority} by now, not {action.only_from}",
+            code="priority-changed",
+            params={"order": number, "priority": row.priority, "expected": action.only_from},
+        )
     change = OrderChange(version=row.version, priority=action.priority, reason=action.reason)
-    return await changing.change_order(context, principal, number, change)
+    return await changing.change_order(context, principal, number, change), row.priority
 
 
 async def _assign_site(
@@ -182,4 +250,4 @@ async def _assign_site(
         ]
         order = await views.order(context, connection, number)
         await context.log.append_in(connection, records)
-    return order
+    return await releasing.follow_confirmation(context, principal, order)

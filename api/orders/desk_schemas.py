@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from api.errors import FieldProblem, ProblemError, said
-from api.fields import Body, Code, Listing, Name, Reason, Small, Wanted, Whole
+from api.fields import Body, Code, Listing, Name, Number, Reason, Small, Wanted, Whole
 from api.orders.filters import OrderFilter
 from domain.orders import LineState
 from store.errors import StoreError
@@ -100,6 +100,9 @@ class PrioritiseAll(Body):
 
     do: Literal["priority"]
     priority: Small
+    only_from: Small | None = Field(
+        default=None, description="Those of another priority stay as they are: for a way back."
+    )
     reason: Reason | None = None
 
 
@@ -129,6 +132,9 @@ class ActionOutcome(BaseModel):
     number: str
     done: bool
     state: LineState | None = Field(default=None, description="Where it is now, if it is known.")
+    was_priority: int | None = Field(
+        default=None, description="Which priority it had before it was given another one."
+    )
     problem: str | None = Field(default=None, description="Why nothing was done.")
     code: str | None = Field(default=None, description="The same for programs, as in a problem.")
     params: dict[str, str | int | float] | None = None
@@ -166,6 +172,35 @@ class Outcomes(Listing[ActionOutcome]):
     """An outcome for every order that was meant."""
 
     done: int = Field(description="With how many it was done.")
+
+
+class ReachedWork(BaseModel):
+    """A work order that the floor has begun for orders that would be cancelled."""
+
+    work_order: str
+    site: str
+    item: str | None
+    good_pieces: Number
+    quantity: Number | None
+    unit: str
+    shared: bool = Field(description="Others wait for it, too: it goes on for them.")
+    running: Literal["stop", "to_stock"] = Field(
+        description="What the site does with it: the terminal asks to stop, or it goes to stock."
+    )
+    orders: list[str] = Field(description="For which of the orders it is.")
+
+
+class CancellationPreview(BaseModel):
+    """What cancelling would reach. Nothing is locked: it may be another thing when it is done."""
+
+    orders: int = Field(description="How many can be cancelled.")
+    lines: int
+    customers: int
+    refused: list[ActionOutcome] = Field(description="Those that cannot be, and why.")
+    work_orders_removed: int = Field(description="Nobody has begun them, and nobody else waits.")
+    work_orders_reduced: int = Field(description="Others wait for them too: they make less.")
+    begun: list[ReachedWork] = Field(description="What the floor has begun.")
+    reservations: int = Field(description="How many are freed.")
 
 
 class TimelineEntry(BaseModel):

@@ -20,6 +20,8 @@ from api.fields import Name, Paging, Wanted
 from api.orders import bulk, confirming, exporting
 from api.orders.desk_schemas import (
     Bulk,
+    CancellationPreview,
+    Chosen,
     NewView,
     Outcomes,
     SavedView,
@@ -87,6 +89,14 @@ async def export_orders(
 async def act_on_orders(context: RequestContext, principal: Orderer, wanted: Bulk) -> Outcomes:
     """Do one thing to up to 1,000 orders, by number or filter; each has its own outcome."""
     return await bulk.act_on_many(context, principal, wanted)
+
+
+@router.post("/actions/cancel-preview", operation_id="previewCancellation")
+async def preview_cancellation(
+    context: RequestContext, principal: Orderer, wanted: Chosen
+) -> CancellationPreview:
+    """What cancelling orders would reach: work, reservations, pieces made. Changes nothing."""
+    return await bulk.preview_cancellation(context, principal, wanted)
 
 
 @router.get("/views", operation_id="listOrderViews")

@@ -43,8 +43,12 @@ async def list_outbound(
     search: Annotated[
         Wanted | None, Query(description="Text in the order's number, here or there.")
     ] = None,
+    newest_first: Annotated[bool, Query(description="For people; programs read in order.")] = False,
 ) -> OutboundDocuments:
-    """Documents, oldest first. An ERP asks with `state=made`, and acknowledges each."""
+    """Documents, oldest first where nothing else is asked for.
+
+    An ERP asks with `state=made`, and acknowledges each.
+    """
     wanted = documents.Wanted(
         kind=kind,
         state=state,
@@ -52,6 +56,7 @@ async def list_outbound(
         order=order,
         work_order=work_order,
         search=search,
+        newest_first=newest_first,
         site=sites.site,
         limited_to=sites.limited_to,
     )

@@ -48,7 +48,7 @@ async def list_shortages(
     item: Wanted | None = None,
     work_order: Wanted | None = None,
 ) -> ShortageList:
-    """What released work and promises lack at their dates, and when it comes."""
+    """What released work and promises lack at their dates, when it comes, and who waits for it."""
     async with context.connection() as connection:
         found = await shortages.shortages(
             connection,
@@ -58,11 +58,18 @@ async def list_shortages(
             work_order=work_order,
             limited_to=sites.limited_to,
         )
-    part = found[page.offset : page.offset + page.limit]
+        part = found[page.offset : page.offset + page.limit]
+        works = {row.work_order_id for row in part if row.work_order_id is not None}
+        orders = await shortages.orders_behind(connection, works)
+        proposals = await shortages.proposals(connection, {row.key for row in part})
     items = []
     for row in part:
         content = msgspec.structs.asdict(row)
         content["comes_from"] = list(content.pop("from_"))
+        behind = [row.order] if row.order is not None else []
+        content["orders"] = behind or orders.get(row.work_order_id or 0, [])
+        proposal = proposals.get(row.key)
+        content["proposal"] = None if proposal is None else msgspec.structs.asdict(proposal)
         items.append(Shortage.model_validate(content))
     return ShortageList(items=items, total=len(found))
 

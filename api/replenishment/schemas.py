@@ -10,20 +10,37 @@ from pydantic import BaseModel, Field
 from api.fields import Body, Listing, Moment, Number, Quantity, Reason, Wanted
 
 
+class Proposed(BaseModel):
+    """What is proposed to be ordered or made of an item (`GET /v1/replenishment`)."""
+
+    id: int
+    kind: Literal["purchase", "work_order"]
+    quantity: Number
+    order_by: datetime
+
+
 class Shortage(BaseModel):
     """Somebody goes short of an item: a released work order, or whoever was promised it."""
 
     site: str
     item: str
+    item_name: str
     unit: str
     work_order: str | None
-    order: str | None
+    order: str | None = Field(description="Whom it was promised to.")
+    orders: list[str] = Field(
+        description="The orders that wait for it, also by way of what is made of it."
+    )
     reservation: int
     needed: Number
     missing: Number = Field(description="What of it is not there by `need_at`.")
     need_at: datetime
     comes_at: datetime | None = Field(description="When the last of it comes; null: nobody knows.")
     comes_from: list[str] = Field(description="The purchases and work orders that bring it.")
+    expiring: Number = Field(
+        description="How much of `missing` lies there now, and will have expired by `need_at`."
+    )
+    proposal: Proposed | None = Field(description="Open for the item at the site.")
 
 
 class ShortageList(Listing[Shortage]):

@@ -22,6 +22,7 @@ STAFF_PAGES: Final = (
     "/promise",
     "/import",
     "/stock",
+    "/outbound",
     "/master-data",
     "/own",
     "/own/{rest:path}",

@@ -1,8 +1,13 @@
-"""Who goes short, of how much, and when it comes: supplies are dealt out by date of need."""
+"""Who goes short, of how much, and when it comes: supplies are dealt out by date of need.
+
+What lies there serves a need that comes before it expires. In order of need everybody takes what
+leaves first of what outlasts the need: nobody who comes later can do with less (each lot is there
+from now on until it leaves, so this is scheduling unit jobs by their deadlines).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -36,16 +41,53 @@ class Shortage(msgspec.Struct, frozen=True, kw_only=True):
         missing: how much of it is not there by then.
         comes_at: when the last of it comes; None: nothing that is known brings it.
         from_: what brings it.
+        expiring: how much of what is missing lies there now and will have expired by then.
     """
 
     demand: int
     missing: Decimal
     comes_at: datetime | None
     from_: tuple[str, ...]
+    expiring: Decimal = _ZERO
+
+
+class _Shelf:
+    """What lies there free, and until when."""
+
+    def __init__(self, free: Decimal, expiries: Mapping[datetime, Decimal]) -> None:
+        self._until = sorted(expiries.items())
+        self._lasting = max(free - sum(expiries.values(), _ZERO), _ZERO)
+        self._gone = _ZERO
+
+    def take(self, at: datetime, wanted: Decimal) -> Decimal:
+        """Take for a need at a moment, none earlier than those before; answers how much."""
+        while self._until and self._until[0][0] <= at:
+            self._gone += self._until.pop(0)[1]
+        taken = _ZERO
+        while self._until and taken < wanted:
+            until, there = self._until[0]
+            part = min(there, wanted - taken)
+            taken += part
+            if part == there:
+                self._until.pop(0)
+            else:
+                self._until[0] = (until, there - part)
+        part = min(self._lasting, wanted - taken)
+        self._lasting -= part
+        return taken + part
+
+    def blame(self, missing: Decimal) -> Decimal:
+        """How much of what is missing has left unused; told once."""
+        part = min(self._gone, missing)
+        self._gone -= part
+        return part
 
 
 def shortages(
-    free: Decimal, demands: Iterable[Demand], supplies: Iterable[Supply]
+    free: Decimal,
+    demands: Iterable[Demand],
+    supplies: Iterable[Supply],
+    expiries: Mapping[datetime, Decimal] | None = None,
 ) -> list[Shortage]:
     """The demands that are not covered in time.
 
@@ -56,16 +98,15 @@ def shortages(
         free: what is there; below zero: so much is owed to others already.
         demands: who needs what.
         supplies: what comes.
+        expiries: how much of what is free leaves when (`domain.inventory.expiring`).
     """
     waiting = sorted(supplies, key=lambda supply: supply.at)
     place, rest = 0, waiting[0].quantity if waiting else _ZERO
     owed = max(-free, _ZERO)
-    left = max(free, _ZERO)
+    shelf = _Shelf(max(free, _ZERO), expiries or {})
     found: list[Shortage] = []
     for demand in sorted(demands, key=lambda demand: (demand.at, demand.id)):
-        here = min(left, demand.quantity)
-        left -= here
-        lacking = demand.quantity - here
+        lacking = demand.quantity - shelf.take(demand.at, demand.quantity)
         missing = _ZERO
         comes: datetime | None = None
         sources: list[str] = []
@@ -89,6 +130,12 @@ def shortages(
             missing, comes = missing + lacking, None
         if missing > 0:
             found.append(
-                Shortage(demand=demand.id, missing=missing, comes_at=comes, from_=tuple(sources))
+                Shortage(
+                    demand=demand.id,
+                    missing=missing,
+                    comes_at=comes,
+                    from_=tuple(sources),
+                    expiring=shelf.blame(missing),
+                )
             )
     return found

@@ -39,6 +39,7 @@ export function makePlan({ machines, items, customers, bars: wanted, site, born 
       const bar = {
         operation_id: id, work_order: `WO-${10_482 + job}`, operation: 10 + step * 10, name: ["Stamping", "Welding", "Assembly"][step], item: items[job % items.length], family: job % 17 === 0 ? null : family, customer: customers[job % customers.length],
         order_number: `SO-${100_482 + (job % 900)}`, priority: job % 23 === 5 ? 9 : 0, state, machine: machines[n].machine, setup_start: iso(begin), start: iso(start), end: iso(start + length),
+        on_hold: job % 37 === 5 && state !== "completed",
         pin: state === "running" || state === "interrupted" ? "running" : start < born + 12 * MINUTE && state === "planned" ? "frozen" : job % 31 === 9 ? "locked" : null,
         projected_machine: machines[n].machine, projected_start: iso(start + (state === "planned" ? Math.max(0, slip) : 0)), projected_end: iso(start + length + (state === "completed" ? -2 * MINUTE : Math.max(slip, -MINUTE))),
         quantity_ordered: 480, good_pieces: state === "completed" ? 480 : state === "running" ? 210 : 0, due: iso(due), lateness_minutes: null, after: own.length > 0 ? [own.at(-1).operation_id] : [],

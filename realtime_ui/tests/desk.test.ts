@@ -5,6 +5,9 @@ import type { CommonMessages, DeskMessages, StaffMessages } from "../src/i18n/me
 import { createTranslator, type Language } from "../src/i18n/translator.ts";
 import { guessFormat, sortedProblems } from "../src/intake/guess.ts";
 import { bodyOf, filtersOf, queryOf } from "../src/orders/filters.ts";
+import { wayBack } from "../src/orders/wayback.ts";
+import { readable } from "../src/outbound/readable.ts";
+import { outboundSearchOf } from "../src/outbound/search.ts";
 import { NOTHING, pressed, toggle, type Selection } from "../src/orders/selection.ts";
 import { quantitiesOf, splitOf } from "../src/orders/split.ts";
 import { codeOf, promiseOf } from "../src/promise/asked.ts";
@@ -158,5 +161,51 @@ describe("the stock screen's address", () => {
   it("keeps what it knows", () => {
     expect(stockSearchOf({ tab: "lots", item: 4711, as_of: "2026-11-22T08:00", page: "2", foo: 1 })).toEqual({ tab: "lots", item: "4711", as_of: "2026-11-22T08:00", page: 2 });
     expect(stockSearchOf({ tab: "nothing", as_of: "never", page: -1 })).toEqual({});
+  });
+});
+
+describe("the way back of what was done to many", () => {
+  const done = (number: string, was: number | null): { number: string; done: boolean; was_priority: number | null } => ({ number, done: true, was_priority: was });
+  const outcomes = (items: { number: string; done: boolean; was_priority: number | null }[]): Parameters<typeof wayBack>[1] => ({ items, total: items.length, done: items.filter((each) => each.done).length });
+
+  it("gives each order the priority that it had, where nobody has changed it since", () => {
+    const told = outcomes([done("A", 1), done("B", 3), done("C", 3), done("D", 5), { number: "E", done: false, was_priority: null }]);
+    expect(wayBack("priority", told, 5)).toEqual({
+      count: 3,
+      steps: [
+        { numbers: ["A"], action: { do: "priority", priority: 1, only_from: 5 } },
+        { numbers: ["B", "C"], action: { do: "priority", priority: 3, only_from: 5 } },
+      ],
+    });
+    expect(wayBack("priority", outcomes([done("D", 5)]), 5)).toBeNull();
+  });
+
+  it("lets what is held go on, and has none of the rest", () => {
+    expect(wayBack("hold", outcomes([done("A", null)]), 5)).toEqual({ count: 1, steps: [{ numbers: ["A"], action: { do: "resume" } }] });
+    expect(wayBack("hold", outcomes([{ number: "A", done: false, was_priority: null }]), 5)).toBeNull();
+    expect(wayBack("cancel", outcomes([done("A", null)]), 5)).toBeNull();
+  });
+});
+
+describe("documents for partners", () => {
+  const isa = "ISA*00*          *00*          *01*123456789      *ZZ*GEMBA          *261120*0915*U*00401*000000101*0*P*>~";
+
+  it("are shown with a line for each segment", () => {
+    expect(readable(`${isa}GS*PO*1~ST*855*0001~`)).toBe(`${isa}\nGS*PO*1~\nST*855*0001~`);
+    expect(readable(`${isa}\nGS*PO*1~\n`)).toBe(`${isa}\nGS*PO*1~`);
+    expect(readable("UNB+UNOC:3+A+B'FTX+AAI+++it?'s here'UNZ+1+1'")).toBe("UNB+UNOC:3+A+B'\nFTX+AAI+++it?'s here'\nUNZ+1+1'");
+    expect(readable("UNA:+.?*~UNB+UNOC:3~UNZ+1+1~")).toBe("UNA:+.?*~\nUNB+UNOC:3~\nUNZ+1+1~");
+  });
+
+  it("are left as they are where there are no segments", () => {
+    expect(readable('{"a":[1]}')).toBe('{\n  "a": [\n    1\n  ]\n}');
+    expect(readable("{broken")).toBe("{broken");
+    expect(readable("<IDOC/>")).toBe("<IDOC/>");
+    expect(readable("")).toBe("");
+  });
+
+  it("keep their filters in the address", () => {
+    expect(outboundSearchOf({ state: "made", kind: "ship_notice", search: 4711, page: "2", foo: 1 })).toEqual({ state: "made", kind: "ship_notice", search: "4711", page: 2 });
+    expect(outboundSearchOf({ state: "lost", kind: "", search: " ", page: -1 })).toEqual({});
   });
 });

@@ -33,6 +33,7 @@ function view(change: Partial<PlanBar> = {}): PlanBar {
     start: at(10),
     end: at(60),
     pin: null,
+    on_hold: false,
     projected_machine: null,
     projected_start: at(20),
     projected_end: at(70),

@@ -159,7 +159,7 @@ describe("a plan", () => {
 
 describe("the chart's words", () => {
   const machine = machineOf({ machine: "s/a/l/press", name: "Press 250 t", site: "s", area: "a", line: "l", position: 1, state: "down", reason: "drive_overload", state_since: at(-12), unavailable: [] });
-  const bar = barOf({ operation_id: 1, work_order: "WO-12", operation: 20, name: "Welding", item: "Bracket", family: null, customer: "Acme", order_number: "SO-4", priority: 0, state: "planned", machine: "s/a/l/weld-01", setup_start: null, start: at(0), end: at(60), pin: null, projected_machine: "s/a/l/weld-02", projected_start: at(0), projected_end: at(60), quantity_ordered: 1, good_pieces: 0, due: null, lateness_minutes: 80, after: [] }, undefined, 0);
+  const bar = barOf({ operation_id: 1, work_order: "WO-12", operation: 20, name: "Welding", item: "Bracket", family: null, customer: "Acme", order_number: "SO-4", priority: 0, state: "planned", machine: "s/a/l/weld-01", setup_start: null, start: at(0), end: at(60), pin: null, on_hold: false, projected_machine: "s/a/l/weld-02", projected_start: at(0), projected_end: at(60), quantity_ordered: 1, good_pieces: 0, due: null, lateness_minutes: 80, after: [] }, undefined, 0);
 
   it("say how long a machine is down, and why", () => {
     expect(stateWords(en.t, machine, NOW)).toBe("Down 12 min · Drive overload");

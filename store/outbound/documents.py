@@ -96,6 +96,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     search: str | None = None
     """Text in the order's number here or there, or the work order's."""
     site: str | None = None
+    newest_first: bool = False
     limited_to: Collection[str] = ()
 
 
@@ -184,7 +185,7 @@ _FROM: Final = sql.SQL(
 async def listed(
     connection: Connection, page: Page, wanted: Wanted
 ) -> tuple[list[DocumentRow], int]:
-    """Documents, oldest first, as they have to be sent on; and how many there are."""
+    """Documents, as a rule oldest first, as they have to be sent on; and how many there are."""
     filters = Filters()
     filters.add("d.kind = %(kind)s", kind=wanted.kind)
     filters.add("d.state = %(state)s", state=wanted.state)
@@ -202,7 +203,8 @@ async def listed(
         _SELECT
         + _FROM
         + filters.where
-        + sql.SQL(" ORDER BY d.id LIMIT %(limit)s OFFSET %(offset)s"),
+        + sql.SQL(" ORDER BY d.id DESC" if wanted.newest_first else " ORDER BY d.id")
+        + sql.SQL(" LIMIT %(limit)s OFFSET %(offset)s"),
         {**filters.parameters, **page.parameters},
     )
     rows = await cursor.fetchall()

@@ -25,6 +25,7 @@ SAFE: Final = {"GET", "HEAD", "OPTIONS"}
 CHANGES_NOTHING: Final = {
     "previewTable": "tells what a table means",
     "previewRearrangement": "tells what would be",
+    "previewCancellation": "tells what would be",
     "createLiveTicket": "a ticket of 30 s in Redis",
     "createTrackingTicket": "a ticket of 30 s in Redis",
 }
@@ -312,6 +313,9 @@ class TestEveryUnsafeRoute:
         wish = {"action": "split", "work_order": work, "by": "quantities", "quantities": [40]}
         preview = await plant.post("/v1/work-orders/preview", json={"wish": wish})
         assert preview.is_success, preview.text
+        number = (await plant.get("/v1/orders")).json()["items"][0]["number"]
+        path = "/v1/orders/actions/cancel-preview"
+        assert (await plant.post(path, json={"numbers": [number]})).is_success
         table = await plant.post("/v1/intake/preview/csv", content=b"Order,Item,Qty\n1,bracket,2\n")
         assert table.is_success, table.text
         assert await _rows_of_all_tables(api) == before

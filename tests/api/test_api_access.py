@@ -81,7 +81,8 @@ NEEDS: Final = {
         "reserve", "releaseReservation", "hardenReservation", "promise",
         "previewRearrangement", "applyRearrangement", "undoRearrangement", "assignLineSite",
         "makeUpShortage", "dismissShortage",
-        "actOnOrders", "confirmOrders", "confirmOrder", "holdOrder", "resumeOrder",
+        "actOnOrders", "previewCancellation",
+        "confirmOrders", "confirmOrder", "holdOrder", "resumeOrder",
     },
     Permission.REVIEW: {
         "reviewAgain", "rejectOrder", "settleFinding", "assignItem", "assignCustomer",
@@ -153,7 +154,8 @@ class TestDoors:
             "/", "/login", "/orders", "/orders/{rest:path}", "/floor", "/floor/{rest:path}",
             "/terminal", "/terminal/{rest:path}", "/dead-letters", "/t/{token}", "/v1/live",
             "/plan", "/plan/{rest:path}", "/disruptions", "/disruptions/{rest:path}",
-            "/review", "/import", "/promise", "/stock", "/master-data", "/own", "/own/{rest:path}",
+            "/review", "/import", "/promise", "/stock", "/outbound", "/master-data",
+            "/own", "/own/{rest:path}",
         }  # fmt: skip
         for path in ("/docs", "/redoc", "/openapi.json"):
             assert (await api.client().get(path)).status_code == 404

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inventory_api import SITE, Stockroom
+from test_reservations import bill, buys
 
 from domain.inventory.available import (
     Change,
@@ -22,6 +23,7 @@ from domain.inventory.available import (
 )
 from domain.inventory.expiring import leaving
 from domain.inventory.replenishment import ReasonCode, Rules, propose
+from domain.inventory.shortages import Demand, Shortage, Supply, shortages
 from domain.inventory.words import SupplyKind
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -157,6 +159,53 @@ class TestEveryPiece:
         assert [step.expired for step in steps] == sorted(step.expired for step in steps)
 
 
+class TestShortages:
+    @settings(max_examples=400)
+    @given(lots_of, st.lists(dated, max_size=2), st.lists(dated, max_size=4))
+    def test_somebody_goes_short_if_and_only_if_not_everybody_can_be_served(
+        self, lots: list[Dated], supplies: list[Dated], soft: list[Dated]
+    ) -> None:
+        found = lacking(lots, supplies, soft)
+        assert (not found) == all_served(lots, supplies, soft, [])
+        for each in found:
+            assert 0 < each.missing <= soft[each.demand].quantity
+            assert 0 <= each.expiring <= each.missing
+        # Nothing is blamed for leaving that does not leave, and nothing twice.
+        dated_only = sum(lot.quantity for lot in lots if lot.day != _NEVER)
+        assert sum(each.expiring for each in found) <= dated_only
+
+    def test_who_comes_first_takes_what_leaves_first(self) -> None:
+        lots = [Dated(_NEVER, 2), Dated(3, 2)]
+        assert lacking(lots, [], [Dated(2, 2), Dated(4, 2)]) == []
+        (short,) = lacking(lots, [], [Dated(4, 3), Dated(2, 1)])
+        assert (short.demand, int(short.missing), int(short.expiring)) == (0, 1, 1)
+        assert short.comes_at is None
+
+    def test_what_comes_for_what_has_left_says_when(self) -> None:
+        first, second = lacking([Dated(1, 3)], [Dated(4, 3)], [Dated(2, 2), Dated(3, 2)])
+        assert (int(first.missing), int(first.expiring), first.comes_at) == (2, 2, moment(4))
+        assert (int(second.missing), int(second.expiring), second.comes_at) == (2, 1, None)
+
+
+def lacking(
+    lots: Sequence[Dated], supplies: Sequence[Dated], soft: Sequence[Dated]
+) -> list[Shortage]:
+    """Who goes short, with nothing held hard; demands are numbered as they stand in `soft`."""
+    item = Item(lots, supplies)
+    return shortages(
+        item.free,
+        [
+            Demand(id=number, at=moment(each.day), quantity=Decimal(each.quantity))
+            for number, each in enumerate(soft)
+        ],
+        [
+            Supply(at=moment(each.day), quantity=Decimal(each.quantity), reference="x")
+            for each in supplies
+        ],
+        {each.at: -each.quantity for each in item.changes if each.kind is SupplyKind.EXPIRY},
+    )
+
+
 class TestProjection:
     def test_what_was_promised_in_time_is_not_lost_as_well(self) -> None:
         item = Item([Dated(3, 3)], [Dated(4, 3)])
@@ -256,3 +305,38 @@ class TestOverTheApi:
         question["lines"] = [{"item": "screw", "quantity": 10}]
         found = await room.post("/v1/promises", question, 200)
         assert found["promised_at"] == found["as_of"]
+
+    async def test_a_shortage_is_foreseen_with_who_waits_and_what_is_proposed(
+        self, room: Stockroom
+    ) -> None:
+        await bill(room, "bracket", "screw", "1")
+        await buys(room, "screw", 5)
+        await room.receive("screw", 10, lot="SOON", expires_on=day(3).isoformat())
+        await room.receive("screw", 4, lot="LATE", expires_on=day(30).isoformat())
+        lines = [{"item": "bracket", "quantity": 8}]
+        order = {"site": SITE, "customer": "acme", "lines": lines}
+        number = (await room.post("/v1/orders", order))["number"]
+        await room.post(f"/v1/orders/{number}/release", {}, 200)
+        assert await self._needed(room, by(2)) == []
+        (short,) = await self._needed(room, by(10))
+        assert (short["item"], short["needed"]) == ("screw", 8)
+        assert (short["missing"], short["expiring"]) == (4, 4)
+        assert (short["orders"], short["order"]) == ([number], None)
+        assert (short["comes_at"], short["proposal"]) == (None, None)
+        # What is needed within the lead time has to be ordered by now.
+        await self._needed(room, by(4))
+        (proposal,) = (await room.post("/v1/replenishment", {"site": SITE}, 200))["items"]
+        (short,) = await self._needed(room, by(4))
+        assert short["proposal"] == {
+            name: proposal[name] for name in ("id", "kind", "quantity", "order_by")
+        }
+        line = {"item": "screw", "quantity": 100, "due_at": by(8)}
+        await room.post("/v1/purchases", {"site": SITE, "lines": [line]})
+        assert await self._needed(room, by(10)) == []
+
+    @staticmethod
+    async def _needed(room: Stockroom, when: str) -> list[dict[str, Any]]:
+        """Who goes short when components are needed at a moment."""
+        await room.api.rows("UPDATE reservations SET need_at = %s", when)
+        found: list[dict[str, Any]] = (await room.get("/v1/shortages", site=SITE))["items"]
+        return found

@@ -276,6 +276,29 @@ class TestDeltas:
         await client.until(lambda state: not gone & state[BOARD].keys())
         assert f"bar/{shop.operations[2]}" in client.state[BOARD]
 
+    async def test_held_work_says_so_and_so_it_does_when_it_goes_on(
+        self, client: Client, projector: LiveProjector, shop: Shop
+    ) -> None:
+        first, second, third = shop.operations
+        assert not bar(client.state, first)["on_hold"]
+        await shop.rows.run(
+            "UPDATE order_lines SET held_from = state, state = 'on_hold' WHERE order_id = %s",
+            shop.orders[0],
+        )
+        held = OrderEvent(
+            SiteCode(SITE), "OrderHeld", shop.orders[0], [shop.works[0]], 2, EpochMs(0)
+        )
+        await say(projector, ORDERS, held)
+        await client.until(lambda state: bar(state, second)["on_hold"])
+        assert bar(client.state, first)["on_hold"]
+        assert not bar(client.state, third)["on_hold"]
+        await shop.rows.run(
+            "UPDATE order_lines SET state = held_from, held_from = NULL WHERE order_id = %s",
+            shop.orders[0],
+        )
+        await say(projector, ORDERS, msgspec.structs.replace(held, name="OrderResumed", version=3))
+        await client.until(lambda state: not bar(state, first)["on_hold"])
+
     async def test_it_tells_at_most_five_times_a_second(
         self, client: Client, projector: LiveProjector, shop: Shop
     ) -> None:

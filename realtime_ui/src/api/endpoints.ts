@@ -1,5 +1,5 @@
 import type { operations, paths } from "./openapi.gen.ts";
-import { ask } from "./problem.ts";
+import { ask, askText } from "./problem.ts";
 import type { Bulk, ColumnMapping, Format, JobEvent, NewOrder, NewPromise, NewView, OrderChange, Policy, TableFormat, Wish } from "./types.ts";
 
 /** What a call answers when it succeeds. */
@@ -86,6 +86,7 @@ export const api = {
   replayDeadLetter: (id: number) => call("replayDeadLetter", "POST", address("/v1/dead-letters/{dead_letter_id}/replay", { dead_letter_id: id })),
 
   actOnOrders: (bulk: Bulk) => call("actOnOrders", "POST", address("/v1/orders/actions"), bulk),
+  previewCancellation: (chosen: Pick<Bulk, "numbers" | "filter">) => call("previewCancellation", "POST", address("/v1/orders/actions/cancel-preview"), chosen),
   orderViews: () => call("listOrderViews", "GET", address("/v1/orders/views")),
   putOrderView: (name: string, view: NewView) => call("putOrderView", "PUT", address("/v1/orders/views/{name}", { name }), view),
   deleteOrderView: (name: string) => call("deleteOrderView", "DELETE", address("/v1/orders/views/{name}", { name })),
@@ -121,6 +122,11 @@ export const api = {
   propose: (site: string | undefined) => call("proposeReplenishment", "POST", address("/v1/replenishment"), site === undefined ? {} : { site }),
   acceptProposal: (id: number) => call("acceptReplenishment", "POST", address("/v1/replenishment/{proposal_id}/accept", { proposal_id: id }), {}),
   dismissProposal: (id: number) => call("dismissReplenishment", "POST", address("/v1/replenishment/{proposal_id}/dismiss", { proposal_id: id }), {}),
+
+  outbound: (filter: { state?: string | undefined; kind?: string | undefined; search?: string | undefined; newest_first?: string; limit: number; offset: number }) => call("listOutbound", "GET", address("/v1/outbound") + query(filter)),
+  outboundAddress: (id: number) => address("/v1/outbound/{document}/content", { document: id }),
+  outboundText: (id: number) => askText(address("/v1/outbound/{document}/content", { document: id })),
+  resendOutbound: (id: number) => call("resendOutbound", "POST", address("/v1/outbound/{document}/resend", { document: id })),
 
   workOrderPegs: (id: number) => call("getWorkOrderPegs", "GET", address("/v1/work-orders/{work_order_id}/pegs", { work_order_id: id })),
   previewRearrangement: (wish: Wish) => call("previewRearrangement", "POST", address("/v1/work-orders/preview"), { wish }),

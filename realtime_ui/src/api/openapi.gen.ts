@@ -1016,6 +1016,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/orders/actions/cancel-preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview Cancellation
+         * @description What cancelling orders would reach: work, reservations, pieces made. Changes nothing.
+         */
+        post: operations["previewCancellation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/orders/batch": {
         parameters: {
             query?: never;
@@ -1651,7 +1671,9 @@ export interface paths {
         };
         /**
          * List Outbound
-         * @description Documents, oldest first. An ERP asks with `state=made`, and acknowledges each.
+         * @description Documents, oldest first where nothing else is asked for.
+         *
+         *     An ERP asks with `state=made`, and acknowledges each.
          */
         get: operations["listOutbound"];
         put?: never;
@@ -2622,7 +2644,7 @@ export interface paths {
         };
         /**
          * List Shortages
-         * @description What released work and promises lack at their dates, and when it comes.
+         * @description What released work and promises lack at their dates, when it comes, and who waits for it.
          */
         get: operations["listShortages"];
         put?: never;
@@ -3701,6 +3723,11 @@ export interface components {
             problem?: string | null;
             /** @description Where it is now, if it is known. */
             state?: components["schemas"]["domain__orders__LineState"] | null;
+            /**
+             * Was Priority
+             * @description Which priority it had before it was given another one.
+             */
+            was_priority?: number | null;
         };
         /**
          * AdjustedGoods
@@ -4354,6 +4381,46 @@ export interface components {
             version?: number | null;
         };
         /**
+         * CancellationPreview
+         * @description What cancelling would reach. Nothing is locked: it may be another thing when it is done.
+         */
+        CancellationPreview: {
+            /**
+             * Begun
+             * @description What the floor has begun.
+             */
+            begun: components["schemas"]["ReachedWork"][];
+            /** Customers */
+            customers: number;
+            /** Lines */
+            lines: number;
+            /**
+             * Orders
+             * @description How many can be cancelled.
+             */
+            orders: number;
+            /**
+             * Refused
+             * @description Those that cannot be, and why.
+             */
+            refused: components["schemas"]["ActionOutcome"][];
+            /**
+             * Reservations
+             * @description How many are freed.
+             */
+            reservations: number;
+            /**
+             * Work Orders Reduced
+             * @description Others wait for them too: they make less.
+             */
+            work_orders_reduced: number;
+            /**
+             * Work Orders Removed
+             * @description Nobody has begun them, and nobody else waits.
+             */
+            work_orders_removed: number;
+        };
+        /**
          * CancelledOrder
          * @description A cancelled order, and what the floor still works on for it.
          */
@@ -4492,6 +4559,15 @@ export interface components {
              * @description How many there are in all.
              */
             total: number;
+        };
+        /**
+         * Chosen
+         * @description Which orders are meant: by their numbers, or by a filter.
+         */
+        Chosen: {
+            filter?: components["schemas"]["OrderFilter"] | null;
+            /** Numbers */
+            numbers?: string[] | null;
         };
         /**
          * CloudEvent
@@ -9187,6 +9263,11 @@ export interface components {
              * @enum {string}
              */
             do: "priority";
+            /**
+             * Only From
+             * @description Those of another priority stay as they are: for a way back.
+             */
+            only_from?: number | null;
             /** Priority */
             priority: number;
             /** Reason */
@@ -9341,6 +9422,26 @@ export interface components {
              * @description The least that is left within the lead time.
              */
             lowest: number;
+        };
+        /**
+         * Proposed
+         * @description What is proposed to be ordered or made of an item (`GET /v1/replenishment`).
+         */
+        Proposed: {
+            /** Id */
+            id: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "purchase" | "work_order";
+            /**
+             * Order By
+             * Format: date-time
+             */
+            order_by: string;
+            /** Quantity */
+            quantity: number;
         };
         /**
          * PublishRule
@@ -9526,6 +9627,40 @@ export interface components {
              * @description Left out: documents wait to be fetched.
              */
             url?: string | null;
+        };
+        /**
+         * ReachedWork
+         * @description A work order that the floor has begun for orders that would be cancelled.
+         */
+        ReachedWork: {
+            /** Good Pieces */
+            good_pieces: number;
+            /** Item */
+            item: string | null;
+            /**
+             * Orders
+             * @description For which of the orders it is.
+             */
+            orders: string[];
+            /** Quantity */
+            quantity: number | null;
+            /**
+             * Running
+             * @description What the site does with it: the terminal asks to stop, or it goes to stock.
+             * @enum {string}
+             */
+            running: "stop" | "to_stock";
+            /**
+             * Shared
+             * @description Others wait for it, too: it goes on for them.
+             */
+            shared: boolean;
+            /** Site */
+            site: string;
+            /** Unit */
+            unit: string;
+            /** Work Order */
+            work_order: string;
         };
         /**
          * Readiness
@@ -10476,8 +10611,15 @@ export interface components {
              * @description The purchases and work orders that bring it.
              */
             comes_from: string[];
+            /**
+             * Expiring
+             * @description How much of `missing` lies there now, and will have expired by `need_at`.
+             */
+            expiring: number;
             /** Item */
             item: string;
+            /** Item Name */
+            item_name: string;
             /**
              * Missing
              * @description What of it is not there by `need_at`.
@@ -10490,8 +10632,18 @@ export interface components {
             need_at: string;
             /** Needed */
             needed: number;
-            /** Order */
+            /**
+             * Order
+             * @description Whom it was promised to.
+             */
             order: string | null;
+            /**
+             * Orders
+             * @description The orders that wait for it, also by way of what is made of it.
+             */
+            orders: string[];
+            /** @description Open for the item at the site. */
+            proposal: components["schemas"]["Proposed"] | null;
             /** Reservation */
             reservation: number;
             /** Site */
@@ -14639,6 +14791,39 @@ export interface operations {
             };
         };
     };
+    previewCancellation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Chosen"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CancellationPreview"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     takeOrdersIn: {
         parameters: {
             query?: never;
@@ -15932,6 +16117,8 @@ export interface operations {
                 work_order?: string | null;
                 /** @description Text in the order's number, here or there. */
                 search?: string | null;
+                /** @description For people; programs read in order. */
+                newest_first?: boolean;
                 /** @description Of this site only (its code). */
                 site?: string | null;
                 /** @description How many items at most. */

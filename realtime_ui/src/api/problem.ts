@@ -71,6 +71,16 @@ export async function problemOf(response: Response): Promise<Problem> {
 
 /** Ask the server; `null` for an empty answer. A file goes as it is. Rejects with Problem or Unreachable. */
 export async function ask(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<unknown> {
+  const response = await answerTo(method, path, body, signal);
+  return response.status === 204 ? null : response.json();
+}
+
+/** Get what is no JSON, as text. Rejects with Problem or Unreachable. */
+export async function askText(path: string): Promise<string> {
+  return (await answerTo("GET", path)).text();
+}
+
+async function answerTo(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
   let response: Response;
   const raw = body instanceof Blob;
   try {
@@ -86,5 +96,5 @@ export async function ask(method: string, path: string, body?: unknown, signal?:
     throw new Unreachable("the server cannot be reached", { cause: error });
   }
   if (!response.ok) throw await problemOf(response);
-  return response.status === 204 ? null : response.json();
+  return response;
 }

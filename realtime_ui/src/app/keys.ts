@@ -1,20 +1,24 @@
-/** A screen that two keys lead to: `g`, then its own. */
+/** A screen of the navigation. `g`, then its own key, leads to it as well. */
 export interface Way {
   key: string;
-  to: "/" | "/orders" | "/review" | "/promise" | "/import" | "/stock" | "/plan" | "/own";
-  name: "nav.floor" | "nav.orders" | "nav.review" | "nav.promise" | "nav.import" | "nav.stock" | "nav.plan" | "nav.own";
-  needs: "read" | "order" | "own_orders";
+  to: "/" | "/orders" | "/review" | "/promise" | "/import" | "/stock" | "/outbound" | "/plan" | "/master-data" | "/dead-letters" | "/own";
+  name: "nav.floor" | "nav.orders" | "nav.review" | "nav.promise" | "nav.import" | "nav.stock" | "nav.outbound" | "nav.plan" | "nav.master_data" | "nav.dead_letters" | "nav.own";
+  needs: "read" | "order" | "dead_letters" | "own_orders";
 }
 
+/** In the order of the navigation. */
 export const WAYS: readonly Way[] = [
   { key: "f", to: "/", name: "nav.floor", needs: "read" },
+  { key: "o", to: "/own", name: "nav.own", needs: "own_orders" },
   { key: "o", to: "/orders", name: "nav.orders", needs: "read" },
   { key: "r", to: "/review", name: "nav.review", needs: "read" },
   { key: "d", to: "/promise", name: "nav.promise", needs: "order" },
   { key: "i", to: "/import", name: "nav.import", needs: "order" },
   { key: "s", to: "/stock", name: "nav.stock", needs: "read" },
+  { key: "b", to: "/outbound", name: "nav.outbound", needs: "read" },
   { key: "p", to: "/plan", name: "nav.plan", needs: "read" },
-  { key: "o", to: "/own", name: "nav.own", needs: "own_orders" },
+  { key: "m", to: "/master-data", name: "nav.master_data", needs: "read" },
+  { key: "x", to: "/dead-letters", name: "nav.dead_letters", needs: "dead_letters" },
 ];
 
 /** After this long the first of two keys is forgotten. */

@@ -2,6 +2,7 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet 
 import { filtersOf, type OrderFilters } from "../orders/filters.ts";
 import { masterSearchOf, type MasterSearch } from "../masterdata/kinds.ts";
 import type { Looks } from "../plan/gantt/gantt.tsx";
+import { outboundSearchOf, type OutboundSearch } from "../outbound/search.ts";
 import { stockSearchOf, type StockSearch } from "../stock/search.ts";
 import { LoginPage } from "../session/login.tsx";
 import { HomePage, Shell } from "./shell.tsx";
@@ -80,6 +81,13 @@ const stock = createRoute({
   validateSearch: (search): StockSearch => stockSearchOf(search),
 });
 
+const outbound = createRoute({
+  getParentRoute: () => shell,
+  path: "/outbound",
+  component: lazyRouteComponent(() => import("../outbound/page.tsx"), "OutboundPage"),
+  validateSearch: (search): OutboundSearch => outboundSearchOf(search),
+});
+
 const masterData = createRoute({
   getParentRoute: () => shell,
   path: "/master-data",
@@ -154,7 +162,7 @@ const deadLetters = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([login, shell.addChildren([home, floor, orders, order, review, importing, promise, stock, masterData, own, ownOrder, plan, planHistory, planVersion, terminal, deadLetters])]),
+  routeTree: root.addChildren([login, shell.addChildren([home, floor, orders, order, review, importing, promise, stock, outbound, masterData, own, ownOrder, plan, planHistory, planVersion, terminal, deadLetters])]),
   defaultPreload: "intent",
   defaultErrorComponent: Broken,
   scrollRestoration: true,

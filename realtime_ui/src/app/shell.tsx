@@ -1,14 +1,9 @@
-import { useQueryClient } from "@tanstack/react-query";
-import { Link, Navigate, Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
+import { Navigate, Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
 import { useEffect, useState, type ReactElement } from "react";
-import { api } from "../api/endpoints.ts";
 import { useT } from "../i18n/staff.tsx";
-import { useLive } from "../live/react.tsx";
-import { forgetSession, usePermission, useSession } from "../session/session.ts";
+import { usePermission, useSession } from "../session/session.ts";
 import { Failed, Skeleton } from "../ui/states.tsx";
-import { ConnectionBadge } from "./connection.tsx";
-import { Preferences } from "./preferences.tsx";
-import { Shortcuts } from "./shortcuts.tsx";
+import { NavigationBar } from "./navigation.tsx";
 import { useSites } from "./sites.ts";
 import { Toasts } from "./toasts.tsx";
 
@@ -49,72 +44,6 @@ export function Shell(): ReactElement {
       </main>
       <Toasts />
     </div>
-  );
-}
-
-function NavigationBar({ name }: { name: string }): ReactElement {
-  const t = useT();
-  const sites = useSites();
-  const queries = useQueryClient();
-  const navigate = useNavigate();
-  const live = useLive();
-  const reads = usePermission("read");
-  const mayOrder = usePermission("order");
-  const seesOwn = usePermission("own_orders");
-  const seesLetters = usePermission("dead_letters");
-  const leave = async (): Promise<void> => {
-    try {
-      await api.signOut();
-    } finally {
-      live.stop();
-      forgetSession(queries);
-      await navigate({ to: "/login", search: {} });
-    }
-  };
-  return (
-    <header className="bar">
-      <Link to="/" className="bar-brand" aria-label="gemba">
-        <img src="/icon.svg" alt="" width="28" height="28" />
-        <span>gemba</span>
-      </Link>
-      <nav className="bar-links" aria-label={t("nav.label")}>
-        {sites.data?.items.map((site) => (
-          <Link key={site.code} to="/floor/$site" params={{ site: site.code }}>
-            {sites.data.items.length > 1 ? site.name : t("nav.floor")}
-          </Link>
-        ))}
-        {seesOwn && <Link to="/own">{t("nav.own")}</Link>}
-        {reads && (
-          <>
-            <Link to="/orders">{t("nav.orders")}</Link>
-            <Link to="/review">{t("nav.review")}</Link>
-          </>
-        )}
-        {mayOrder && (
-          <>
-            <Link to="/promise">{t("nav.promise")}</Link>
-            <Link to="/import">{t("nav.import")}</Link>
-          </>
-        )}
-        {reads && (
-          <>
-            <Link to="/stock">{t("nav.stock")}</Link>
-            <Link to="/plan">{t("nav.plan")}</Link>
-            <Link to="/master-data">{t("nav.master_data")}</Link>
-          </>
-        )}
-        {seesLetters && <Link to="/dead-letters">{t("nav.dead_letters")}</Link>}
-      </nav>
-      <div className="bar-end">
-        <ConnectionBadge />
-        <Shortcuts />
-        <Preferences />
-        <span className="bar-user">{name}</span>
-        <button type="button" className="button button-quiet" onClick={() => void leave()}>
-          {t("nav.sign_out")}
-        </button>
-      </div>
-    </header>
   );
 }
 

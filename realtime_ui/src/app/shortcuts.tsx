@@ -2,9 +2,9 @@ import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef, useState, type ReactElement } from "react";
 import { useT } from "../i18n/staff.tsx";
 import type { StaffMessages } from "../i18n/messages.gen.ts";
-import { usePermission } from "../session/session.ts";
 import { Dialog } from "../ui/dialog.tsx";
-import { stepOf, WAYS, type Way } from "./keys.ts";
+import { stepOf, type Way } from "./keys.ts";
+import { useWays } from "./ways.ts";
 
 const STORED = "gemba.shortcuts";
 
@@ -27,12 +27,6 @@ function remember(on: boolean): void {
 
 function isTyping(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && (target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName));
-}
-
-/** The ways that this person has. */
-function useWays(): readonly Way[] {
-  const may = { read: usePermission("read"), order: usePermission("order"), own_orders: usePermission("own_orders") };
-  return WAYS.filter((way) => may[way.needs]);
 }
 
 /** Keys for the whole desk, and the page that lists them. Where somebody types, keys are letters. */

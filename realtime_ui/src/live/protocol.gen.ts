@@ -233,6 +233,7 @@ export interface components {
             start: string | null;
             end: string | null;
             pin: string | null;
+            on_hold: boolean;
             projected_machine: string | null;
             projected_start: string | null;
             projected_end: string | null;

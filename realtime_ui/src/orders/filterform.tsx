@@ -7,7 +7,7 @@ import { useDesk } from "../desk/language.tsx";
 import { wordOf } from "../i18n/translator.ts";
 import { FINDING_CODES } from "../review/words.ts";
 import { filtersOf, type OrderFilters } from "./filters.ts";
-import { useNarrow } from "./narrow.ts";
+import { useNarrow } from "../ui/narrow.ts";
 
 const TYPING_MS = 250;
 const SORTS = ["received", "due", "priority", "lateness"] as const;

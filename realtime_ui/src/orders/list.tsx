@@ -17,7 +17,7 @@ import { BulkBar } from "./bulk.tsx";
 import { Counts } from "./counts.tsx";
 import { Filters } from "./filterform.tsx";
 import { bodyOf, queryOf, type OrderFilters } from "./filters.ts";
-import { useNarrow } from "./narrow.ts";
+import { useNarrow } from "../ui/narrow.ts";
 import { SavedViewsMenu } from "./saved.tsx";
 import { extend, NOTHING, pressed, toggle, type NumberAt, type Selection } from "./selection.ts";
 import { Lateness, StageBar } from "./standing.tsx";

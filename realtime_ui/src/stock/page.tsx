@@ -2,7 +2,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { Fragment, useEffect, useState, type ReactElement, type ReactNode } from "react";
 import { api, type StockQuery } from "../api/endpoints.ts";
-import type { ReplenishmentProposal } from "../api/types.ts";
+import type { ReplenishmentProposal, Shortage } from "../api/types.ts";
 import { useSites } from "../app/sites.ts";
 import { tell } from "../app/toasts.tsx";
 import { ExportButton } from "../desk/export.tsx";
@@ -350,26 +350,53 @@ function Reservations(shown: Shown): ReactElement {
 function Shortages(shown: Shown): ReactElement {
   const t = useDesk();
   const said = useSaid(shown.zone);
+  const mayBuy = usePermission("purchase");
+  const waits = (row: Shortage): string => (row.orders.length > 0 ? row.orders.join(", ") : (row.work_order ?? ""));
+  const comes = (row: Shortage): string => (row.comes_at === null ? t("stock.never_comes") : `${said.moment(row.comes_at)} ${row.comes_from.join(", ")}`);
   return (
     <List
       name="shortages"
       load={(page) => api.shortages({ ...shown.filter, ...page })}
       shown={shown}
-      columns={["item", "needed", "missing", "needed_at", "for", "comes"]}
+      columns={["item", "site", "needed", "missing", "needed_at", "for", "comes", "proposal"]}
       empty={<p>{t("stock.empty_shortages")}</p>}
       row={(row) => ({
         key: String(row.reservation),
+        testid: `shortage-${row.item}`,
         cells: [
-          row.item,
+          <Fragment key="item">
+            <Link to="/stock" search={{ tab: "lots", item: row.item, site: row.site }}>
+              {row.item_name}
+            </Link>{" "}
+            <span className="faint">{row.item}</span>
+          </Fragment>,
+          row.site,
           said.quantity(row.needed, row.unit),
-          <strong key="missing">{said.quantity(row.missing, row.unit)}</strong>,
+          <Fragment key="missing">
+            <strong>{said.quantity(row.missing, row.unit)}</strong>
+            {row.expiring > 0 && <p className="faint">{t("stock.expiring", { quantity: said.quantity(row.expiring, row.unit) })}</p>}
+          </Fragment>,
           said.moment(row.need_at),
-          row.order === null ? (row.work_order ?? "–") : <Link to="/orders/$number" params={{ number: row.order }}>{row.order}</Link>,
-          row.comes_at === null ? t("stock.never_comes") : `${said.moment(row.comes_at)} ${row.comes_from.join(", ")}`,
+          <Fragment key="for">
+            {row.orders.map((number) => (
+              <Fragment key={number}>
+                <Link to="/orders/$number" params={{ number }}>
+                  {number}
+                </Link>{" "}
+              </Fragment>
+            ))}
+            {row.work_order !== null && <span className="faint">{row.work_order}</span>}
+          </Fragment>,
+          comes(row),
+          <Link key="proposal" to="/stock" search={{ tab: "replenishment", item: row.item, site: row.site }} data-testid={`proposal-of-${row.item}`}>
+            {row.proposal !== null
+              ? t("stock.proposal", { kind: wordOf(t, "proposal", row.proposal.kind), quantity: said.quantity(row.proposal.quantity, row.unit), at: said.moment(row.proposal.order_by) })
+              : t(mayBuy ? "stock.no_proposal_look" : "stock.no_proposal")}
+          </Link>,
         ],
       })}
-      headings={["item", "unit", "needed", "missing", "needed_at", "for", "comes", "from"]}
-      plain={(row) => [row.item, row.unit, row.needed, row.missing, row.need_at, row.order ?? row.work_order, row.comes_at, row.comes_from.join(", ")]}
+      headings={["item", "name", "site", "unit", "needed", "missing", "expiring", "needed_at", "for", "work_order", "comes", "from", "proposal"]}
+      plain={(row) => [row.item, row.item_name, row.site, row.unit, row.needed, row.missing, row.expiring, row.need_at, waits(row), row.work_order, row.comes_at, row.comes_from.join(", "), row.proposal?.quantity ?? null]}
     />
   );
 }

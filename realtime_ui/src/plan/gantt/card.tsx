@@ -2,6 +2,7 @@ import { Link } from "@tanstack/react-router";
 import { useLayoutEffect, useSyncExternalStore, type ReactElement } from "react";
 import { formatMoment, formatNumber, formatShortMoment, timeOf } from "../../i18n/format.ts";
 import { wordOf } from "../../i18n/translator.ts";
+import { Glyph } from "../../ui/glyph.tsx";
 import { StateBadge } from "../../ui/states.tsx";
 import type { PlanStore } from "../store.ts";
 import { LatenessMark } from "../lateness.tsx";
@@ -66,6 +67,11 @@ function CardBody({ store, bar, telling, pinned }: { store: PlanStore; bar: Bar;
         <dd>{chain.after.length === 0 ? t("card.none_after") : <Steps bars={chain.after} telling={telling} />}</dd>
       </dl>
       {view.pin !== null && <p className="faint">{view.pin === "running" ? t("card.running") : view.pin === "frozen" ? t("card.frozen") : t("card.locked")}</p>}
+      {view.on_hold && (
+        <p className="gantt-card-hold">
+          <Glyph name="on_hold" /> {t("card.on_hold", { started: hasStarted(bar) ? "yes" : "no" })}
+        </p>
+      )}
       {pinned && view.order_number !== null && (
         <Link to="/orders/$number" params={{ number: view.order_number }} className="button button-primary">
           {t("card.open", { order: view.order_number })}

@@ -1,4 +1,5 @@
 import { useSyncExternalStore, type CSSProperties, type ReactElement } from "react";
+import { wordOf } from "../../i18n/translator.ts";
 import { Glyph } from "../../ui/glyph.tsx";
 import type { PlanTranslator } from "../language.tsx";
 import type { PlanStore } from "../store.ts";
@@ -12,6 +13,7 @@ function Key({ look, word, colour }: { look: string; word: string; colour?: stri
       <span className={`key key-${look}`} style={colour === undefined ? undefined : ({ "--key": colour } as CSSProperties)} aria-hidden="true">
         {look === "late" && <Glyph name="late" />}
         {look === "frozen" && <Glyph name="frozen" />}
+        {look === "hold" && <Glyph name="on_hold" />}
       </span>
       {word}
     </li>
@@ -43,6 +45,7 @@ export function Legend({ store, t, colouring }: { store: PlanStore; t: PlanTrans
       <Key look="closed" word={t("legend.closed")} />
       <Key look="down" word={t("legend.down")} />
       <Key look="frozen" word={t("legend.frozen")} />
+      <Key look="hold" word={wordOf(t, "stage", "on_hold")} />
     </ul>
   );
 }

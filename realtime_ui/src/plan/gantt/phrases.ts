@@ -2,7 +2,7 @@ import { formatClock, formatDuration, timeOf } from "../../i18n/format.ts";
 import { wordOf, type Language } from "../../i18n/translator.ts";
 import type { PlanTranslator } from "../language.tsx";
 import { latenessWords, operationWords } from "../words.ts";
-import type { Bar, MachineRow } from "./bars.ts";
+import { isOver, type Bar, type MachineRow } from "./bars.ts";
 import type { Arrangement } from "./rows.ts";
 import type { ChartWords } from "./scene.ts";
 
@@ -35,11 +35,16 @@ export function unavailableWords(t: PlanTranslator, why: string): string {
 /** The words that the chart writes beside and on its bars. */
 export function chartWords(t: PlanTranslator, zone: string, arrangement: Arrangement, machine: (path: string) => string): ChartWords {
   const { language } = t;
-  const label = ({ view }: Bar): string => {
-    const name = view.name ?? t("plan.unplanned_operation", { operation: view.operation });
+  const textOf = ({ view }: Bar, name: string): string => {
     if (arrangement === "machine") return [view.order_number ?? view.work_order, name, view.item].filter((part) => part !== null).join(" · ");
     const on = view.projected_machine ?? view.machine;
     return on === null ? name : `${name} · ${machine(on)}`;
+  };
+  const label = (bar: Bar): string => {
+    const { view } = bar;
+    const name = view.name ?? t("plan.unplanned_operation", { operation: view.operation });
+    const text = textOf(bar, name);
+    return view.on_hold && !isOver(bar) ? t("chart.on_hold", { label: text }) : text;
   };
   return {
     language,
@@ -57,5 +62,5 @@ export function chartWords(t: PlanTranslator, zone: string, arrangement: Arrange
 
 /** A bar in one sentence, for those who hear it: what, when, how late. */
 export function barWords(t: PlanTranslator, { view }: Bar, times: string): string {
-  return [operationWords(t, view.work_order, view.operation, view.name), view.item, view.customer, wordOf(t, "job", view.state), times, latenessWords(t, view.lateness_minutes)].filter((part) => part != null && part !== "").join(", ");
+  return [operationWords(t, view.work_order, view.operation, view.name), view.item, view.customer, wordOf(t, "job", view.state), view.on_hold ? wordOf(t, "stage", "on_hold") : null, times, latenessWords(t, view.lateness_minutes)].filter((part) => part != null && part !== "").join(", ");
 }

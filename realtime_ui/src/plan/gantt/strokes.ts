@@ -109,6 +109,7 @@ function drawEdge(brush: Brush, bar: Bar, left: number, y: number, height: numbe
 }
 
 function glyphOf(bar: Bar): string | null {
+  if (bar.view.on_hold && !isOver(bar)) return "on_hold";
   if (["running", "paused", "interrupted", "completed", "aborted"].includes(bar.view.state)) return bar.view.state;
   return bar.view.pin === "locked" ? "locked" : bar.view.pin === "frozen" ? "frozen" : null;
 }

@@ -100,6 +100,7 @@ function TableRow({ bar, telling }: { bar: Bar; telling: Telling }): ReactElemen
       <td>{view.customer ?? "–"}</td>
       <td>
         {wordOf(t, "job", view.state)}
+        {view.on_hold && <small> · {wordOf(t, "stage", "on_hold")}</small>}
         {view.pin !== null && <small className="faint"> {wordOf(t, "table.pin", view.pin)}</small>}
       </td>
       <td className="plan-nowrap">{range(bar.planned)}</td>
