@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ from typer.testing import CliRunner
 from domain.documents import Format
 from launch.cli import app
 from launch.cli_orders import FormatName
+from launch.ports import free_port
 from runtime.secrets import installation_key
 from runtime.tokens import issue_token
 
@@ -33,9 +33,7 @@ class Service:
     """The API as a process of its own."""
 
     def __init__(self, environment: dict[str, str], data_dir: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.token = issue_token(installation_key(data_dir), role="admin", subject="test")
         self._environment = {**os.environ, **environment, "GEMBA_HTTP_PORT": str(port)}
@@ -46,14 +44,22 @@ class Service:
         process = subprocess.Popen(
             command, env=self._environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        end = time.monotonic() + 60
+        try:
+            self._until_up()
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        return process
+
+    def _until_up(self) -> None:
+        end = time.monotonic() + 120
         while time.monotonic() < end:
             try:
-                if httpx.get(f"{self.url}/healthz", timeout=2).status_code == 200:
-                    return process
+                if httpx.get(f"{self.url}/healthz", timeout=20).status_code == 200:
+                    return
             except httpx.HTTPError:
                 time.sleep(0.1)
-        process.kill()
         raise TimeoutError("the API did not come up")
 
     def client(self) -> httpx.Client:
@@ -74,7 +80,7 @@ class Service:
         """End it in order."""
         self.process.terminate()
         try:
-            self.process.wait(20)
+            self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.kill()
 
@@ -162,6 +168,7 @@ class TestTheCommand:
         assert "--format" in output
 
 
+@pytest.mark.timeout(900)  # the API is started nine times
 class TestAKilledService:
     def test_an_order_is_there_as_a_whole_or_not_at_all(
         self, service: Service, database_url: str
@@ -200,7 +207,7 @@ class TestAKilledService:
             sending.start()
             self._until_blocked(database_url)
             service.kill()
-            sending.join(30)
+            sending.join(60)
             blocker.rollback()
 
     def _send(self, service: Service, content: str) -> None:
@@ -208,7 +215,7 @@ class TestAKilledService:
             api.post("/v1/intake/csv?source=k", content=content)
 
     def _until_blocked(self, database_url: str) -> None:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         with psycopg.connect(database_url, autocommit=True) as watcher:
             while time.monotonic() < end:
                 row = watcher.execute(
