@@ -26,10 +26,8 @@ _TOPIC_OVERHEAD_BYTES: Final = 5
 _BUNDLE_OVERHEAD_BYTES: Final = 512
 """The gateway's name and the arrays' headers."""
 
-FULL_LINGER_RATE: Final = 1_000.0
-"""Messages per second from which on a frame waits the whole linger: there a transaction's share of
-a single message is most of what the message costs.
-"""
+FULL_LINGER_RATE: Final = 2_500.0
+"""Messages per second from which on a frame waits the whole linger."""
 
 _RATE_WEIGHT: Final = 0.3
 _RATE_WINDOW_S: Final = 0.02
