@@ -95,6 +95,32 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgr
         yield server
 
 
+@pytest.fixture(scope="session")
+def timescale_template() -> Iterator[str]:
+    """A migrated database on GEMBA_TEST_TIMESCALE_URL to copy from: migrating takes seconds."""
+    name = f"gemba_template_{os.getpid()}"
+    with psycopg.connect(TIMESCALE_URL, autocommit=True) as server:
+        server.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'").format(
+                sql.Identifier(name)
+            )
+        )
+        url = _database(TIMESCALE_URL, name)
+        migrate(url)
+        # TimescaleDB's own workers would keep it busy, and a busy one is not copied.
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("SELECT _timescaledb_functions.stop_background_workers()")
+        server.execute(
+            sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false").format(sql.Identifier(name))
+        )
+        server.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s",
+            (name,),
+        )
+        yield name
+        server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """A migrated database of the test's own, owned by the role in the URL.
@@ -102,7 +128,8 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     Where GEMBA_TEST_TIMESCALE_URL names a server with TimescaleDB, it is made there.
     """
     if TIMESCALE_URL:
-        yield from _timescale_database(TIMESCALE_URL)
+        template = request.getfixturevalue("timescale_template")
+        yield from _timescale_database(TIMESCALE_URL, template)
     else:
         server = request.getfixturevalue("postgres_server")
         yield from _fresh_database(server, template=_TEMPLATE)
@@ -126,18 +153,15 @@ def _fresh_database(server: PostgresServer, *, template: str) -> Iterator[str]:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def _timescale_database(server_url: str) -> Iterator[str]:
-    # Migrated anew: TimescaleDB's workers would keep a template busy.
+def _timescale_database(server_url: str, template: str) -> Iterator[str]:
     name = f"gemba_test_{os.getpid()}_{next(_numbers)}"
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'").format(
-                sql.Identifier(name)
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.Identifier(name), sql.Identifier(template)
             )
         )
-        url = _database(server_url, name)
-        migrate(url)
-        yield url
+        yield _database(server_url, name)
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
