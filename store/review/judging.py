@@ -77,9 +77,10 @@ async def examine_orders(
         portions: which orders came together (see `read_facts`).
 
     Returns:
-        What was made of each order; ids that do not exist are left out.
+        What was made of each order, the oldest first; ids that do not exist are left out.
     """
-    read = await read_facts(connection, order_ids, now=now, portions=portions)
+    facts = await read_facts(connection, order_ids, now=now, portions=portions)
+    read = {order_id: facts[order_id] for order_id in sorted(facts)}
     found = {
         order_id: examine(each.facts, each.policy, now) if each.facts.lines else []
         for order_id, each in read.items()
