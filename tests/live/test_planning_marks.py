@@ -24,7 +24,7 @@ class Marks:
     def __init__(self, shop: Shop, agent: Agent) -> None:
         self._shop, self._agent = shop, agent
         self._told: list[bool] = []
-        agent.agent._mark = self._mark  # type: ignore[method-assign]
+        agent.agent._mark = self._mark  # type: ignore[method-assign]  # to hear what it would do
 
     def _mark(self, scope: str, *, urgent: bool) -> None:
         assert scope == SITE
