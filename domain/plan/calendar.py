@@ -103,6 +103,20 @@ class WorkingTime:
         """The working time between `a` and `b`; 0 when `b` is not after `a`."""
         return self._until(b) - self._until(a) if b > a else 0
 
+    def spans(self, a: int, b: int) -> list[tuple[int, int]]:
+        """The working spans between `a` and `b`, none of them empty."""
+        found: list[tuple[int, int]] = []
+        index = bisect_right(self.ends, a)
+        while a < b:
+            if index == len(self.starts) or self.starts[index] >= b:
+                found.append((a, b))
+                break
+            if self.starts[index] > a:
+                found.append((a, self.starts[index]))
+            a = self.ends[index]
+            index += 1
+        return found
+
     def fits(self, t: int, work_ms: int) -> int:
         """The first working instant at or after `t` that `work_ms` without a break follow."""
         start = self.next(t)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
+from domain.plan.fitting import Fit, Fitting
 from domain.plan.indexed import FREE, FROZEN, RUNNING, Indexed, ProblemError
 from domain.plan.plan import Assignment, Plan
 from domain.plan.problem import Problem
@@ -34,7 +35,7 @@ class Timeline:
         ends: when each operation ends; None while it is not placed.
     """
 
-    __slots__ = ("_assignments", "_open", "ends", "family", "free", "indexed")
+    __slots__ = ("_assignments", "_fitting", "_open", "ends", "family", "free", "indexed")
 
     def __init__(self, indexed: Indexed) -> None:
         self.indexed = indexed
@@ -43,6 +44,7 @@ class Timeline:
         self.ends: list[int | None] = [None] * len(indexed.operations)
         self._assignments: list[list[Assignment]] = [[] for _ in indexed.machines]
         self._open = [len(chain) for chain in indexed.chains]
+        self._fitting = Fitting(indexed, indexed.extras) if indexed.extras is not None else None
 
     def is_open(self, machine: int) -> bool:
         """Whether all that is pinned to the machine is placed, so that free work may follow."""
@@ -55,20 +57,34 @@ class Timeline:
         return bool(self._open[machine]) and chain[-self._open[machine]] == operation
 
     def ready(self, operation: int) -> int | None:
-        """When its release and its predecessors let it start; None while one is not placed."""
+        """When its release and its predecessors let it start; None while one is not placed.
+
+        With extras, what predecessors allow depends on the machine, and `when` looks at it.
+        """
         indexed = self.indexed
         ready = max(indexed.now, indexed.releases[operation])
         for predecessor, lag_ms in indexed.after[operation]:
             end = self.ends[predecessor]
             if end is None:
                 return None
-            ready = max(ready, end + lag_ms)
+            if self._fitting is None:
+                ready = max(ready, end + lag_ms)
         return ready
+
+    def ready_on(self, operation: int, mode: tuple[int, int, int]) -> int | None:
+        """The same on one of its machines: with the way of all pieces there."""
+        ready = self.ready(operation)
+        if ready is None or self._fitting is None:
+            return ready
+        return self._fitting.arrived(operation, mode, ready)
 
     def when(self, operation: int, mode: tuple[int, int, int], ready: int) -> tuple[int, int, int]:
         """Set-up (working time), start and end, if it were appended to the mode's machine now."""
         machine, duration, mode_setup = mode
         indexed = self.indexed
+        if self._fitting is not None:
+            fit = self._fit(self._fitting, operation, mode, ready)
+            return fit.setup, fit.start, fit.end
         clock = indexed.clocks[machine]
         start = self.free[machine]
         setup = mode_setup
@@ -93,10 +109,10 @@ class Timeline:
         machine = mode[0]
         indexed = self.indexed
         subject = indexed.operations[operation]
-        if indexed.ranks[operation] == RUNNING:
-            pin = subject.pin
-            started = pin.started_ms if pin else None
-            start = setup_start = indexed.now if started is None else min(started, indexed.now)
+        if self._fitting is not None:
+            setup_start, start, end = self._place(self._fitting, operation, mode, ready)
+        elif indexed.ranks[operation] == RUNNING:
+            start = setup_start = self._started(operation)
             end = indexed.clocks[machine].advance(self.free[machine], mode[1])
         else:
             setup, start, end = self.when(operation, mode, ready)
@@ -116,6 +132,29 @@ class Timeline:
         self.family[machine] = subject.family
         self.ends[operation] = end
         return end
+
+    def _started(self, operation: int) -> int:
+        """When what runs did start; now, if nobody knows."""
+        pin, now = self.indexed.operations[operation].pin, self.indexed.now
+        return now if pin is None or pin.started_ms is None else min(pin.started_ms, now)
+
+    def _fit(self, fitting: Fitting, operation: int, mode: tuple[int, int, int], ready: int) -> Fit:
+        """Its place when there is more than machines to look at."""
+        machine = mode[0]
+        if self.indexed.ranks[operation] == RUNNING:
+            return fitting.running(operation, mode, self.free[machine], self._started(operation))
+        return fitting.fit(
+            operation, mode, free=self.free[machine], family=self.family[machine], ready=ready
+        )
+
+    def _place(
+        self, fitting: Fitting, operation: int, mode: tuple[int, int, int], ready: int
+    ) -> tuple[int, int, int]:
+        """Set-up start, start and end; what it holds is held from now on."""
+        machine = mode[0]
+        fit = self._fit(fitting, operation, mode, ready)
+        fitting.place(operation, mode, fit, free=self.free[machine], family=self.family[machine])
+        return fit.setup_start, fit.start, fit.end
 
     def place_running(self) -> None:
         """Place all that is running, each machine's by its place."""

@@ -23,7 +23,7 @@ import msgspec
 
 from domain.plan.decoder import DecodeError, Timeline
 from domain.plan.indexed import FREE, FROZEN, Indexed
-from domain.plan.metrics import MINUTE_MS, job_ends, metrics
+from domain.plan.metrics import MINUTE_MS, job_ends, metrics, ranking
 from domain.plan.plan import Metrics, Plan
 from domain.plan.priorities import Order, Urgency
 from domain.plan.problem import Problem
@@ -104,7 +104,7 @@ def best(problem: Problem, candidates: Iterable[tuple[str, Plan]]) -> tuple[str,
         candidates: plans with what found them; at least one.
     """
     judged = [(method, plan, metrics(problem, plan)) for method, plan in candidates]
-    return min(judged, key=lambda candidate: candidate[2].cost)
+    return min(judged, key=lambda candidate: ranking(problem, candidate[1]))
 
 
 def unaffected(problem: Problem, shifted: Plan) -> set[int]:
@@ -180,7 +180,7 @@ class _Dispatch:
             choice = self.choices.get(operation)
             if choice is None or choice.end != end:
                 continue
-            if choice.version != self.versions[choice.mode[0]]:
+            if choice.version != self.versions[choice.mode[0]] or self._is_stale(operation, choice):
                 # The machine ends later than when it chose; another may be better by now.
                 self._choose(operation)
                 continue
@@ -218,7 +218,47 @@ class _Dispatch:
                 return rival
         return first
 
+    def _is_stale(self, operation: int, choice: _Choice) -> bool:
+        """Whether work on other machines has taken resources that it counted on."""
+        if self.indexed.extras is None:
+            return False
+        return self.timeline.when(operation, choice.mode, self.ready_at[operation])[2] != choice.end
+
     def _append(self, operation: int) -> None:
+        """Place it where it has chosen; in an oven, with what else is there to go in."""
+        machine = self.choices[operation].mode[0]
+        extras = self.indexed.extras
+        if extras is None or extras.room[machine] is None:
+            self._append_one(operation)
+            return
+        for each in self._batch(operation):
+            self._append_one(each)
+
+    def _batch(self, first: int) -> list[int]:
+        """What could share an oven with an operation without making it wait, the longest first."""
+        indexed, timeline, choices = self.indexed, self.timeline, self.choices
+        subject = indexed.operations[first]
+        machine = choices[first].mode[0]
+        extras = indexed.extras
+        room = (extras.room[machine] if extras is not None else None) or 0
+        start = timeline.when(first, choices[first].mode, self.ready_at[first])[1]
+        found = [first]
+        room -= subject.units
+        for rival in sorted(self.lanes[machine] - {first}):
+            other = indexed.operations[rival]
+            if (
+                subject.batch_family is not None
+                and other.batch_family == subject.batch_family
+                and other.family == subject.family
+                and other.units <= room
+                and timeline.when(rival, choices[rival].mode, self.ready_at[rival])[1] <= start
+            ):
+                found.append(rival)
+                room -= other.units
+        found.sort(key=lambda each: (-choices[each].mode[1], each != first, each))
+        return found
+
+    def _append_one(self, operation: int) -> None:
         """Place it where it has chosen."""
         choice = self.choices.pop(operation)
         machine = choice.mode[0]
@@ -318,7 +358,7 @@ class _Dispatch:
 
     def _price(self, operation: int, mode: _Mode, setup: int, start: int, end: int) -> int:
         """What this place would cost: its end or its job's tardiness, and what is disturbed."""
-        policy = self.indexed.problem.policy
+        policy = self.indexed.policy
         urgency = self.urgency
         price = policy.setup * setup
         before = self.indexed.base_start[operation]

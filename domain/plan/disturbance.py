@@ -10,67 +10,21 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from contracts.plan import DisruptionKind
+from domain.plan.breakdowns import MachineStanding, machine_causes, useful_machines
+from domain.plan.cause import Cause
 from domain.plan.plan import Assignment
-from domain.plan.policy import Policy
-from domain.plan.problem import PinKind, Problem
+from domain.plan.problem import Operation, PinKind, Problem, ReleaseKind
 
-DOWN: Final = "down"
-_WORKS: Final = ("running", "setup", "idle")
 _MOST_ORDERS: Final = 20
 """Orders at risk told at once: the ones that are worst off."""
 _MINUTE_MS: Final = 60_000
-
-
-class Cause(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that makes a plan wrong.
-
-    Attributes:
-        kind: see `DisruptionKind`.
-        key: names the cause within its scope.
-        occurred_ms: when it came about.
-        machine, operation, order: whose it is.
-        successor: of a late operation, the one that has to wait.
-        detail: what `DisruptionKind` says of the kind.
-    """
-
-    kind: DisruptionKind
-    key: str
-    occurred_ms: int
-    machine: int | None = None
-    operation: int | None = None
-    order: int | None = None
-    successor: int | None = None
-    detail: dict[str, Any] = {}
-
-
-class Breakdown(msgspec.Struct, frozen=True):
-    """The newest breakdown of a machine that was told.
-
-    Attributes:
-        since_ms: since when the machine was down.
-        answered: whether a plan (or the decision to keep the one in force) has answered it.
-        over: whether it was told that the machine works again.
-    """
-
-    since_ms: int
-    answered: bool
-    over: bool
-
-
-class MachineStanding(msgspec.Struct, frozen=True, kw_only=True):
-    """What the floor says of a machine, and what was told of it."""
-
-    machine: int
-    state: str
-    since_ms: int | None
-    reason: str | None = None
-    told: Breakdown | None = None
+_HOUR_MS: Final = 60 * _MINUTE_MS
 
 
 class Promise(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +47,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
         promises: the orders that the work is for.
         answering: whether a disruption is open already, or a draft waits for somebody: the next
             plan looks at everything anyway, so consequences are not told meanwhile.
+        comes: what brings the material that jobs wait for: `item` and `reference`, by job.
     """
 
     plan_id: int
@@ -102,6 +57,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     machines: Sequence[MachineStanding]
     promises: Sequence[Promise]
     answering: bool = False
+    comes: Mapping[int, Mapping[str, Any]] = {}
 
 
 def causes(situation: Situation) -> list[Cause]:
@@ -109,70 +65,14 @@ def causes(situation: Situation) -> list[Cause]:
     problem = situation.problem
     useful = useful_machines(problem)
     machines = [each for each in situation.machines if each.machine in useful]
-    told = machine_causes(machines, problem.policy, problem.now_ms)
+    told = machine_causes(machines, problem.policy, problem.now_ms) + late_material(situation)
     if told or situation.answering:
         return told
-    return [*late_operations(situation), *orders_at_risk(situation)]
-
-
-# Machines ------------------------------------------------------------------------------------
-
-
-def useful_machines(problem: Problem) -> frozenset[int]:
-    """The machines that there is work for; what becomes of the others makes no plan wrong."""
-    return frozenset(mode.machine for each in problem.operations for mode in each.modes)
-
-
-def machine_causes(machines: Iterable[MachineStanding], policy: Policy, now_ms: int) -> list[Cause]:
-    """Machines that are down for longer than the threshold, and those that work again."""
-    found = []
-    for machine in machines:
-        cause = _down(machine, policy, now_ms) or _up(machine, now_ms)
-        if cause is not None:
-            found.append(cause)
-    return found
-
-
-def _down(machine: MachineStanding, policy: Policy, now_ms: int) -> Cause | None:
-    since_ms = machine.since_ms
-    if machine.state != DOWN or since_ms is None or now_ms - since_ms < policy.down_threshold_ms:
-        return None
-    if machine.told is not None and machine.told.since_ms == since_ms:
-        return None
-    return Cause(
-        kind=DisruptionKind.MACHINE_DOWN,
-        key=f"{DisruptionKind.MACHINE_DOWN}:{machine.machine}:{since_ms}",
-        occurred_ms=since_ms,
-        machine=machine.machine,
-        detail={"reason": machine.reason, "since": since_ms},
-    )
-
-
-def _up(machine: MachineStanding, now_ms: int) -> Cause | None:
-    told = machine.told
-    if told is None or not told.answered or told.over or machine.state not in _WORKS:
-        return None
-    since_ms = machine.since_ms if machine.since_ms is not None else now_ms
-    return Cause(
-        kind=DisruptionKind.MACHINE_UP,
-        key=f"{DisruptionKind.MACHINE_UP}:{machine.machine}:{told.since_ms}",
-        occurred_ms=since_ms,
-        machine=machine.machine,
-        detail={"since": told.since_ms},
-    )
-
-
-def threshold_ms(machines: Iterable[MachineStanding], policy: Policy, now_ms: int) -> int | None:
-    """When the next machine that is down will have been so for the policy's threshold."""
-    moments = [
-        each.since_ms + policy.down_threshold_ms
-        for each in machines
-        if each.state == DOWN and each.since_ms is not None
+    return [
+        *late_operations(situation),
+        *early_operations(situation),
+        *orders_at_risk(situation),
     ]
-    return min((moment for moment in moments if moment > now_ms), default=None)
-
-
-# Operations and orders -----------------------------------------------------------------------
 
 
 def late_operations(situation: Situation) -> list[Cause]:
@@ -217,6 +117,56 @@ def late_operations(situation: Situation) -> list[Cause]:
     return found
 
 
+def early_operations(situation: Situation) -> list[Cause]:
+    """What runs and ends so early that a successor could begin sooner, where that helps somebody.
+
+    Right-shift uses no time that has become free: that is a decision. It is worth one where the
+    successor's job ends late in the plan in force.
+    """
+    problem = situation.problem
+    tolerance_ms = problem.policy.tolerance_ms
+    operations = {each.id: each for each in problem.operations}
+    late = _late_jobs(situation)
+    gaps: dict[int, tuple[int, int]] = {}
+    for before, after in _successions(situation):
+        first, second = operations.get(before), operations[after]
+        planned, projected = situation.planned.get(before), situation.projected.get(before)
+        if first is None or planned is None or projected is None:
+            continue
+        if not _runs(first) or _runs(second) or second.job not in late:
+            continue
+        start_ms = situation.planned[after].start_ms
+        gap_ms = start_ms - max(projected.end_ms, second.release_ms)
+        early_ms = min(planned.end_ms - projected.end_ms, gap_ms)
+        if early_ms > tolerance_ms:
+            gaps[before] = max(gaps.get(before, (0, 0)), (early_ms, after))
+    return [
+        Cause(
+            kind=DisruptionKind.OPERATION_EARLY,
+            key=f"{DisruptionKind.OPERATION_EARLY}:{operation}:{situation.plan_id}",
+            occurred_ms=problem.now_ms,
+            machine=situation.projected[operation].machine,
+            operation=operation,
+            successor=successor,
+            detail={"minutes": early_ms // _MINUTE_MS},
+        )
+        for operation, (early_ms, successor) in sorted(gaps.items())
+    ]
+
+
+def _late_jobs(situation: Situation) -> set[int]:
+    """The jobs that the plan in force ends after they are due."""
+    works: dict[int, list[int]] = defaultdict(list)
+    for operation in situation.problem.operations:
+        works[operation.job].append(operation.id)
+    late = set()
+    for job in situation.problem.jobs:
+        end_ms = ends_ms(works.get(job.id, ()), situation.planned)
+        if job.due_ms is not None and end_ms is not None and end_ms > job.due_ms:
+            late.add(job.id)
+    return late
+
+
 def _successions(situation: Situation) -> Iterable[tuple[int, int]]:
     """Pairs of operations of the plan in force of which the second has to wait for the first."""
     planned = situation.planned
@@ -231,6 +181,39 @@ def _successions(situation: Situation) -> Iterable[tuple[int, int]]:
         assignments.sort(key=lambda each: (each.start_ms, each.operation))
         for first, second in itertools.pairwise(assignments):
             yield first.operation, second.operation
+
+
+def late_material(situation: Situation) -> list[Cause]:
+    """Operations whose material comes after the plan in force starts them.
+
+    It is told also while a draft waits: that one was made without knowing it. What comes at another
+    hour than was told is another cause.
+    """
+    problem = situation.problem
+    found = []
+    for operation in problem.operations:
+        planned = situation.planned.get(operation.id)
+        if planned is None or operation.release_kind is not ReleaseKind.MATERIAL:
+            continue
+        over_ms = operation.release_ms - planned.start_ms
+        if over_ms <= problem.policy.tolerance_ms or _runs(operation):
+            continue
+        hour = operation.release_ms // _HOUR_MS
+        found.append(
+            Cause(
+                kind=DisruptionKind.MATERIAL_LATE,
+                key=f"{DisruptionKind.MATERIAL_LATE}:{operation.id}:{situation.plan_id}:{hour}",
+                occurred_ms=problem.now_ms,
+                machine=planned.machine,
+                operation=operation.id,
+                detail={"minutes": over_ms // _MINUTE_MS, **situation.comes.get(operation.job, {})},
+            )
+        )
+    return found
+
+
+def _runs(operation: Operation) -> bool:
+    return operation.pin is not None and operation.pin.kind is PinKind.RUNNING
 
 
 def orders_at_risk(situation: Situation) -> list[Cause]:
@@ -270,78 +253,3 @@ def ends_ms(operations: Iterable[int], places: Mapping[int, Assignment]) -> int 
     ends = [places[one].end_ms if one in places else None for one in operations]
     known = [end for end in ends if end is not None]
     return max(known) if known and len(known) == len(ends) else None
-
-
-# Work and orders as people change them -------------------------------------------------------
-
-
-class OrderChange(msgspec.Struct, frozen=True, kw_only=True):
-    """What an order's event says, and the facts of the order that decide about it.
-
-    Attributes:
-        name: the event's name (`contracts.streams.OrderEvent`).
-        order: the order's id; None for work without one.
-        work_orders: the work orders it names.
-        version: of the order, or of the work order without one.
-        occurred_ms: when.
-        priority: of the order; 0 without one.
-        released: whether the order has work on the floor that is not over, or had before it was
-            cancelled.
-    """
-
-    name: str
-    order: int | None
-    work_orders: Sequence[int]
-    version: int
-    occurred_ms: int
-    priority: int = 0
-    released: bool = True
-
-
-def order_cause(change: OrderChange, policy: Policy) -> Cause | None:
-    """What a change to an order or a work order means for the plan; None when nothing."""
-    match change.name:
-        case "OrderReleased" | "WorkOrderPlanned":
-            rush = change.priority >= policy.rush_priority and change.order is not None
-            kind = DisruptionKind.RUSH_ORDER if rush else DisruptionKind.WORK_RELEASED
-            detail = {"priority": change.priority} if rush else {}
-        case (
-            "OrderChanged"
-            | "OrderHeld"
-            | "OrderResumed"
-            | "WorkOrdersSplit"
-            | "WorkOrdersMerged"
-            | "WorkOrdersArranged"
-            | "PegsMoved"
-            | "RearrangementUndone"
-        ) if change.released:
-            kind, detail = DisruptionKind.ORDER_CHANGED, {}
-        case "OrderCancelled" | "WorkOrderCancelled" if change.released:
-            kind, detail = DisruptionKind.ORDER_CANCELLED, {}
-        case _:
-            return None
-    if change.name in ("WorkOrderPlanned", "WorkOrderCancelled") and change.work_orders:
-        # Told once, whomever the work is for: the same event goes to each of its orders.
-        subject = f"work_order:{min(change.work_orders)}"
-    elif change.order is None and change.work_orders:
-        subject = f"work_order:{min(change.work_orders)}:{change.version}"
-    else:
-        subject = f"order:{change.order}:{change.version}"
-    return Cause(
-        kind=kind,
-        key=f"{change.name}:{subject}",
-        occurred_ms=change.occurred_ms,
-        order=change.order,
-        detail=detail,
-    )
-
-
-def first_cause(scope: str, unplanned: Collection[int], now_ms: int) -> Cause | None:
-    """Released work that no plan holds and nobody told of: an installation from before plans."""
-    if not unplanned:
-        return None
-    return Cause(
-        kind=DisruptionKind.WORK_RELEASED,
-        key=f"first:{scope}:{max(unplanned)}",
-        occurred_ms=now_ms,
-    )

@@ -9,10 +9,13 @@ simply takes its time.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
+import msgspec
+
 from domain.plan.calendar import WorkingTime
+from domain.plan.delay import Path, closure_at, mode_of, released_by, shares, turns_of
 from domain.plan.metrics import in_sequence
 from domain.plan.plan import Assignment, LateCause, LateJob, Plan
 from domain.plan.problem import Operation, PinKind, Problem
@@ -22,12 +25,15 @@ LINKS: Final = 8
 """A longer chain keeps its first links and its last one, the root."""
 
 
-def late_jobs(problem: Problem, plan: Plan) -> tuple[LateJob, ...]:
+def late_jobs(
+    problem: Problem, plan: Plan, *, only: Collection[int] | None = None
+) -> tuple[LateJob, ...]:
     """The jobs that the plan ends after their due dates, the latest first.
 
     Args:
         problem: what was planned.
         plan: a valid plan for it.
+        only: the jobs that are asked about; None: all.
     """
     job_of = {operation.id: operation.job for operation in problem.operations}
     last: dict[int, Assignment] = {}
@@ -38,14 +44,23 @@ def late_jobs(problem: Problem, plan: Plan) -> tuple[LateJob, ...]:
     late = [
         (job, job.due_ms, last[job.id])
         for job in problem.jobs
-        if job.due_ms is not None and job.id in last and last[job.id].end_ms > job.due_ms
+        if job.due_ms is not None
+        and job.id in last
+        and last[job.id].end_ms > job.due_ms
+        and (only is None or job.id in only)
     ]
     if not late:
         return ()
     causes = _Causes(problem, plan)
     late.sort(key=lambda one: (one[1] - one[2].end_ms, one[0].id))
     return tuple(
-        LateJob(job=job.id, end_ms=end.end_ms, due_ms=due_ms, chain=causes.chain(end.operation))
+        LateJob(
+            job=job.id,
+            end_ms=end.end_ms,
+            due_ms=due_ms,
+            chain=causes.chain(end.operation),
+            shares=shares(causes.path.spans(end.operation), now_ms=problem.now_ms, due_ms=due_ms),
+        )
         for job, due_ms, end in late
     )
 
@@ -57,27 +72,40 @@ class _Causes:
         self.problem = problem
         self.operations = {operation.id: operation for operation in problem.operations}
         self.placed = {assignment.operation: assignment for assignment in plan.assignments}
-        self.clocks = {machine.id: WorkingTime(machine.unavailable) for machine in problem.machines}
+        # Machines of a site share one tuple of intervals more often than not.
+        calendars = {id(machine.unavailable): machine.unavailable for machine in problem.machines}
+        known = {key: WorkingTime(intervals) for key, intervals in calendars.items()}
+        self.clocks = {machine.id: known[id(machine.unavailable)] for machine in problem.machines}
         self.running = {
             operation.id
             for operation in problem.operations
             if operation.pin is not None and operation.pin.kind is PinKind.RUNNING
         }
+        self.closures = {machine.id: machine.closures for machine in problem.machines}
         self.before: dict[int, Assignment | None] = {}
         self.setup: dict[int, int] = {}
-        self._sequence(plan)
+        ordered = in_sequence(plan.assignments, self.running)
+        self._sequence(ordered)
         self.links: dict[int, tuple[LateCause, ...]] = {}
+        self.roots: dict[int, LateCause] = {}
+        self.path = Path(problem, self.operations, self.placed, turns_of(ordered), self.clocks)
 
-    def _sequence(self, plan: Plan) -> None:
+    def _sequence(self, ordered: list[Assignment]) -> None:
         """What is before each operation on its machine, and what set-up that makes."""
         setups = Setups(self.problem.setups)
         families = {machine.id: machine.family for machine in self.problem.machines}
         previous: Assignment | None = None
-        for each in in_sequence(plan.assignments, self.running):
+        for each in ordered:
             same = previous is not None and previous.machine == each.machine
+            if previous is not None and same and _together(previous, each):
+                # In one oven load: it waits for what that waits for.
+                self.before[each.operation] = self.before[previous.operation]
+                self.setup[each.operation] = self.setup[previous.operation]
+                continue
             self.before[each.operation] = previous if same else None
             operation = self.operations[each.operation]
-            usual = next((m.setup_ms for m in operation.modes if m.machine == each.machine), 0)
+            mode = mode_of(operation, each.machine)
+            usual = 0 if mode is None else mode.setup_ms
             self.setup[each.operation] = (
                 0
                 if each.operation in self.running
@@ -91,16 +119,43 @@ class _Causes:
         links: list[LateCause] = []
         seen: set[int] = set()
         following: int | None = operation
-        while following is not None and following not in seen:
+        while following is not None and following not in seen and len(links) <= LINKS:
             seen.add(following)
-            if following not in self.links:
-                self.links[following] = self._links(self.placed[following])
-            own = self.links[following]
+            own = self._known(following)
             links += own
             following = own[-1].behind
         if len(links) > LINKS:
-            links[LINKS - 1 :] = links[-1:]
+            links[LINKS - 1 :] = [self._root(operation)]
         return tuple(links)
+
+    def _known(self, operation: int) -> tuple[LateCause, ...]:
+        """Its links, which are the same in every chain."""
+        own = self.links.get(operation)
+        if own is None:
+            own = self.links[operation] = self._links(self.placed[operation])
+        return own
+
+    def _root(self, operation: int) -> LateCause:
+        """The last link of the chain from an operation on.
+
+        Chains come together soon, so what they come from is remembered: a chain of a busy shop is
+        hundreds of links long, and hundreds of jobs are late. Where one comes back to itself its
+        end depends on where it was entered.
+        """
+        way: dict[int, None] = {}
+        following = operation
+        while following not in self.roots:
+            way[following] = None
+            last = self._known(following)[-1]
+            if last.behind in way:
+                return last
+            if last.behind is None:
+                self.roots[following] = last
+            else:
+                following = last.behind
+        root = self.roots[following]
+        self.roots.update(dict.fromkeys(way, root))
+        return root
 
     def _links(self, each: Assignment) -> tuple[LateCause, ...]:
         """Why an operation ends when it does, from its end backwards."""
@@ -129,17 +184,17 @@ class _Causes:
         clock = self.clocks[each.machine]
         free = max(now, before.end_ms) if before else now
         set_up = clock.advance(free, self.setup[each.operation])
-        predecessor, arrived = self._predecessor(operation)
+        predecessor, arrived = self._predecessor(operation, each)
         ready = max(now, operation.release_ms, arrived)
         possible = max(set_up, ready)
-        duration = next((m.duration_ms for m in operation.modes if m.machine == each.machine), 0)
+        mode = mode_of(operation, each.machine)
+        duration = 0 if mode is None else mode.duration_ms
         possible = (
             clock.next(possible) if operation.interruptible else clock.fits(possible, duration)
         )
         if each.start_ms > possible:
             # The plan starts it later than it has to; that is a decision, not an effect.
-            wait = each.start_ms - possible
-            yield self._cause(each, "release", since_ms=possible, wait_ms=wait)
+            yield from self._held(each, possible)
         elif set_up > ready:
             yield self._unavailable(each, max(free, ready), each.start_ms)
             if before is not None and before.end_ms > now:
@@ -151,7 +206,7 @@ class _Causes:
                 arrives = predecessor is not None and arrived == ready
                 yield self._cause(
                     each,
-                    "predecessor" if arrives else "release",
+                    "predecessor" if arrives else released_by(operation),
                     behind=predecessor if arrives else None,
                     since_ms=set_up,
                     wait_ms=ready - set_up,
@@ -160,8 +215,10 @@ class _Causes:
     def _unavailable(self, each: Assignment, begin: int, end: int) -> LateCause | None:
         """The longest time between two moments in which the machine does not work."""
         clock = self.clocks[each.machine]
-        worst: tuple[int, int] | None = None
         index = bisect_right(clock.ends, begin)
+        if index == len(clock.starts) or clock.starts[index] >= end:
+            return None
+        worst: tuple[int, int] | None = None
         while index < len(clock.starts) and clock.starts[index] < end:
             stops = max(clock.starts[index], begin)
             lost = min(clock.ends[index], end) - stops
@@ -170,13 +227,29 @@ class _Causes:
             index += 1
         if worst is None:
             return None
-        return self._cause(each, "unavailable", since_ms=worst[1], wait_ms=worst[0])
+        closure = closure_at(self.closures[each.machine], worst[1])
+        link = self._cause(each, "unavailable", since_ms=worst[1], wait_ms=worst[0])
+        return link if closure is None else msgspec.structs.replace(link, closure=closure)
 
-    def _predecessor(self, operation: Operation) -> tuple[int | None, int]:
+    def _held(self, each: Assignment, possible: int) -> Iterator[LateCause]:
+        """It starts later than machine and pieces let it: others have what it needs, or it is so.
+
+        What the plan does without need is a decision, not an effect.
+        """
+        wait = each.start_ms - possible
+        others = [*self.path.held_by_others(each, possible, each.start_ms)]
+        if not others:
+            yield self._cause(each, "held", since_ms=possible, wait_ms=wait)
+            return
+        begins, _, resource, holder = others[-1]
+        link = self._cause(each, "resource", behind=holder, since_ms=begins, wait_ms=wait)
+        yield msgspec.structs.replace(link, resource=resource)
+
+    def _predecessor(self, operation: Operation, each: Assignment) -> tuple[int | None, int]:
         """Which predecessor's pieces come last, and when."""
         latest: tuple[int | None, int] = (None, 0)
         for link in operation.after:
-            arrival = self.placed[link.operation].end_ms + link.lag_ms
+            arrival = self.path.ways.arrival(link, self.placed[link.operation], each)
             if arrival > latest[1]:
                 latest = link.operation, arrival
         return latest
@@ -205,3 +278,12 @@ class _Causes:
             since_ms=since_ms,
             wait_ms=wait_ms,
         )
+
+
+def _together(one: Assignment, other: Assignment) -> bool:
+    """Whether two operations on a machine are one load; those without length are none."""
+    return one.start_ms < one.end_ms and (one.setup_start_ms, one.start_ms, one.end_ms) == (
+        other.setup_start_ms,
+        other.start_ms,
+        other.end_ms,
+    )

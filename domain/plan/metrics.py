@@ -7,11 +7,13 @@ the two sides efficiency and stability).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import msgspec
 
 from domain.plan.plan import Assignment, Metrics, Plan
+from domain.plan.policy import Criterion, summed
 from domain.plan.problem import PinKind, Problem
 from domain.plan.setups import Setups
 
@@ -30,6 +32,9 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
         moved: operations that start earlier or later than before by more than the tolerance.
         shifted: Σ |start - start before|.
         beyond: the same, of each only what exceeds the tolerance.
+        resequenced: operations behind another one than before, of those on the same machine.
+        imbalance: the busiest machine's work less the machines' average, set-ups included.
+        displaced: Σ of what jobs end later than a rush order may make them.
     """
 
     weighted_tardiness: int
@@ -42,11 +47,18 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     moved: int
     shifted: int
     beyond: int
+    resequenced: int = 0
+    imbalance: int = 0
+    displaced: int = 0
 
 
 def metrics(problem: Problem, plan: Plan) -> Metrics:
     """The plan's figures; times are minutes, rounded."""
-    exact = totals(problem, plan)
+    return metrics_of(problem, totals(problem, plan))
+
+
+def metrics_of(problem: Problem, exact: Totals) -> Metrics:
+    """The figures of a plan with these totals."""
     return Metrics(
         cost=_cost(problem, exact),
         weighted_tardiness=_minutes(exact.weighted_tardiness),
@@ -58,12 +70,37 @@ def metrics(problem: Problem, plan: Plan) -> Metrics:
         reassigned=exact.reassigned,
         moved=exact.moved,
         shifted=_minutes(exact.shifted),
+        resequenced=exact.resequenced,
+        imbalance=_minutes(exact.imbalance),
+        displaced=_minutes(exact.displaced),
     )
 
 
 def cost(problem: Problem, plan: Plan) -> int:
     """The policy's objective for this plan, rounded once; see `domain.plan.policy.Policy`."""
-    return _cost(problem, totals(problem, plan))
+    return _cost(
+        problem, _totals(problem, plan, sequence=bool(summed(problem.policy).resequencing))
+    )
+
+
+def ranking(problem: Problem, plan: Plan) -> tuple[int, ...]:
+    """What plans are compared by, the lowest first: the cost, or what the policy orders, in order.
+
+    With an order, criteria are exact (milliseconds and counts), and the cost breaks ties. What a
+    rush order may not displace comes before all of them.
+    """
+    if not problem.policy.order:
+        return (cost(problem, plan),)
+    return ranking_of(problem, totals(problem, plan))
+
+
+def ranking_of(problem: Problem, exact: Totals) -> tuple[int, ...]:
+    """What plans with these totals are compared by."""
+    order = problem.policy.order
+    if not order:
+        return (_cost(problem, exact),)
+    ordered = (_value(problem, exact, each) for each in order)
+    return exact.displaced, *ordered, _cost(problem, exact)
 
 
 def job_ends(problem: Problem, plan: Plan) -> dict[int, int]:
@@ -79,10 +116,17 @@ def job_ends(problem: Problem, plan: Plan) -> dict[int, int]:
 
 def totals(problem: Problem, plan: Plan) -> Totals:
     """The exact figures behind `metrics` and `cost`."""
+    return _totals(problem, plan, sequence=True)
+
+
+def _totals(problem: Problem, plan: Plan, *, sequence: bool) -> Totals:
+    """The figures; who is behind whom is left at 0 where nobody asks for it."""
     ends = job_ends(problem, plan)
-    weighted = tardiness = most = late = 0
+    weighted = tardiness = most = late = displaced = 0
     for job in problem.jobs:
         end = ends.get(job.id)
+        if end is not None and job.keep_by_ms is not None:
+            displaced += max(end - job.keep_by_ms, 0)
         if end is None or job.due_ms is None or end <= job.due_ms:
             continue
         by = end - job.due_ms
@@ -103,17 +147,21 @@ def totals(problem: Problem, plan: Plan) -> Totals:
         if by > tolerance:
             moved += 1
             beyond += by - tolerance
+    setup, loads = _setup(problem, plan, running)
     return Totals(
         weighted_tardiness=weighted,
         tardiness=tardiness,
         most_tardy=most,
         tardy_jobs=late,
         end=max(ends.values(), default=problem.now_ms),
-        setup=_setup(problem, plan, running),
+        setup=setup,
         reassigned=reassigned,
         moved=moved,
         shifted=shifted,
         beyond=beyond,
+        resequenced=_resequenced(problem, plan, running) if sequence else 0,
+        imbalance=max(loads) - sum(loads) // len(loads) if loads else 0,
+        displaced=displaced,
     )
 
 
@@ -138,32 +186,106 @@ def _running(problem: Problem) -> set[int]:
     }
 
 
-def _setup(problem: Problem, plan: Plan, running: set[int]) -> int:
-    """Σ set-up of all machines, by the set-up rule; running operations are set up."""
+def _setup(problem: Problem, plan: Plan, running: set[int]) -> tuple[int, Sequence[int]]:
+    """Σ set-up of all machines, by the set-up rule, and each machine's work with its set-ups.
+
+    Running operations are set up. What shares an oven is set up, and worked on, once.
+    """
     setups = Setups(problem.setups)
     families = {machine.id: machine.family for machine in problem.machines}
+    ovens = {machine.id for machine in problem.machines if machine.batch_units is not None}
     operations = {operation.id: operation for operation in problem.operations}
-    total = 0
+    loads = dict.fromkeys(families, 0)
+    total = longest_setup = longest = 0
+    first: Assignment | None = None
+    before: str | None = None
     for assignment in in_sequence(plan.assignments, running):
         machine = assignment.machine
         operation = operations[assignment.operation]
-        if assignment.operation not in running:
-            mode_setup = next(
-                (mode.setup_ms for mode in operation.modes if mode.machine == machine), 0
-            )
-            total += setups.ms(machine, families[machine], operation.family, mode_setup)
+        setup = work = 0
+        for mode in operation.modes:
+            if mode.machine == machine:
+                setup, work = mode.setup_ms, mode.duration_ms
+        if first is None or machine not in ovens or not _together(first, assignment):
+            first, before = assignment, families[machine]
+            longest_setup = longest = 0
+        if assignment.operation in running:
+            setup = 0
+        else:
+            setup = setups.ms(machine, before, operation.family, setup)
+        # Of a batch only what exceeds the others' counts.
+        setup, longest_setup = max(setup - longest_setup, 0), max(setup, longest_setup)
+        work, longest = max(work - longest, 0), max(work, longest)
+        total += setup
+        loads[machine] += setup + work
         families[machine] = operation.family
-    return total
+    return total, list(loads.values())
+
+
+def _together(one: Assignment, other: Assignment) -> bool:
+    """Whether two operations of an oven are one batch."""
+    return (
+        one.machine == other.machine
+        and one.setup_start_ms == other.setup_start_ms
+        and one.start_ms == other.start_ms
+        and one.end_ms == other.end_ms
+    )
+
+
+def _resequenced(problem: Problem, plan: Plan, running: set[int]) -> int:
+    """How many operations are behind another one than before, of those that stayed there."""
+    stayed = [
+        each
+        for each in in_sequence(plan.assignments, running)
+        if (before := problem.baseline.get(each.operation)) is not None
+        and before.machine == each.machine
+    ]
+    as_planned = sorted(
+        stayed,
+        key=lambda each: (
+            each.machine,
+            each.operation not in running,
+            problem.baseline[each.operation].start_ms,
+            each.end_ms,
+        ),
+    )
+    return len(_follows(stayed) - _follows(as_planned))
+
+
+def _follows(lane: Sequence[Assignment]) -> set[tuple[int, int]]:
+    """Who is behind whom on a machine."""
+    return {
+        (one.operation, other.operation)
+        for one, other in pairwise(lane)
+        if one.machine == other.machine
+    }
+
+
+def _value(problem: Problem, exact: Totals, criterion: Criterion) -> int:
+    """A criterion's value; times are milliseconds."""
+    return {
+        Criterion.TARDINESS: exact.weighted_tardiness,
+        Criterion.MAKESPAN: exact.end - problem.now_ms,
+        Criterion.SETUP: exact.setup,
+        Criterion.BALANCE: exact.imbalance,
+        Criterion.REASSIGNMENT: exact.reassigned,
+        Criterion.RESEQUENCING: exact.resequenced,
+        Criterion.MOVE: exact.beyond,
+    }[criterion]
 
 
 def _cost(problem: Problem, exact: Totals) -> int:
-    policy = problem.policy
+    policy = summed(problem.policy)
     timed = (
         policy.tardiness * exact.weighted_tardiness
         + policy.setup * exact.setup
         + policy.move * exact.beyond
+        + policy.makespan * (exact.end - problem.now_ms)
+        + policy.balance * exact.imbalance
+        + policy.displaced * exact.displaced
     )
-    return _minutes(timed) + policy.reassignment * exact.reassigned
+    counted = policy.reassignment * exact.reassigned + policy.resequencing * exact.resequenced
+    return _minutes(timed) + counted
 
 
 def _minutes(ms: int) -> int:

@@ -43,6 +43,9 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
         reassigned: operations on another machine than before.
         moved: operations whose start moved by more than the policy's tolerance.
         shifted: Σ |start - start before| over all operations of the plan in force.
+        resequenced: operations behind another one than before on the machine where they were.
+        imbalance: by how much the busiest machine's work exceeds the machines' average.
+        displaced: by how much jobs end later than a rush order may make them, in all.
     """
 
     cost: int
@@ -55,6 +58,9 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     reassigned: int
     moved: int
     shifted: int
+    resequenced: int = 0
+    imbalance: int = 0
+    displaced: int = 0
 
 
 class LateCause(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,11 +70,15 @@ class LateCause(msgspec.Struct, frozen=True, kw_only=True):
         operation: what ends late.
         machine: where.
         cause: a code: `machine_busy` (behind `behind` on the machine), `predecessor` (`behind` has
-            to end first), `unavailable` (the machine does not work from `since_ms` on), `release`
-            (it may not start earlier), `work` (the work itself takes longer than there is time).
+            to end first), `unavailable` (the machine does not work from `since_ms` on), `resource`
+            (`resource` is held by `behind`, or too little of it is there), `material` (it comes
+            then), `release` (it may not start earlier), `held` (it could, but the plan does not),
+            `work` (the work itself takes longer than there is time).
         behind: the operation that is waited for.
         since_ms: since when it could have gone on otherwise.
         wait_ms: how long it waits for that.
+        resource: the secondary resource that is waited for.
+        closure: why the machine does not work, where somebody said so (`ClosureKind`).
     """
 
     operation: int
@@ -77,22 +87,56 @@ class LateCause(msgspec.Struct, frozen=True, kw_only=True):
     behind: int | None = None
     since_ms: int | None = None
     wait_ms: int = 0
+    resource: int | None = None
+    closure: str | None = None
+
+
+class DelayShare(msgspec.Struct, frozen=True, kw_only=True):
+    """What one cause has of a job's delay (`domain.plan.delay`).
+
+    Attributes:
+        cause: as in `LateCause`, but that waits for predecessors are told by what those wait for;
+            `setup` and `way` besides, and `overdue`: it was late before anything was planned.
+        operation: what waited; None of what was overdue.
+        machine: where.
+        behind: for whom.
+        since_ms: since when.
+        wait_ms: how long it waited.
+        share_ms: its share of the delay.
+        resource, closure: as in `LateCause`.
+    """
+
+    cause: str
+    operation: int | None = None
+    machine: int | None = None
+    behind: int | None = None
+    since_ms: int | None = None
+    wait_ms: int = 0
+    share_ms: int
+    resource: int | None = None
+    closure: str | None = None
 
 
 class LateJob(msgspec.Struct, frozen=True, kw_only=True):
-    """A job that the plan ends after its due date, and why."""
+    """A job that the plan ends after its due date, and why.
+
+    Attributes:
+        chain: what waits for what, from the job's end back to the root.
+        shares: what each cause has of the delay; they add up to it.
+    """
 
     job: int
     end_ms: int
     due_ms: int
     chain: tuple[LateCause, ...]
+    shares: tuple[DelayShare, ...] = ()
 
 
 class Solved(msgspec.Struct, frozen=True, kw_only=True):
     """A plan that the validator accepts.
 
     Attributes:
-        method: what found it: `right_shift`, `dispatch:<rule>`, `cp_sat`.
+        method: what found it: `right_shift`, `dispatch:<rule>`, `local_search`, `cp_sat`.
         bound: a proven lower bound of the cost, where one is known.
         solve_ms: how long it took.
     """
@@ -106,16 +150,31 @@ class Solved(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Conflict(msgspec.Struct, frozen=True, kw_only=True):
-    """A fact that makes planning impossible; `code` names it, the ids say whose it is."""
+    """A fact that makes planning impossible together with the others; ids and values, no words.
+
+    Attributes:
+        code: what kind of fact (`domain.plan.conflicts.Fact`), or what a search found wrong.
+        operation, machine, job, resource: whose it is.
+        other: the other operation that is concerned.
+        at_ms: a moment that it names (a release, a lock's date, the end of a calendar).
+        value: a quantity that it names: working time in milliseconds, pieces, or units of a
+            resource, by its code.
+        limit: what there is of it, in the same unit.
+    """
 
     code: str
     operation: int | None = None
     machine: int | None = None
     job: int | None = None
+    resource: int | None = None
+    other: int | None = None
+    at_ms: int | None = None
+    value: int | None = None
+    limit: int | None = None
 
 
 class Infeasible(msgspec.Struct, frozen=True, kw_only=True):
-    """No plan can satisfy these facts together."""
+    """No plan can satisfy these facts together; without any one of them the others have one."""
 
     conflicts: tuple[Conflict, ...]
 

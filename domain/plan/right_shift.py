@@ -48,6 +48,7 @@ class _Shift:
         self.waits_for = [len(before) for before in indexed.after]
         self.ready: list[tuple[_Key, int]] = []
         self.parked: list[tuple[_Key, int]] = []
+        self.batches = _batches(indexed)
 
     def plan(self) -> Plan:
         """Place everything."""
@@ -79,7 +80,7 @@ class _Shift:
             if mode is None:
                 self.parked.append(entry)
                 continue
-            ready = timeline.ready(operation) or indexed.now
+            ready = self._ready(operation, mode)
             timeline.place(operation, mode, max(ready, indexed.base_start[operation] or 0))
             self._release_followers(operation)
             if indexed.ranks[operation] == FROZEN or forced:
@@ -99,6 +100,8 @@ class _Shift:
             return modes[0] if timeline.is_next(operation) else None
         base = indexed.base_machine[operation]
         if not forced:
+            if self._is_waited_for(operation):
+                return None
             for mode in modes:
                 if mode[0] == base:
                     return mode if timeline.is_open(base) else None
@@ -111,12 +114,48 @@ class _Shift:
                     best = end, mode
         return best[1] if best else None
 
+    def _is_waited_for(self, operation: int) -> bool:
+        """Whether something that shares an oven with it cannot be placed yet."""
+        return any(
+            self.waits_for[each] and self.timeline.ends[each] is None
+            for each in self.batches.get(operation, ())
+        )
+
+    def _ready(self, operation: int, mode: tuple[int, int, int]) -> int:
+        """When it can start there; with what it shares an oven with, when all of that can."""
+        timeline = self.timeline
+        ready = timeline.ready(operation) or self.indexed.now
+        for each in self.batches.get(operation, ()):
+            if timeline.ends[each] is None and not self.waits_for[each]:
+                ready = max(ready, timeline.ready_on(each, mode) or ready)
+        return ready
+
     def _release_followers(self, operation: int) -> None:
         """Hand on what waited for this operation only."""
         for follower in self.indexed.followers[operation]:
             self.waits_for[follower] -= 1
             if not self.waits_for[follower] and self.timeline.ends[follower] is None:
                 heappush(self.ready, (self.keys[follower], follower))
+                if follower in self.batches:
+                    for parked in self.parked:
+                        heappush(self.ready, parked)
+                    self.parked = []
+
+
+def _batches(indexed: Indexed) -> dict[int, list[int]]:
+    """What shares an oven in the plan in force, by each operation of a batch that is free."""
+    if indexed.extras is None:
+        return {}
+    room = indexed.extras.room
+    found: dict[tuple[int, int, str], list[int]] = {}
+    for index, operation in enumerate(indexed.operations):
+        machine, start = indexed.base_machine[index], indexed.base_start[index]
+        family = operation.batch_family
+        if indexed.ranks[index] != FREE or machine is None or start is None or family is None:
+            continue
+        if room[machine] is not None and any(mode[0] == machine for mode in indexed.modes[index]):
+            found.setdefault((machine, start, family), []).append(index)
+    return {index: batch for batch in found.values() if len(batch) > 1 for index in batch}
 
 
 def _keys(indexed: Indexed) -> list[_Key]:
@@ -131,6 +170,9 @@ def _keys(indexed: Indexed) -> list[_Key]:
             # Of two that start together the one without duration was first.
             base = indexed.base_machine[index]
             work = next((mode[1] for mode in indexed.modes[index] if mode[0] == base), 0)
+            if base is not None and indexed.extras is not None and indexed.extras.room[base]:
+                # What shares an oven joins the one that takes longest.
+                work = -work
             keys.append((1, start, work, operation.id))
         else:
             job = jobs.get(operation.job)

@@ -17,13 +17,21 @@ from domain.plan.problem import (
     Job,
     Machine,
     Mode,
+    Need,
     Operation,
+    Overlap,
+    Phase,
     Pin,
     PinKind,
     Placed,
     Precedence,
     Problem,
+    ReleaseKind,
+    Resource,
+    ResourceKind,
     SetupTime,
+    Shortfall,
+    Transport,
 )
 
 MINUTE = 60_000
@@ -54,6 +62,8 @@ def random_problem(
     baseline: bool = True,
     pins: bool = True,
     disturbed: bool = True,
+    rich: bool = False,
+    ovens: bool = True,
 ) -> Problem:
     """A problem with everything in it: setups, breaks, lags, releases, pins, alternatives.
 
@@ -70,15 +80,24 @@ def random_problem(
         baseline: whether there is a plan in force.
         pins: whether work has started, is frozen or locked; needs a baseline.
         disturbed: whether a machine is down and work takes longer.
+        rich: whether there are resources, an oven, transfer batches, sites, dates and turns of
+            locks as well.
+        ovens: whether a rich problem has one.
     """
     chance = random.Random(seed)
     problem = _fresh(
         chance, jobs=jobs, operations=operations, machines=machines, alternatives=alternatives
     )
+    if rich:
+        problem = enriched(problem, chance)
+    if not ovens:
+        problem = _without_ovens(problem)
     if not baseline:
         return problem
     before = random_plan(problem, chance.randrange(2**32))
     problem = _later(problem, before, chance, pins=pins)
+    if rich:
+        problem = _locked(problem, before, chance)
     return _disturbed(problem, chance) if disturbed else problem
 
 
@@ -188,6 +207,7 @@ def _later(problem: Problem, before: Plan, chance: random.Random, *, pins: bool)
     frozen_until = now + problem.policy.frozen_ms
     over = {each.operation for each in before.assignments if each.end_ms <= now}
     places: dict[int, int] = {}
+    latest: dict[int, tuple[int, int, int]] = {}
     decided: dict[int, Pin] = {}
     for each in sorted(before.assignments, key=lambda one: (one.start_ms, one.end_ms)):
         if not pins or each.operation in over:
@@ -197,7 +217,11 @@ def _later(problem: Problem, before: Plan, chance: random.Random, *, pins: bool)
             if chance.random() < 0.1:
                 decided[each.operation] = Pin(kind=PinKind.LOCKED, machine=each.machine)
             continue
-        places[each.machine] = places.get(each.machine, -1) + 1
+        times = each.setup_start_ms, each.start_ms, each.end_ms
+        if latest.get(each.machine) != times:
+            # What shares an oven has one place.
+            places[each.machine] = places.get(each.machine, -1) + 1
+        latest[each.machine] = times
         decided[each.operation] = Pin(
             kind=PinKind.RUNNING if started else PinKind.FROZEN,
             machine=each.machine,
@@ -261,7 +285,117 @@ def _disturbed(problem: Problem, chance: random.Random) -> Problem:
 
 
 def _slower(modes: Sequence[Mode]) -> tuple[Mode, ...]:
-    return tuple(Mode(mode.machine, mode.duration_ms * 3 // 2, mode.setup_ms) for mode in modes)
+    return tuple(
+        msgspec.structs.replace(mode, duration_ms=mode.duration_ms * 3 // 2) for mode in modes
+    )
+
+
+def enriched(problem: Problem, chance: random.Random) -> Problem:
+    """The problem with resources, an oven, transfer batches and two sites."""
+    resources = (
+        Resource(id=201, kind=ResourceKind.TOOL, capacity=1, unavailable=_breaks(chance)[:2]),
+        Resource(
+            id=202,
+            kind=ResourceKind.OPERATOR,
+            capacity=2,
+            unavailable=_breaks(chance),
+            short=tuple(
+                Shortfall(start_ms=at(start), end_ms=at(start + 90), units=1)
+                for start in range(0, 800, 200)
+            ),
+            skill="welding",
+        ),
+        Resource(id=203, kind=ResourceKind.OPERATOR, capacity=3),
+    )
+    oven = problem.machines[0].id
+    machines = tuple(
+        msgspec.structs.replace(
+            machine,
+            site=1 + index % 2,
+            batch_units=chance.randint(3, 8) if machine.id == oven else None,
+        )
+        for index, machine in enumerate(problem.machines)
+    )
+    work = [
+        msgspec.structs.replace(
+            operation,
+            modes=tuple(
+                # What is baked takes equally long, and needs nobody.
+                msgspec.structs.replace(mode, duration_ms=40 * MINUTE, setup_ms=5 * MINUTE)
+                if mode.machine == oven
+                else msgspec.structs.replace(mode, needs=_needs(chance, resources))
+                for mode in operation.modes
+            ),
+            after=tuple(_overlapping(chance, link) for link in operation.after),
+            pieces=chance.randint(1, 12),
+            units=chance.randint(1, 3),
+            batch_family=chance.choice((None, "hot", "hot", "hot", "cold")),
+            family=chance.choice(("red", "red", *FAMILIES, None)),
+            release_kind=chance.choice(tuple(ReleaseKind)),
+        )
+        for operation in problem.operations
+    ]
+    return msgspec.structs.replace(
+        problem,
+        machines=machines,
+        operations=tuple(work),
+        resources=resources,
+        transports=(Transport(1, 2, 25 * MINUTE), Transport(2, 1, 10 * MINUTE)),
+        jobs=tuple(
+            msgspec.structs.replace(
+                job,
+                priority_class=chance.randint(0, 2),
+                keep_by_ms=job.due_ms if chance.random() < 0.2 else None,
+            )
+            for job in problem.jobs
+        ),
+    )
+
+
+def _without_ovens(problem: Problem) -> Problem:
+    machines = [msgspec.structs.replace(machine, batch_units=None) for machine in problem.machines]
+    return msgspec.structs.replace(problem, machines=tuple(machines))
+
+
+def _needs(chance: random.Random, resources: Sequence[Resource]) -> tuple[Need, ...]:
+    if chance.random() < 0.5:
+        return ()
+    some = chance.sample(resources, chance.randint(1, 2))
+    return tuple(
+        Need(each.id, chance.randint(1, each.capacity), chance.choice(tuple(Phase)))
+        for each in some
+    )
+
+
+def _overlapping(chance: random.Random, link: Precedence) -> Precedence:
+    if chance.random() < 0.5:
+        return link
+    overlap = Overlap(chance.randint(1, 12), chance.randint(1, 12))
+    return msgspec.structs.replace(link, overlap=overlap)
+
+
+def _locked(problem: Problem, before: Plan, chance: random.Random) -> Problem:
+    """Some locks name a date or a turn; some first transfer batches have come."""
+    placed = {each.operation: each for each in before.assignments}
+    started = {one.id for one in problem.operations if one.pin and one.pin.kind is PinKind.RUNNING}
+    work = []
+    for operation in problem.operations:
+        pin = operation.pin
+        if pin is not None and pin.kind is PinKind.LOCKED:
+            start = placed[operation.id].start_ms
+            pin = msgspec.structs.replace(
+                pin,
+                not_before_ms=chance.choice((None, start + 10 * MINUTE)),
+                turn=start if chance.random() < 0.7 else None,
+            )
+        after = tuple(
+            msgspec.structs.replace(link, overlap=msgspec.structs.replace(link.overlap, first=0))
+            if link.overlap is not None and link.operation in started and chance.random() < 0.5
+            else link
+            for link in operation.after
+        )
+        work.append(msgspec.structs.replace(operation, pin=pin, after=after))
+    return msgspec.structs.replace(problem, operations=tuple(work))
 
 
 def sequence_of(plan: Plan, problem: Problem) -> list[tuple[int, int]]:

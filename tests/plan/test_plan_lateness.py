@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plan_problems import MINUTE, NOW, at, breaks, random_plan, random_problem
@@ -12,7 +13,19 @@ from domain.plan.decoder import decode
 from domain.plan.lateness import LINKS, late_jobs
 from domain.plan.metrics import metrics
 from domain.plan.plan import LateCause
-from domain.plan.problem import Job, Machine, Mode, Operation, Pin, PinKind, Precedence, Problem
+from domain.plan.problem import (
+    Job,
+    Machine,
+    Mode,
+    Need,
+    Operation,
+    Pin,
+    PinKind,
+    Precedence,
+    Problem,
+    ReleaseKind,
+    Resource,
+)
 
 Link = tuple[int, str, int | None, float, float]
 
@@ -91,7 +104,7 @@ class TestCauses:
 
     def test_the_plan_starts_it_later_than_it_could(self) -> None:
         problem = _problem(_operation(1, 1, 30), due={1: 60})
-        assert _chains(problem, {1: 45}) == {1: [(1, "release", None, 0, 45)]}
+        assert _chains(problem, {1: 45}) == {1: [(1, "held", None, 0, 45)]}
 
     def test_its_machine_does_not_work_yet(self) -> None:
         machines = (Machine(id=1, unavailable=breaks((0, 40))),)
@@ -102,6 +115,78 @@ class TestCauses:
         machines = (Machine(id=1, unavailable=breaks((10, 20), (30, 80))),)
         problem = _problem(_operation(1, 1, 30), due={1: 60}, machines=machines)
         assert _chains(problem) == {1: [(1, "unavailable", None, 30, 50)]}
+
+
+Share = tuple[str, int | None, int | None, float]
+
+
+def _shares(problem: Problem) -> dict[int, list[Share]]:
+    """What each cause has of each job's delay: cause, whose, behind whom, minutes."""
+    sequence = [(one.id, one.modes[0].machine) for one in problem.operations]
+    return {
+        one.job: [
+            (share.cause, share.operation, share.behind, share.share_ms / MINUTE)
+            for share in one.shares
+        ]
+        for one in late_jobs(problem, decode(problem, sequence))
+    }
+
+
+class TestShares:
+    """Who has what of a delay."""
+
+    def test_a_wait_has_all_of_it_when_there_was_no_slack(self) -> None:
+        problem = _problem(_operation(1, 1, 50), _operation(2, 1, 30), due={2: 30})
+        assert _shares(problem) == {2: [("machine_busy", 2, 1, 50)]}
+
+    def test_slack_is_used_up_by_all_waits_in_proportion(self) -> None:
+        # 40 behind the other, 20 in a break, 30 of work: due at 60, so half of the waits is delay.
+        machines = (Machine(id=1, unavailable=breaks((40, 60))),)
+        problem = _problem(
+            _operation(1, 1, 40), _operation(2, 1, 30), due={2: 60}, machines=machines
+        )
+        assert _shares(problem) == {2: [("machine_busy", 2, 1, 20), ("unavailable", 2, None, 10)]}
+
+    def test_work_that_takes_longer_than_there_is_time_is_told_apart_from_waits(self) -> None:
+        problem = _problem(_operation(1, 1, 10), _operation(2, 1, 50, setup=5), due={2: 40})
+        assert _shares(problem) == {
+            2: [("machine_busy", 2, 1, 10), ("work", 2, None, 10), ("setup", 2, None, 5)]
+        }
+
+    def test_what_was_overdue_before_is_told_apart(self) -> None:
+        problem = _problem(_operation(1, 1, 30), due={1: -60})
+        assert _shares(problem) == {1: [("overdue", None, None, 60), ("work", 1, None, 30)]}
+
+    def test_waits_of_predecessors_count_where_they_are(self) -> None:
+        # The first step waits 50 for its machine; its pieces travel 5, and count as needed.
+        after = (Precedence(2, 5 * MINUTE),)
+        problem = _problem(
+            _operation(1, 1, 50),
+            _operation(2, 1, 10),
+            _operation(3, 2, 10, job=2, after=after),
+            due={2: 25},
+        )
+        assert _shares(problem) == {2: [("machine_busy", 2, 1, 50)]}
+
+    def test_material_is_told_as_such(self) -> None:
+        late = _operation(1, 1, 30, release_ms=at(40), release_kind=ReleaseKind.MATERIAL)
+        problem = _problem(late, due={1: 50})
+        assert _shares(problem) == {1: [("material", 1, None, 20)]}
+        assert _chains(problem)[1][0][1] == "material"
+
+    def test_a_tool_that_others_have_is_told_with_them(self) -> None:
+        # Both need the one tool; the machines are free.
+        need = (Need(1),)
+        problem = msgspec.structs.replace(
+            _problem(
+                Operation(id=1, job=1, modes=(Mode(1, 50 * MINUTE, needs=need),)),
+                Operation(id=2, job=2, modes=(Mode(2, 30 * MINUTE, needs=need),)),
+                due={2: 30},
+            ),
+            resources=(Resource(id=1),),
+        )
+        assert _shares(problem) == {2: [("resource", 2, 1, 50)]}
+        assert _chains(problem)[2][0] == (2, "resource", 1, 0, 50)
 
 
 class TestChains:
@@ -177,6 +262,16 @@ class TestChains:
         assert [link[0] for link in chain] == [20, 19, 18, 17, 16, 15, 14, 1]
         assert chain[-1] == (1, "unavailable", None, 0, 60)
 
+    def test_many_long_chains_have_their_own_beginning_and_one_root(self) -> None:
+        machines = (Machine(id=1, unavailable=breaks((0, 60))),)
+        operations = [_operation(number, 1, 10) for number in range(1, 41)]
+        due = dict.fromkeys(range(1, 41), 0)
+        found = _chains(_problem(*operations, due=due, machines=machines))
+        for number in range(LINKS + 1, 41):
+            chain = found[number]
+            assert [link[0] for link in chain[:-1]] == [*range(number, number - LINKS + 1, -1)]
+            assert chain[-1] == (1, "unavailable", None, 0, 60)
+
     def test_the_latest_job_comes_first(self) -> None:
         problem = _problem(
             _operation(1, 1, 50),
@@ -209,5 +304,8 @@ class TestAnyPlan:
                 assert (link.behind is not None) == (link.cause in {"machine_busy", "predecessor"})
                 if link.behind is not None:
                     assert placed[link.behind].end_ms <= placed[link.operation].end_ms
+            assert sum(share.share_ms for share in job.shares) == job.end_ms - job.due_ms
+            assert all(share.share_ms > 0 for share in job.shares)
             for link, following in zip(job.chain[: LINKS - 2], job.chain[1:], strict=False):
                 assert following.operation in {link.operation, link.behind}
+            assert late_jobs(problem, plan, only={job.job}) == (job,)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import random
 import re
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import msgspec
 import pytest
+from plan_mutants import BETWEEN
 from plan_problems import MINUTE, random_plan, random_problem
 
+from domain.plan import validator
 from domain.plan.calendar import WorkingTime, merged
 from domain.plan.plan import Assignment, Plan
 from domain.plan.problem import (
@@ -310,9 +314,74 @@ def test_every_mutant_is_killed_by_its_code(
     assert killed >= 30
 
 
+@pytest.fixture(scope="module")
+def rich_cases() -> list[Case]:
+    """The same with resources, ovens, transfer batches, sites, dates and turns of locks."""
+    found: list[Case] = []
+    for seed in range(60):
+        problem = random_problem(seed, jobs=10, rich=True)
+        found += [(problem, random_plan(problem, seed)), (problem, right_shift(problem))]
+    return found
+
+
+def test_the_unmutated_rich_plans_are_valid(rich_cases: list[Case]) -> None:
+    for problem, plan in rich_cases:
+        assert violations(problem, plan) == []
+
+
+@pytest.mark.parametrize("mutation", BETWEEN, ids=lambda mutation: mutation.__name__)
+def test_every_mutant_between_machines_is_killed_by_its_code(
+    mutation: Callable[[Problem, Plan], Mutants], rich_cases: list[Case]
+) -> None:
+    chance = random.Random(2)
+    killed = 0
+    for case in rich_cases:
+        mutants = list(mutation(*case))
+        for (problem, plan), operation in chance.sample(mutants, min(len(mutants), 6)):
+            found = violations(problem, plan)
+            blamed = {(one.code, one.operation) for one in found}
+            assert (mutation.__name__, operation) in blamed, found
+            killed += 1
+    assert killed >= 30
+
+
 def test_every_code_of_the_documentation_has_a_mutation() -> None:
     told = set(re.findall(r"`(\w+)`", Violation.__doc__ or ""))
-    assert told - {"other"} == {mutation.__name__ for mutation in MUTATIONS}
+    assert told - {"other"} == {mutation.__name__ for mutation in (*MUTATIONS, *BETWEEN)}
+
+
+_JUDGE = sorted(Path(validator.__file__).parent.glob("validator*.py"))
+
+
+def test_every_code_that_the_judge_can_say_is_documented() -> None:
+    """So a constraint that is new without a mutant fails here, or in the test before."""
+    told = set(re.findall(r"`(\w+)`", Violation.__doc__ or "")) - {"other"}
+    said: set[str] = set()
+    for path in _JUDGE:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            value: ast.expr | None = None
+            if (isinstance(node, ast.keyword) and node.arg == "code") or (
+                isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) == "wrong"
+            ):
+                value = node.value
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                said.add(value.value)
+    assert said == told
+
+
+def test_the_judge_shares_nothing_with_what_makes_plans() -> None:
+    allowed = {
+        "domain.plan.plan",
+        "domain.plan.problem",
+        *(f"domain.plan.{p.stem}" for p in _JUDGE),
+    }
+    assert len(_JUDGE) > 2
+    for path in _JUDGE:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("domain"):
+                assert node.module in allowed, (path.name, node.module)
+            elif isinstance(node, ast.Import):
+                assert not any(each.name.startswith("domain") for each in node.names), path.name
 
 
 def _codes(problem: Problem, *places: tuple[int, int, int]) -> list[tuple[str, int]]:
