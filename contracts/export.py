@@ -47,6 +47,7 @@ EVENTS: Final = (
     streams.GoodsMoved,
     streams.DisruptionRaised,
     streams.PlanStored,
+    streams.AlarmMoved,
 )
 FROM_CLIENT: Final = (live.Subscribe, live.Unsubscribe, live.Ping)
 TO_CLIENT: Final = (live.Snapshot, live.Delta, live.Subscribed, live.Error, live.Pong)
@@ -60,7 +61,10 @@ VIEWS: Final = (
     live.PlanHead,
     live.PlanBar,
     live.PlanMachine,
+    live.PlanResource,
     live.DisruptionView,
+    live.AlarmView,
+    live.AlarmSummary,
 )
 OUTWARD: Final = (
     outward.OrderHappened,
@@ -82,6 +86,7 @@ _CARRIED: Final[Mapping[str, Sequence[type[msgspec.Struct]]]] = {
     streams.DISRUPTIONS: (streams.DisruptionRaised,),
     streams.PLANS: (streams.PlanStored,),
     streams.DEAD_LETTERS: (streams.DeadLettered,),
+    streams.ALARMS: (streams.AlarmMoved,),
 }
 
 

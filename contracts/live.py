@@ -13,6 +13,8 @@ from typing import Any, TypeAlias
 import msgspec
 
 SUBPROTOCOL = "gemba.live.v1"
+EVERYWHERE = "#"
+"""The subject of `alarms:#`: alarms of all sites and of none. No site can be called so."""
 
 
 class ChannelKind(enum.StrEnum):
@@ -359,6 +361,8 @@ class PlanBar(msgspec.Struct, frozen=True, kw_only=True):
     """Of its order: projected end after the due date; negative is early."""
     after: list[int]
     """The operations that must end before it."""
+    needs: list[str] = []
+    """What it needs beside its machine, as master data says it: `welder=2@setup`."""
 
 
 class PlanMachine(msgspec.Struct, frozen=True, kw_only=True):
@@ -376,6 +380,27 @@ class PlanMachine(msgspec.Struct, frozen=True, kw_only=True):
     unavailable: list[list[str]]
     """`[start, end, why]` over the plan's horizon; why is a code: `closed`, `exception:<text>`,
     `down`."""
+    needs: list[str] = []
+    """What everything on it needs, as `PlanBar.needs`."""
+    batch_capacity: float | None = None
+    """How much it takes at once, of an oven; what shares a batch has equal times."""
+
+
+class PlanResource(msgspec.Struct, frozen=True, kw_only=True):
+    """Key `resource/<id>` of `plan:<scope>`: a person, a tool, or several alike."""
+
+    id: int
+    code: str
+    name: str
+    site: str
+    kind: str
+    """`operator` or `tool`."""
+    quantity: int
+    skills: list[str]
+    """What `PlanBar.needs` names; the code counts as one."""
+    unavailable: list[list[str]]
+    """`[start, end, why]` over the plan's horizon: `closed` (no shift), `absent:<reason>`; of
+    several alike with a fourth, how many, where it is not all of them."""
 
 
 class DisruptionView(msgspec.Struct, frozen=True, kw_only=True):
@@ -394,3 +419,58 @@ class DisruptionView(msgspec.Struct, frozen=True, kw_only=True):
     handled: str | None
     outcome: str | None
     plan_number: int | None
+
+
+class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
+    """Key `alarm/<id>` of `alarms:<site>`: the same as an `Alarm` of the REST API."""
+
+    id: int
+    cause: str
+    rule: str
+    rule_version: int
+    name: str
+    response: str
+    """What somebody is to do."""
+    kind: str
+    """Of the condition: `machine_down`, …"""
+    subject_kind: str
+    subject: str
+    """A machine's path, an order's number, `<site>/<item>`, …"""
+    site: str | None
+    place: str | None
+    priority: str
+    """`critical`, `high`, `medium` or `low`."""
+    state: str
+    """One of ISA-18.2's (`domain.alarms.states`), never `normal`."""
+    active: bool
+    """Whether its condition holds, also where it is put aside."""
+    occurrence: int
+    raised_at: str
+    since: str | None
+    cleared_at: str | None
+    acknowledged_at: str | None
+    acknowledged_by: str | None
+    shelved_until: str | None
+    shelved_by: str | None
+    shelve_minutes: int
+    suppressed_by: str | None
+    """The cause that explains it."""
+    assigned_to: str | None
+    value: float | None
+    limit: float | None
+    detail: dict[str, Any]
+    changed_at: str
+    version: int
+
+
+class AlarmSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """Key `summary` of `alarms:<site>`. Who is limited to lines is not told it."""
+
+    site: str | None
+    """None: of all sites and of none."""
+    alarms: int
+    """How many are not `normal`."""
+    listed: int
+    """So many of them have a key: the most urgent, where there are too many."""
+    unacknowledged: dict[str, int]
+    """How many ask for an answer, by priority."""

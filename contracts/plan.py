@@ -14,6 +14,9 @@ class DisruptionKind(enum.StrEnum):
     """A machine that the plan in force takes for down works again (detail: `since`)."""
     OPERATION_LATE = "operation_late"
     """A projected end passes a successor's planned start (detail: `minutes`, `successor`)."""
+    OPERATION_EARLY = "operation_early"
+    """A projected end leaves a gap before the successor's planned start, and what the successor is
+    for is late (detail: `minutes`, `successor`)."""
     PROMISE_AT_RISK = "promise_at_risk"
     """A projected end passes due date and planned end of an order (detail: `minutes`)."""
     WORK_RELEASED = "work_released"
@@ -23,7 +26,19 @@ class DisruptionKind(enum.StrEnum):
     ORDER_CHANGED = "order_changed"
     ORDER_CANCELLED = "order_cancelled"
     CALENDAR_CHANGED = "calendar_changed"
-    """Working times, exceptions, setups or the policy were changed."""
+    """Working times, exceptions, people, tools, setups or the policy were changed."""
+    MATERIAL_LATE = "material_late"
+    """Material comes after the planned start of what begins with it (detail: `minutes`, `item`,
+    `reference`: the purchase or work order that brings it)."""
+    RESOURCE_ABSENT = "resource_absent"
+    """An operator or a tool is not there (detail: `by`, `resource`, `name`, `resource_kind`,
+    `from`, `until`, `reason`; `back`: it is there after all)."""
+    OPERATION_LOCKED = "operation_locked"
+    """A planner locked an operation to a machine, or freed it (detail: `by`, `to`: the machine's
+    path, null for freed; `not_before`)."""
+    MAINTENANCE_PLANNED = "maintenance_planned"
+    """A machine's maintenance was planned, or given up (detail: `by`, `from`, `until`, `reason`,
+    `given_up`)."""
     REQUESTED = "requested"
     """Somebody asked for a new plan (detail: `by`, `reason`)."""
 

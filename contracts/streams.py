@@ -18,6 +18,7 @@ GOODS: Final = "gemba.goods.v1"
 DISRUPTIONS: Final = "gemba.disruptions.v1"
 PLANS: Final = "gemba.plans.v1"
 DEAD_LETTERS: Final = "gemba.dead-letters.v1"
+ALARMS: Final = "gemba.alarms.v1"
 
 TOPICS: Final = (
     TELEMETRY,
@@ -30,6 +31,7 @@ TOPICS: Final = (
     DISRUPTIONS,
     PLANS,
     DEAD_LETTERS,
+    ALARMS,
 )
 PARTITIONS: Final = 4
 """The same on every backend: the partitioner must agree with the number."""
@@ -90,6 +92,7 @@ TOPIC_SETTINGS: Final[dict[str, TopicSettings]] = {
     DISRUPTIONS: TopicSettings(retention_days=7, compact_after_days=1),
     PLANS: _EVENTS,
     DEAD_LETTERS: TopicSettings(retention_days=90),
+    ALARMS: _EVENTS,
 }
 """Long enough for a database that was restored from last week's backup to catch up by itself."""
 
@@ -219,6 +222,28 @@ class PlanStored(msgspec.Struct, array_like=True, frozen=True, tag="plan"):
     """Orders whose dates differ from the plan before; for a published plan."""
 
 
+class AlarmMoved(msgspec.Struct, array_like=True, frozen=True, tag="alarm"):
+    """An alarm was raised, acknowledged, cleared, … (topic ALARMS, key: its cause).
+
+    Attributes:
+        site: whose it is; empty: no site's (a gateway, a planning scope of several).
+        event: of the state machine (`domain.alarms.states.AlarmEvent`), or `assign`.
+        occurrence: how often it was raised.
+        version: of its row; rises with every event.
+        state: one of ISA-18.2's, after the event.
+    """
+
+    site: SiteCode
+    alarm_id: int
+    cause: str
+    event: str
+    occurrence: int
+    version: int
+    state: str
+    priority: str
+    occurred_ms: EpochMs
+
+
 Event: TypeAlias = (
     OperationProgressed
     | MachineChanged
@@ -227,6 +252,7 @@ Event: TypeAlias = (
     | GoodsMoved
     | DisruptionRaised
     | PlanStored
+    | AlarmMoved
 )
 
 _encoder = msgspec.msgpack.Encoder()

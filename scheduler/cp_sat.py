@@ -105,6 +105,12 @@ class CpSat:
         """No two spans that exist have a moment in common."""
         self._model.add_no_overlap(intervals)
 
+    def cumulative(
+        self, intervals: Sequence[IntervalVariable], demands: Sequence[int], capacity: int
+    ) -> None:
+        """At no moment do the spans that exist demand more than there is."""
+        self._model.add_cumulative(intervals, demands, capacity)
+
     def circuit(self, arcs: Sequence[Arc]) -> None:
         """The true arcs are one round through all nodes but those with a true arc to itself."""
         self._model.add_circuit(arcs)
@@ -128,6 +134,7 @@ class CpSat:
         parameters.random_seed = SEED
         # In the seconds that there are, presolving costs more than it gains, and can lose the hint.
         parameters.cp_model_presolve = False
+        _leave_signals(parameters)
 
         def heed(_: float) -> None:
             # Whoever asked before the search had begun has not been heard.
@@ -155,7 +162,17 @@ class CpSat:
         complete = len(model.model_proto.variables) == len(self._hints)
         solver = cp_model.CpSolver()
         solver.parameters.num_workers = 1
+        _leave_signals(solver.parameters)
         return complete and solver.solve(model) in (cp_model.OPTIMAL, cp_model.FEASIBLE)
+
+
+def _leave_signals(parameters: cp_model.SatParameters) -> None:
+    """The solver keeps its hands off the process's signals.
+
+    By default it takes SIGINT for itself while it searches, and gives it back as the system's
+    default: the next Ctrl-C would kill the process instead of ending it cleanly.
+    """
+    parameters.catch_sigint_signal = False
 
 
 def warm_up() -> None:

@@ -2,22 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Final
 
-from domain.plan.plan import Assignment, Plan
-from domain.plan.policy import Policy
+from domain.plan.metrics import MINUTE_MS, ranking
+from domain.plan.plan import Assignment, Metrics, Plan
+from domain.plan.policy import Criterion, Policy
 from domain.plan.problem import PinKind, Problem
 
-LEAST_SHARE = 50
+LEAST_SHARE: Final = 50
 """A cost that is lower by less than one part in so many is the same cost."""
+_COUNTED: Final = frozenset({Criterion.REASSIGNMENT, Criterion.RESEQUENCING})
+"""Criteria that count operations; the others are milliseconds."""
 
 
-def is_worth(policy: Policy, before: int, after: int) -> bool:
-    """Whether a cost is so much lower that people should be bothered with another plan.
+def ranked(problem: Problem, plan: Plan, figures: Metrics) -> tuple[int, ...]:
+    """What a plan is compared by whose figures are known (`domain.plan.metrics.ranking`)."""
+    return ranking(problem, plan) if problem.policy.order else (figures.cost,)
 
-    By a fiftieth, and by as much as it costs to send one operation to another machine.
+
+def is_worth(policy: Policy, before: Sequence[int], after: Sequence[int]) -> bool:
+    """Whether a plan is so much better that people should be bothered with it.
+
+    By a fiftieth of the cost, and by as much as it costs to send one operation to another machine.
+    With an order, by a fiftieth and a minute (or an operation) of the first criterion that has so
+    much to gain, while none before it has lost.
+
+    Args:
+        policy: by which both are judged.
+        before: the ranking of the one plan (`ranked`).
+        after: and of the other.
     """
-    return before - after >= max(1, policy.reassignment, before // LEAST_SHARE)
+    least = [policy.reassignment]
+    if policy.order:
+        counted = [1 if each in _COUNTED else MINUTE_MS for each in policy.order]
+        least = [MINUTE_MS, *counted, 1]
+        if before[:-1] != after[:-1]:
+            # The cost is the sum of all criteria: it says something where they are the same.
+            before, after, least = before[:-1], after[:-1], least[:-1]
+    for was, is_now, wanted in zip(before, after, least, strict=True):
+        if was - is_now >= max(1, wanted, was // LEAST_SHARE):
+            return True
+        if is_now > was:
+            return False
+    return False
 
 
 def holds(problem: Problem, baseline: Mapping[int, Assignment], shifted: Plan) -> bool:

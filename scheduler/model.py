@@ -5,7 +5,8 @@ literal`, and the optional intervals of its machines share the start. Where a se
 ran before, a circuit per machine says who follows whom. Operations outside the window are intervals
 that stand. Time that all machines have off is cut out (`scheduler.axis`); a break of one machine
 lengthens an operation by a literal. What must not be interrupted starts where it fits between two
-breaks. What would make a model too large is left out of it (`scheduler.shop`).
+breaks. Resources and ovens are cumulative. What would make a model too large is left out of it
+(`scheduler.shop`), and what it cannot say exactly is left to the decoder (`scheduler.pools`).
 
 So every plan of the decoder satisfies the model, at a cost that is not above its own. The plan in
 hand is a complete hint, and a bound proven of a model without window is one of the problem.
@@ -21,8 +22,10 @@ import msgspec
 from domain.plan.indexed import RUNNING, Indexed
 from domain.plan.metrics import MINUTE_MS
 from domain.plan.plan import Assignment
+from domain.plan.problem import Overlap
 from scheduler.cp_sat import CpSat, Linear
 from scheduler.part import Part
+from scheduler.pools import add_resources
 from scheduler.shop import add_breaks, add_machines
 from scheduler.stopping import Stop
 from scheduler.tasks import Task, make_task
@@ -74,7 +77,9 @@ class Model:
         add_breaks(self.cp, self._part, self._tasks.values())
         self._add_precedence()
         costs = add_machines(self.cp, self._part, self._tasks.values())
+        add_resources(self.cp, self._part, self._tasks)
         costs += self._tardiness()
+        costs += self._makespan()
         costs += self._stability()
         self.cp.minimize(costs)
 
@@ -121,13 +126,45 @@ class Model:
                 continue
             task = self._tasks.get(index)
             start = axis.at(self._part.placed[index].start_ms) if task is None else task.start
-            for before, lag_ms in self._indexed.after[index]:
+            for place, (before, lag_ms) in enumerate(self._indexed.after[index]):
                 other = self._tasks.get(before)
+                overlap = self._overlap(index, place)
+                if overlap is not None:
+                    self._hand_on(index, before, overlap, axis.steps(lag_ms) if lags else 0)
+                    continue
                 if other is not None:
                     self.cp.require(start >= other.end + (axis.steps(lag_ms) if lags else 0))
                 elif task is not None:
                     end_ms = self._part.placed[before].end_ms
                     self.cp.require(start >= axis.at(end_ms + lag_ms))
+
+    def _overlap(self, index: int, place: int) -> Overlap | None:
+        """How pieces are handed on before the predecessor has ended; None when they are not."""
+        extras = self._indexed.extras
+        return None if extras is None else extras.links[index][place].overlap
+
+    def _hand_on(self, index: int, before: int, overlap: Overlap, lag: int) -> None:
+        """It starts behind the first transfer batch, and ends behind its work on the last one.
+
+        The second is left to the decoder where breaks are about: a model without some of them makes
+        operations end earlier than they do. Ovens hand on nothing; that is left to it, too.
+        """
+        task, other = self._tasks.get(index), self._tasks.get(before)
+        if task is None or other is None:
+            return
+        operations = self._indexed.operations
+        if overlap.first:
+            made = self._shares(other, overlap.first, operations[before].pieces)
+            self.cp.require(task.start >= other.start + made + lag)
+        if self._part.unbroken:
+            own = self._shares(task, overlap.last, operations[index].pieces)
+            self.cp.require(task.end >= other.end + own + lag)
+
+    def _shares(self, task: Task, pieces: int, of: int) -> Linear:
+        """How long some of the pieces take, rounded down."""
+        return sum(
+            choice.duration * min(pieces, of) // of * choice.literal for choice in task.choices
+        )
 
     # The objective, in steps
 
@@ -136,12 +173,25 @@ class Model:
         for index, operation in enumerate(self._indexed.operations):
             members[operation.job].append(index)
         costs = []
+        policy = self._indexed.policy
         for job in self._indexed.problem.jobs:
-            price = job.weight * self._indexed.problem.policy.tardiness
             inside = members.get(job.id)
-            if inside and price and job.due_ms is not None:
-                costs += self._lateness(job.due_ms, inside, price)
+            limits = (
+                (job.due_ms, job.weight * policy.tardiness),
+                (job.keep_by_ms, policy.displaced),
+            )
+            for limit_ms, price in limits:
+                if inside and price and limit_ms is not None:
+                    costs += self._lateness(limit_ms, inside, price)
         return costs
+
+    def _makespan(self) -> list[Linear]:
+        """What it costs that the last operation ends when it does."""
+        price = self._indexed.policy.makespan
+        if not price:
+            return []
+        now_ms = self._indexed.now
+        return self._lateness(now_ms, list(range(len(self._indexed.operations))), price)
 
     def _lateness(self, due_ms: int, members: list[int], price: int) -> list[Linear]:
         """What it costs to end a job late; nothing variable when all of it stands."""
@@ -163,7 +213,7 @@ class Model:
         return [price * late]
 
     def _stability(self) -> list[Linear]:
-        policy = self._indexed.problem.policy
+        policy = self._indexed.policy
         costs = []
         for index, task in self._tasks.items():
             base_ms = self._indexed.base_start[index]

@@ -23,6 +23,7 @@ class Part:
         whole: whether everything that is not running may move.
         axis: the model's time.
         rounding: 0 when its step measures everything exactly, else 1.
+        unbroken: whether durations are exact, and nothing has a break.
         horizon: a step by which everything can be done, in whatever order.
     """
 
@@ -57,6 +58,7 @@ class Part:
                 )
             )
         self.axis, self.rounding = self._measured()
+        self.unbroken = self._is_unbroken()
         self.horizon = self._latest()
 
     def gaps(self, machine: int) -> list[tuple[int, int]]:
@@ -88,7 +90,7 @@ class Part:
 
     def earliest(self, index: int) -> int:
         """The first step in which an operation may start for reasons of its own."""
-        earliest = max(0, self.axis.at(self.indexed.operations[index].release_ms))
+        earliest = max(0, self.axis.at(self.indexed.releases[index]))
         if self.indexed.ranks[index] == FROZEN:
             earliest = max(earliest, self.axis.at(self.indexed.base_start[index] or 0))
         return earliest
@@ -119,7 +121,23 @@ class Part:
         work = [mode[1] for index in self._moving for mode in indexed.modes[index]]
         step_ms = common_step_ms(lengths, average_ms=sum(work) / max(len(work), 1))
         exact = all(length % step_ms == 0 for length in lengths)
-        return Axis(indexed.now, step_ms=step_ms, closed=closed), 0 if exact else 1
+        # Shares of work, which transfer batches and the like bring in, fit into no step.
+        rounding = 0 if exact and indexed.plain else 1
+        self._exact = exact
+        return Axis(indexed.now, step_ms=step_ms, closed=closed), rounding
+
+    def _is_unbroken(self) -> bool:
+        problem = self.indexed.problem
+        return (
+            self._exact
+            and not any(machine.unavailable for machine in problem.machines)
+            and not any(resource.unavailable for resource in problem.resources)
+        )
+
+    def is_oven(self, machine: int) -> bool:
+        """Whether several operations may be on it at once."""
+        extras = self.indexed.extras
+        return extras is not None and extras.room[machine] is not None
 
     def _moments(self, clocks: list[tuple[Interval, ...]]) -> set[int]:
         """The moments that matter to a model."""

@@ -18,7 +18,7 @@ from domain.plan.policy import PublishRule
 from runtime.clock import Clock
 from store.database import Connection, Pool
 from store.log import StreamLog
-from store.planning import disruptions, plans
+from store.planning import disruptions, judging, plan_contents, plans
 from store.planning.disruptions import DisruptionRow
 from store.planning.failures import fail
 from store.planning.loaded import Loaded
@@ -109,6 +109,7 @@ class ScopeRows:
 
         Raises:
             StalePlanError: the round has to be made again.
+            RefusedPlanError: the validator refuses what was stored; nothing is answered.
         """
         loaded = round_.loaded
         reasons = [row.reason for row in round_.rows]
@@ -125,6 +126,7 @@ class ScopeRows:
                 disruption_ids=round_.ids,
                 now_ms=self._clock.now_ms(),
             )
+            await judging.check(connection, stored.id, loaded.problem)
             await self._log.append_in(connection, [plans.record(stored)])
         return Planned(
             loaded=loaded, solved=solved, waiting=waiting, stored=stored, reasons=reasons
@@ -165,6 +167,7 @@ class ScopeRows:
 
         Raises:
             StalePlanError: somebody decided on the first one meanwhile.
+            RefusedPlanError: the validator refuses what was stored; the first one stays.
         """
         state = planned.stored.state
         async with self._pool.connection() as connection, connection.transaction():
@@ -184,10 +187,16 @@ class ScopeRows:
                 disruption_ids=(),
                 now_ms=self._clock.now_ms(),
             )
+            await judging.check(connection, stored.id, loaded.problem)
             await self._log.append_in(connection, [plans.record(stored)])
         return Planned(
             loaded=loaded, solved=solved, waiting=waiting, stored=stored, reasons=planned.reasons
         )
+
+    async def note_bound(self, plan_id: int, *, cost: int, bound: int) -> None:
+        """Note what the search has proven of a plan; see `plan_contents.note_bound`."""
+        async with self._pool.connection() as connection, connection.transaction():
+            await plan_contents.note_bound(connection, plan_id, cost=cost, bound=bound)
 
     async def _hold(self, connection: Connection, ids: Collection[int]) -> None:
         """Lock the scope, and make sure that nobody has answered meanwhile.

@@ -19,9 +19,9 @@ from domain.plan.plan import Infeasible, Solved
 from runtime import tasks
 from runtime.clock import Clock
 from scheduler import words
-from scheduler.decision import holds, is_worth
+from scheduler.decision import holds, is_worth, ranked
 from scheduler.rows import Planned, Round, ScopeRows
-from scheduler.solve import First, first_plan, improve
+from scheduler.solve import First, first_plan, improve, is_improvable
 from scheduler.stopping import Stop
 from scheduler.transfer import transfer
 from store.planning.plans import StalePlanError
@@ -30,8 +30,6 @@ logger = logging.getLogger(__name__)
 
 MOST_DEBOUNCES: Final = 5
 """However many disruptions come, they are waited for so many times the debounce."""
-MOST_IMPROVED: Final = 3_000
-"""A scope with more operations is left with its first plan."""
 IMPROVE_AFTER_S: Final = 0.5
 """The first plan's dates go to the screens before the solver takes the processors."""
 _STOP_AGAIN_S: Final = 0.05
@@ -129,7 +127,7 @@ class ScopePlanner:
         if isinstance(outcome, Infeasible):
             await self._rows.fail(round_, outcome.conflicts)
             self._metrics["failed"] += 1
-            found = words.conflicts(outcome.conflicts)
+            found = words.conflicts(outcome.conflicts, round_.loaded)
             self.trouble = f"scope {self._scope} cannot be planned: {found}"
             logger.error("%s; asked by %s", self.trouble, words.causes(round_.rows))
             return None
@@ -153,17 +151,25 @@ class ScopePlanner:
         if (
             not problem.policy.improve_ms
             or not planned.solved.metrics.cost
-            or len(problem.operations) > MOST_IMPROVED
+            or not is_improvable(problem)
             or await self._is_newer(within_s=IMPROVE_AFTER_S)
         ):
             return
         better = await self._searched(planned, problem.policy.improve_ms)
-        if better is None or not is_worth(
-            problem.policy, planned.solved.metrics.cost, better.metrics.cost
-        ):
+        if better is None:
             return
         began = self._clock.monotonic()
-        improved = await self._replaced(planned, better)
+        improved = None
+        if is_worth(
+            problem.policy,
+            ranked(problem, planned.solved.plan, planned.solved.metrics),
+            ranked(problem, better.plan, better.metrics),
+        ):
+            improved = await self._replaced(planned, better)
+        if better.bound is not None:
+            # Of the best that was found: a gain too small to be published does not hide the gap.
+            found = (improved or planned).stored.id
+            await self._rows.note_bound(found, cost=better.metrics.cost, bound=better.bound)
         if improved is not None:
             self._metrics["plans_improved"] += 1
             costs = f"{planned.solved.metrics.cost} -> {better.metrics.cost}"
@@ -188,8 +194,14 @@ class ScopePlanner:
     async def _searched(self, planned: Planned, limit_ms: int) -> Solved | None:
         """The improved plan; None when something newer came before it was found."""
         stop = Stop()
+        # Why jobs are late is said of what is stored (`transfer`).
         work = partial(
-            improve, planned.loaded.problem, planned.solved, limit_ms=limit_ms, stop=stop
+            improve,
+            planned.loaded.problem,
+            planned.solved,
+            limit_ms=limit_ms,
+            stop=stop,
+            explain=False,
         )
         loop = asyncio.get_running_loop()
         search = loop.run_in_executor(self._improver, _gently, work)
@@ -250,7 +262,11 @@ def _stays(round_: Round, first: First) -> bool:
     problem = round_.loaded.problem
     return (
         not round_.outdated
-        and not is_worth(problem.policy, first.waiting.cost, first.solved.metrics.cost)
+        and not is_worth(
+            problem.policy,
+            ranked(problem, first.shifted, first.waiting),
+            ranked(problem, first.solved.plan, first.solved.metrics),
+        )
         and holds(problem, round_.loaded.baseline, first.shifted)
     )
 

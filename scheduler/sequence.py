@@ -72,7 +72,8 @@ def _ordered(indexed: Indexed, machines: Sequence[int | None], starts: Sequence[
     for before, after in _orderings(indexed, machines):
         followers[before].append(after)
         waits[after] += 1
-    ready = [(starts[index], index) for index, waiting in enumerate(waits) if not waiting]
+    keys = _keys(indexed, machines, starts)
+    ready = [(keys[index], index) for index, waiting in enumerate(waits) if not waiting]
     heapq.heapify(ready)
     order: list[int] = []
     while ready:
@@ -81,11 +82,31 @@ def _ordered(indexed: Indexed, machines: Sequence[int | None], starts: Sequence[
         for after in followers[index]:
             waits[after] -= 1
             if not waits[after]:
-                heapq.heappush(ready, (starts[after], after))
+                heapq.heappush(ready, (keys[after], after))
     if len(order) < len(waits):
         stuck = set(range(len(waits))).difference(order)
         raise CyclicError(tuple(sorted(indexed.operations[index].id for index in stuck)))
     return order
+
+
+def _keys(
+    indexed: Indexed, machines: Sequence[int | None], starts: Sequence[int]
+) -> list[tuple[int, int, int]]:
+    """What comes first of operations that need not wait for each other: by start.
+
+    With resources, what is pinned takes them before others do. Of what may share an oven, the
+    longest comes first: others can join it, and not it them.
+    """
+    extras = indexed.extras
+    if extras is None:
+        return [(0, start, 0) for start in starts]
+    keys = []
+    for index, (machine, start) in enumerate(zip(machines, starts, strict=True)):
+        longest = 0
+        if machine is not None and extras.room[machine] is not None:
+            longest = next(way[1] for way in indexed.modes[index] if way[0] == machine)
+        keys.append((indexed.ranks[index], start, -longest))
+    return keys
 
 
 def _orderings(indexed: Indexed, machines: Sequence[int | None]) -> Iterator[tuple[int, int]]:

@@ -15,6 +15,8 @@ from runtime import health, loop, tasks
 from runtime.clock import Clock, SystemClock
 from runtime.health import HealthState
 from runtime.settings import SchedulerSettings
+from scheduler.answering import Answering
+from scheduler.what_ifs import WhatIfs
 from scheduler.worker import PlanningWorker
 from store.database import Pool, build_pool
 from store.live_channels import connect_redis
@@ -24,7 +26,7 @@ from store.planning.retention import keep_pruned
 logger = logging.getLogger(__name__)
 
 SERVICE: Final = "scheduler"
-POOL_CONNECTIONS: Final = 4
+POOL_CONNECTIONS: Final = 6
 
 
 class SchedulerService:
@@ -39,6 +41,8 @@ class SchedulerService:
         url = self._settings.database_url.get_secret_value()
         pool = build_pool(url, name=SERVICE, max_size=POOL_CONNECTIONS)
         redis = connect_redis(self._settings.redis_url.get_secret_value())
+        questions = connect_redis(self._settings.redis_url.get_secret_value())
+        thoughts = connect_redis(self._settings.redis_url.get_secret_value())
         log = build_log(self._settings.stream_url, pool)
         await pool.open(wait=False)
         try:
@@ -50,11 +54,24 @@ class SchedulerService:
                 clock=self._clock,
                 workers=self._settings.scheduler_workers,
             )
+            answering = Answering(
+                pool=pool, redis=questions, clock=self._clock, metrics=worker.metrics
+            )
+            what_ifs = WhatIfs(pool=pool, redis=thoughts, clock=self._clock, metrics=worker.metrics)
             await tasks.work_until(
-                stop, [worker.run(), self._report(worker, redis), _prune(worker, pool)]
+                stop,
+                [
+                    worker.run(),
+                    answering.run(),
+                    what_ifs.run(),
+                    self._report(worker, redis),
+                    _prune(worker, pool),
+                ],
             )
         finally:
             await log.close()
+            await questions.aclose()
+            await thoughts.aclose()
             await redis.aclose()
             await pool.close()
 

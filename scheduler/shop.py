@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 from domain.plan.indexed import FREE
 from scheduler.cp_sat import Arc, CpSat, IntervalVariable, Linear
 from scheduler.part import Part
+from scheduler.pools import add_oven
 from scheduler.tasks import Choice, Task
 
 Here: TypeAlias = Sequence[tuple[Task, Choice]]
@@ -70,6 +71,10 @@ def add_machines(cp: CpSat, part: Part, tasks: Iterable[Task]) -> list[Linear]:
     costs: list[Linear] = []
     arcs = 0
     for machine, here in sorted(on_machine.items()):
+        if part.is_oven(machine):
+            add_oven(cp, part, machine, here)
+            _add_fits(cp, part, machine, here)
+            continue
         setups = _setups(part, machine, here)
         needed = (len(here) + 1) ** 2
         if part.whole and _depends(setups.values()) and arcs + needed <= MOST_ARCS:
@@ -80,7 +85,7 @@ def add_machines(cp: CpSat, part: Part, tasks: Iterable[Task]) -> list[Linear]:
             least = {index: min(each) for index, each in setups.items()}
             _add_order(cp, part, machine, here, least)
             costs += [least[task.index] * choice.literal for task, choice in here]
-    price = part.indexed.problem.policy.setup
+    price = part.indexed.policy.setup
     return [price * cost for cost in costs] if price else []
 
 

@@ -9,7 +9,7 @@ import msgspec
 from domain.plan.decoder import decode
 from domain.plan.indexed import FREE, Indexed, ProblemError
 from domain.plan.lateness import late_jobs
-from domain.plan.metrics import cost, metrics
+from domain.plan.metrics import metrics, ranking
 from domain.plan.plan import Metrics, Plan, Solved
 from domain.plan.problem import Placed, Problem
 from domain.plan.right_shift import right_shift
@@ -62,7 +62,7 @@ def transfer(
         return None
     if plan is None or staying is None:
         return None
-    if not is_worth(now.policy, cost(view, staying), cost(view, plan)):
+    if not is_worth(now.policy, ranking(view, staying), ranking(view, plan)):
         return None
     wrong = violations(now, plan)
     if wrong:

@@ -50,7 +50,7 @@ class Windows:
 
     def _costliest(self) -> list[int]:
         """Jobs by what they add to the objective, and left out when that is nothing."""
-        indexed, policy = self._indexed, self._indexed.problem.policy
+        indexed, policy = self._indexed, self._indexed.policy
         costs: dict[int, int] = defaultdict(int)
         for job in indexed.problem.jobs:
             end = self._ends.get(job.id)

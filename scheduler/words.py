@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
+from domain.plan import fact_words
+from domain.plan.fact_words import FACT_WORDS, Called
 from domain.plan.plan import Conflict, Metrics, Solved
 from store.planning.disruptions import DisruptionRow
 
-_NAMED = 3
-"""Causes and conflicts that are named; of the others the number is."""
+_NAMED: Final = 3
+"""Causes that are named; of the others the number is."""
 
 
 def causes(rows: Sequence[DisruptionRow]) -> str:
@@ -33,11 +36,13 @@ def gain(solved: Solved, waiting: Metrics) -> str:
     )
 
 
-def conflicts(found: Sequence[Conflict]) -> str:
-    """`cycle (operation 12), cycle (operation 13) and 2 more`."""
-    named = [
-        each.code + (f" (operation {each.operation})" if each.operation is not None else "")
-        for each in found[:_NAMED]
+def conflicts(found: Sequence[Conflict], called: Called) -> str:
+    """Facts that leave no plan together, in words; a mistake of the planner's own by its code.
+
+    `WO-1/20 is frozen on plant/press-01; WO-1/20 comes after WO-1/10; …`
+    """
+    strange = [
+        f"{each.code} (operation {each.operation})" for each in found if each.code not in FACT_WORDS
     ]
-    more = len(found) - len(named)
-    return ", ".join(named) + (f" and {more} more" if more else "")
+    told = fact_words.conflicts(found, called)
+    return told + (f" [{', '.join(strange[:_NAMED])}]" if strange else "")

@@ -18,7 +18,7 @@ from contracts.streams import PARTITIONS, TOPICS
 from runtime import tasks
 from runtime.clock import Clock
 from runtime.health import HealthState
-from scheduler.cp_sat import warm_up
+from scheduler import cp_sat, kernel
 from scheduler.rows import ScopeRows
 from scheduler.scope import ScopePlanner
 from scheduler.wakes import listen, pause_s
@@ -86,8 +86,9 @@ class PlanningWorker:
         """Work until cancelled."""
         helpers = [
             asyncio.create_task(listen(self._url, self._woken.set), name="wakes"),
-            asyncio.create_task(asyncio.to_thread(warm_up), name="warm-up"),
+            asyncio.create_task(asyncio.to_thread(cp_sat.warm_up), name="warm-up"),
         ]
+        kernel.warm_up_behind()
         try:
             await self._create_topics()
             await self._look_again_and_again()

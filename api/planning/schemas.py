@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from pydantic import BaseModel, Field, Strict
+from pydantic import AfterValidator, BaseModel, Field, Strict
+from pydantic_core import PydanticCustomError
 
 from api.disruptions.schemas import Disruption
 from api.fields import Body, Listing, Reason, Small
 from api.plans.schemas import PlanSummary
-from domain.plan.policy import PublishRule
+from domain.plan.policy import Criterion, Displacement, PublishRule
 
 _YEAR_MS: Final = 366 * 86_400_000
 
@@ -17,11 +18,19 @@ Span = Annotated[int, Strict(), Field(ge=0, le=_YEAR_MS)]
 Weight = Annotated[int, Strict(), Field(ge=0, le=1_000_000)]
 
 
+def _distinct(order: list[Criterion]) -> list[Criterion]:
+    if len(set(order)) < len(order):
+        raise PydanticCustomError("order", "names a criterion twice")
+    return order
+
+
 class Policy(Body):
     """How a scope wants to be planned: `domain.plan.policy.Policy`. Durations in milliseconds.
 
-    What a plan costs is `tardiness · Σ weight·tardiness + reassignment · (operations on another
-    machine) + setup · Σ set-up + move · Σ |start - start before|`, times in minutes.
+    What a plan costs is the sum of all criteria, each times its weight: `tardiness ·
+    Σ weight·tardiness + reassignment · (operations on another machine) + setup · Σ set-up + move ·
+    Σ |start - start before|` and so on, times in minutes. With an `order`, criteria count one after
+    the other.
     """
 
     publish: PublishRule = Field(
@@ -57,6 +66,32 @@ class Policy(Body):
     reassignment: Weight = Field(default=40, description="Cost of an operation's other machine.")
     move: Weight = Field(default=1, description="Cost of a minute that a start moves.")
     setup: Weight = Field(default=1, description="Cost of a minute of set-up.")
+    makespan: Weight = Field(default=0, description="Cost of a minute until the last end.")
+    balance: Weight = Field(
+        default=0, description="Cost of a minute by which the busiest machine exceeds the average."
+    )
+    resequencing: Weight = Field(
+        default=0, description="Cost of an operation behind another one than before."
+    )
+    order: Annotated[list[Criterion], AfterValidator(_distinct)] = Field(
+        default=[],
+        max_length=len(Criterion),
+        description="Criteria that count one after the other; empty: their weighted sum.",
+    )
+    displacement: Displacement = Field(
+        default=Displacement.LOWER,
+        description="What a rush order may make end later: `nothing`, work of a `lower` priority,"
+        " of the `same` or a lower one, `any`.",
+    )
+    displaced: Weight = Field(
+        default=10_000,
+        description="Cost of a minute that a rush order makes end later what it may not displace.",
+    )
+    horizon_ms: Annotated[int, Strict(), Field(ge=0, le=2 * _YEAR_MS)] = Field(
+        default=0,
+        description="What cannot begin within this time, by its date, its material or calendars,"
+        " is not planned yet. 0: everything is planned.",
+    )
 
 
 class Planning(BaseModel):

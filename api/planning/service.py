@@ -46,7 +46,7 @@ async def put_policy(context: Context, principal: Principal, scope: str, wanted:
     Raises:
         NotFoundError: there is no such scope.
     """
-    new = msgspec.convert(wanted.model_dump(), domain.Policy)
+    new = msgspec.convert(wanted.model_dump(mode="json"), domain.Policy)
     async with context.transaction() as connection:
         row = await known_scope(connection, principal, scope)
         before = await policies.policy_of(connection, scope)
@@ -138,7 +138,8 @@ async def _planning(connection: Connection, row: ScopeRow) -> Planning:
 
 
 def _fields(policy: domain.Policy) -> dict[str, object]:
-    return msgspec.structs.asdict(policy)
+    told: dict[str, object] = msgspec.to_builtins(policy)
+    return told
 
 
 def _only_site(row: ScopeRow) -> int | None:

@@ -9,9 +9,10 @@ from fastapi import APIRouter, Path, Query
 from api.auth.principal import PlanMaker, Reader
 from api.context import RequestContext
 from api.fields import Paging
-from api.plans import service
+from api.plans import entering, service
 from api.plans.differences import plan_differences
-from api.plans.schemas import Plan, PlanDifferences, PlannedOperationList
+from api.plans.publishing import publish
+from api.plans.schemas import EntryList, Plan, PlanDifferences, PlannedOperationList
 
 router = APIRouter(prefix="/v1/plans", tags=["planning"])
 
@@ -49,11 +50,36 @@ async def get_plan_differences(
 
 @router.post("/{plan_id}/publish", operation_id="publishPlan")
 async def publish_plan(context: RequestContext, principal: PlanMaker, plan_id: PlanId) -> Plan:
-    """Put a draft in force.
+    """Put a draft in force, with the entries of `listPlanEntries`, all at once or nothing.
 
-    409 when it is no draft, or when the plan it stands on is no longer the one in force.
+    Asked again, it is as it is. 409 when it is no draft, when the plan it stands on is no longer
+    in force (`stale-base`), when it takes for granted what cannot be entered (`draft-assumes`), or
+    when calendars, people or the policy have changed since it was made (`calendar-changed`).
     """
-    return await service.publish(context, principal, plan_id)
+    return await publish(context, principal, plan_id)
+
+
+@router.get("/{plan_id}/entries", operation_id="listPlanEntries")
+async def list_plan_entries(
+    context: RequestContext, principal: Reader, plan_id: PlanId
+) -> EntryList:
+    """What publishing a draft would enter into calendars, absences, policy and orders.
+
+    Of a plan that was published: what was entered with it, and whether it is still so.
+    """
+    return await entering.entry_list(context, principal, plan_id)
+
+
+@router.delete("/{plan_id}/entries", operation_id="takeBackPlanEntries")
+async def take_back_plan_entries(
+    context: RequestContext, principal: PlanMaker, plan_id: PlanId
+) -> EntryList:
+    """Take back what publishing the plan entered; a new plan follows.
+
+    What has begun ends now; what somebody has changed since is left alone. 409 when nothing was
+    entered.
+    """
+    return await entering.take_back(context, principal, plan_id)
 
 
 @router.post("/{plan_id}/discard", operation_id="discardPlan")

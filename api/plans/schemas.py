@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from datetime import datetime
 from typing import Any
 
@@ -39,6 +40,25 @@ class PlanMetrics(BaseModel):
     reassigned: int = Field(description="Operations on another machine than before.")
     moved: int = Field(description="Operations whose start moved beyond the policy's tolerance.")
     shifted: int = Field(description="Sum of all starts' shifts.")
+    resequenced: int = Field(
+        default=0, description="Operations behind another one than before on their machine."
+    )
+    imbalance: int = Field(
+        default=0, description="By how much the busiest machine's work exceeds the average."
+    )
+    displaced: int = Field(
+        default=0, description="By how much work ends later than rush orders may make it."
+    )
+
+
+class PlanBound(BaseModel):
+    """What the search has proven, in units of the policy's objective."""
+
+    cost: int = Field(description="Of the best plan that the search found.")
+    at_least: int = Field(description="No plan of the same work costs less.")
+    gap_percent: float = Field(
+        description="So much better, at most, a plan could be; 0: this is the best one."
+    )
 
 
 class Unplanned(BaseModel):
@@ -68,11 +88,19 @@ class PlanSummary(BaseModel):
     superseded_at: datetime | None
     reasons: list[PlanReason]
     metrics: PlanMetrics
+    bound: PlanBound | None = Field(
+        default=None, description="How good it is known to be; null: nothing is proven."
+    )
     waiting: PlanMetrics | None = Field(
         description="What merely waiting would have come to: the plan before, shifted."
     )
     late_orders: int = Field(description="Orders that end after their due date.")
     unplanned: list[Unplanned]
+    name: str | None = Field(
+        default=None, description="What a draft that somebody thought of is called."
+    )
+    created_by: str | None = Field(default=None, description="Who thought of it.")
+    expires_at: datetime | None = Field(default=None, description="When it is discarded.")
 
 
 class PlanList(Listing[PlanSummary]):
@@ -90,7 +118,9 @@ class LateCause(BaseModel):
     """A link of the chain that makes an order late, from its end backwards."""
 
     cause: str = Field(
-        description="`machine_busy`, `predecessor`, `unavailable`, `release` or `work`."
+        description="`machine_busy`, `predecessor`, `unavailable`, `resource`, `material`,"
+        " `release`, `held` (the plan starts it later than it has to) or `work`; of a share also"
+        " `setup`, `way` and `overdue`."
     )
     machine: str | None
     work_order: str | None
@@ -98,6 +128,16 @@ class LateCause(BaseModel):
     behind: Behind | None = Field(default=None, description="What is waited for.")
     since: datetime | None = None
     wait_minutes: int = 0
+    resource: str | None = Field(default=None, description="The tool or people waited for.")
+    closure: str | None = Field(
+        default=None, description="Why the machine does not work: `maintenance`, `down`, `holiday`."
+    )
+
+
+class DelayCause(LateCause):
+    """What a cause has of an order's delay."""
+
+    share_minutes: int = Field(description="The shares add up to the delay.")
 
 
 class PlannedOrder(BaseModel):
@@ -110,12 +150,55 @@ class PlannedOrder(BaseModel):
     due: datetime | None
     lateness_minutes: int | None = Field(description="Negative is early.")
     because: list[LateCause] = Field(description="Why it is late; empty when it is not.")
+    shares: list[DelayCause] = Field(description="What each cause has of the delay.")
 
 
 class Plan(PlanSummary):
     """A plan version with the orders it concerns, the latest ones first."""
 
     orders: list[PlannedOrder]
+
+
+class EntryState(enum.StrEnum):
+    """How it stands with what publishing enters."""
+
+    TO_ENTER = "to_enter"
+    """Publishing the draft enters it."""
+    ENTERED = "entered"
+    """It was entered when the plan was put in force."""
+    TAKEN_BACK = "taken_back"
+    """It was entered, and taken back."""
+    CHANGED = "changed"
+    """It was entered, and somebody changed it before it was taken back: it was left alone."""
+    REFUSED = "refused"
+    """It cannot be entered: `problem` says what to do."""
+
+
+class Entry(BaseModel):
+    """What publishing a draft enters; what does not concern its kind is null."""
+
+    change: int = Field(description="For which of the draft's changes, by place.")
+    kind: str = Field(
+        description="`maintenance`, `extra_shift`, `absence`, `policy`, `priority`; of what is"
+        " refused the change's own kind."
+    )
+    state: EntryState
+    machine: str | None = None
+    resource: str | None = None
+    count: int | None = None
+    order: str | None = None
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    before: dict[str, Any] = Field(
+        default={}, description="Fields of the policy, or the order's `priority`, as they were."
+    )
+    after: dict[str, Any] = {}
+    problem: str | None = Field(default=None, description="Why it cannot be, and what to do.")
+    problem_zh: str | None = Field(default=None, description="The same in Chinese.")
+
+
+class EntryList(Listing[Entry]):
+    """What publishing a draft enters, or entered, in the order of its changes."""
 
 
 class PlannedOperation(BaseModel):

@@ -1,6 +1,9 @@
-"""Plan versions: showing them, publishing and discarding drafts."""
+"""Plan versions: showing them, discarding drafts. `api.plans.publishing` puts them in force."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -8,8 +11,10 @@ from api.auth.principal import Principal
 from api.context import Context
 from api.fields import moment_of, required_moment
 from api.plans.schemas import (
+    DelayCause,
     LateCause,
     Plan,
+    PlanBound,
     PlanMetrics,
     PlannedOperation,
     PlannedOperationList,
@@ -25,9 +30,10 @@ from store import audit
 from store.database import Connection
 from store.errors import ConflictError, NotFoundError
 from store.filters import Page
+from store.log import NewRecord
 from store.planning import plan_rows, plans, policies
 from store.planning.plan_rows import PlanOperationRow, PlanOrderRow, PlanRow
-from store.planning.plans import StalePlanError, StoredPlan
+from store.planning.plans import StoredPlan
 
 _MINUTE_MS = 60_000
 
@@ -56,7 +62,7 @@ async def plan(context: Context, principal: Principal, plan_id: int) -> Plan:
     """
     async with context.connection() as connection:
         row = await known_plan(connection, principal, plan_id)
-        return await _plan(connection, row)
+        return await shown(connection, row)
 
 
 async def operations(
@@ -73,27 +79,6 @@ async def operations(
     return PlannedOperationList(items=[_operation(row) for row in rows], total=total)
 
 
-async def publish(context: Context, principal: Principal, plan_id: int) -> Plan:
-    """Put a draft in force.
-
-    Raises:
-        NotFoundError: there is no such plan.
-        ConflictError: it is no draft, or the plan it stands on is no longer in force.
-    """
-    async with context.transaction() as connection:
-        row = await _waiting(connection, principal, plan_id, "published")
-        try:
-            stored = await plans.publish_draft(
-                connection,
-                plan_id,
-                now_ms=context.clock.now_ms(),
-                published_by=principal.actor.name,
-            )
-        except StalePlanError:
-            raise await _stale(connection, row) from None
-        return await _stored(context, principal, connection, stored, "PlanPublished")
-
-
 async def discard(context: Context, principal: Principal, plan_id: int) -> Plan:
     """Put a draft aside for good; what it answered stays answered.
 
@@ -102,9 +87,9 @@ async def discard(context: Context, principal: Principal, plan_id: int) -> Plan:
         ConflictError: it is no draft.
     """
     async with context.transaction() as connection:
-        await _waiting(connection, principal, plan_id, "discarded")
+        await waiting(connection, principal, plan_id, "discarded")
         stored = await plans.discard(connection, plan_id)
-        return await _stored(context, principal, connection, stored, "PlanDiscarded")
+        return await told(context, principal, connection, stored, "PlanDiscarded")
 
 
 def summary_of(row: PlanRow) -> PlanSummary:
@@ -125,13 +110,39 @@ def summary_of(row: PlanRow) -> PlanSummary:
         superseded_at=row.superseded_at,
         reasons=[PlanReason.model_validate(msgspec.to_builtins(each)) for each in row.reasons],
         metrics=PlanMetrics(**msgspec.structs.asdict(row.metrics)),
+        bound=_bound(row),
         waiting=PlanMetrics(**msgspec.structs.asdict(row.waiting)) if row.waiting else None,
         late_orders=row.late_orders,
         unplanned=[Unplanned(**msgspec.structs.asdict(each)) for each in row.unplanned],
+        name=row.what_if.name if row.what_if is not None else None,
+        created_by=row.created_by,
+        expires_at=row.expires_at,
     )
 
 
-async def _waiting(
+def _bound(row: PlanRow) -> PlanBound | None:
+    if row.searched_cost is None or row.cost_bound is None:
+        return None
+    gap = row.searched_cost - row.cost_bound
+    return PlanBound(
+        cost=row.searched_cost,
+        at_least=row.cost_bound,
+        gap_percent=round(100 * gap / max(1, row.searched_cost), 1),
+    )
+
+
+async def locked_plan(connection: Connection, principal: Principal, plan_id: int) -> PlanRow:
+    """A plan version, its scope locked.
+
+    Raises:
+        NotFoundError: there is no such plan.
+    """
+    row = await known_plan(connection, principal, plan_id)
+    await plans.lock_scope(connection, row.scope)
+    return await known_plan(connection, principal, plan_id)
+
+
+async def waiting(
     connection: Connection, principal: Principal, plan_id: int, wanted: str
 ) -> PlanRow:
     """A draft, its scope locked.
@@ -140,34 +151,40 @@ async def _waiting(
         NotFoundError: there is no such plan.
         ConflictError: it is no draft.
     """
-    row = await known_plan(connection, principal, plan_id)
-    await plans.lock_scope(connection, row.scope)
-    row = await known_plan(connection, principal, plan_id)
+    row = await locked_plan(connection, principal, plan_id)
     if row.state is not PlanState.DRAFT:
-        raise ConflictError(
-            f"plan {row.number} of {row.scope!r} is {row.state}: only a draft can be {wanted}"
-        )
+        raise no_draft(row, wanted)
     return row
 
 
-async def _stale(connection: Connection, row: PlanRow) -> ConflictError:
-    in_force = await plan_rows.published(connection, row.scope)
-    base = "no plan" if row.base_number is None else f"plan {row.base_number}"
-    now = "none" if in_force is None else f"plan {in_force.number}"
+def no_draft(row: PlanRow, wanted: str) -> ConflictError:
+    """What is in force, was, or was discarded is decided."""
     return ConflictError(
-        f"plan {row.number} of {row.scope!r} stands on {base}, but {now} is in force: ask for a"
-        " new plan"
+        f"plan {row.number} of {row.scope!r} is {row.state}: only a draft can be {wanted}"
     )
 
 
-async def _stored(
+async def told(
     context: Context,
     principal: Principal,
     connection: Connection,
     stored: StoredPlan,
     action: str,
+    *,
+    more: Mapping[str, Any] | None = None,
+    records: Sequence[NewRecord] = (),
 ) -> Plan:
-    """Audit what became of a draft, and tell it: the end of the transaction."""
+    """Audit what became of a draft, and tell it: the end of the transaction.
+
+    Args:
+        context: of the request.
+        principal: who decided.
+        connection: the transaction.
+        stored: the plan as it is now.
+        action: what was done with it, for the audit log.
+        more: what else the audit log is to tell.
+        records: what is to be told with it.
+    """
     sites = await policies.sites_of_scope(connection, stored.scope)
     await audit.write(
         connection,
@@ -176,15 +193,16 @@ async def _stored(
         site_id=sites[0].id if len(sites) == 1 else None,
         object_kind="plan",
         object_key=f"{stored.scope}/{stored.number}",
-        after={"scope": stored.scope, "plan": stored.number, "id": stored.id},
+        after={"scope": stored.scope, "plan": stored.number, "id": stored.id, **(more or {})},
     )
     row = await known_plan(connection, principal, stored.id)
-    shown = await _plan(connection, row)
-    await context.log.append_in(connection, [plans.record(stored)])
-    return shown
+    plan = await shown(connection, row)
+    await context.log.append_in(connection, [*records, plans.record(stored)])
+    return plan
 
 
-async def _plan(connection: Connection, row: PlanRow) -> Plan:
+async def shown(connection: Connection, row: PlanRow) -> Plan:
+    """A plan version with the orders it concerns, as the API shows it."""
     orders = await plan_rows.plan_orders(connection, row.id)
     return Plan(**summary_of(row).__dict__, orders=[_order(order) for order in orders])
 
@@ -199,6 +217,7 @@ def _order(row: PlanOrderRow) -> PlannedOrder:
         due=moment_of(row.due_ms),
         lateness_minutes=None if late is None else late // _MINUTE_MS,
         because=[LateCause.model_validate(link) for link in row.chain],
+        shares=[DelayCause.model_validate(share) for share in row.shares],
     )
 
 

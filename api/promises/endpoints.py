@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Final
 
-import msgspec
 from fastapi import APIRouter
 
 from api.auth.principal import Orderer, Principal
@@ -15,20 +15,24 @@ from api.context import Context, RequestContext
 from api.errors import FieldProblem, ProblemError
 from api.fields import exact_number
 from api.idempotency import IdempotentRoute
-from api.promises.schemas import Binding, NewPromise, Promise, PromisedLine
+from api.promises.planned import Answered, Terms, planned
+from api.promises.schemas import NewPromise, Promise
+from api.promises.telling import shown_promise
 from api.reservations.service import not_available, shown, tell
 from api.stock.service import digest_of, item_of, now_of, quantity_of, site_of
+from domain.inventory import promised
 from domain.inventory.books import Key
 from domain.inventory.words import ReservationKind, ReservationOrigin
 from store import catalogue, machines
 from store.catalogue import ItemRow
 from store.database import Connection
 from store.filters import Page
-from store.inventory import promise, reservations
+from store.inventory import reservations
 from store.inventory.promise import Promiser
 from store.inventory.reservations import NotAvailableError, ReservationRow
 from store.inventory.stock import NewReservation, Stock
 from store.machines import SiteRow
+from store.planning.policies import sites_of_scope
 
 router = APIRouter(prefix="/v1/promises", tags=["stock"], route_class=IdempotentRoute)
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
@@ -41,17 +45,49 @@ async def ask(context: RequestContext, principal: Orderer, wanted: NewPromise) -
     Lines compete: what one is promised is taken before the next is asked for. What is held is taken
     from stock and supplies that are known; what has yet to be made or bought is not held.
     """
-    try:
-        async with context.transaction() as connection:
-            return await _answer(context, principal, connection, wanted)
-    except NotAvailableError as error:
-        raise not_available(error, field="lines") from error
-
-
-async def _answer(
-    context: Context, principal: Principal, connection: Connection, wanted: NewPromise
-) -> Promise:
     now = now_of(context)
+    async with context.connection() as connection:
+        items, answers = await _coarse(principal, connection, wanted, now)
+    # The planner is asked while no connection is held: it works on connections of its own.
+    answered = list(
+        await asyncio.gather(
+            *(_planned(context, wanted, site, found, paths) for site, found, paths in answers)
+        )
+    )
+    answered.sort(key=lambda answer: (answer.whole or _NEVER, answer.site.code))
+    first = answered[0]
+    held: list[ReservationRow] = []
+    async with context.connection() as connection:
+        sees = await _sees_scope(principal, connection, first.site)
+    if wanted.hold_minutes is not None:
+        try:
+            async with context.transaction() as connection:
+                held = await _hold(
+                    context,
+                    principal,
+                    connection,
+                    wanted,
+                    site=first.site,
+                    found=first.found,
+                    now=now,
+                )
+        except NotAvailableError as error:
+            raise not_available(error, field="lines") from error
+    return shown_promise(
+        wanted,
+        [(item.code, item.unit) for item in items],
+        first,
+        now=now,
+        sees_others=sees,
+        reservations=[shown(row) for row in held],
+        elsewhere={other.site.code: other.whole for other in answered[1:]},
+    )
+
+
+async def _coarse(
+    principal: Principal, connection: Connection, wanted: NewPromise, now: datetime
+) -> tuple[list[ItemRow], list[tuple[SiteRow, list[promised.Promise], dict[int, str]]]]:
+    """The items, and for each site what the coarse rule says with the paths of its machines."""
     items = [
         await item_of(connection, line.item, field=f"lines[{index}]")
         for index, line in enumerate(wanted.lines)
@@ -67,41 +103,36 @@ async def _answer(
             await promiser.promise(item.id, quantity)
             for item, quantity in zip(items, quantities, strict=True)
         ]
-        answers.append((site, found))
+        answers.append((site, found, promiser.machines))
     answers.sort(key=lambda answer: (_whole(answer[1]) or _NEVER, answer[0].code))
-    site, found = answers[0]
-    held = await _hold(context, principal, connection, wanted, site=site, found=found, now=now)
-    whole = _whole(found)
-    dues = [line.due for line in wanted.lines if line.due is not None]
-    lines = [
-        PromisedLine(
-            item=item.code,
-            unit=item.unit,
-            quantity=one.quantity,
-            due=line.due,
-            promised_at=one.at,
-            in_time=None if line.due is None else one.at is not None and one.at <= line.due,
-            from_stock=one.from_stock,
-            to_make=one.to_make,
-            to_buy=one.to_buy,
-            bindings=[
-                Binding.model_validate(msgspec.structs.asdict(binding)) for binding in one.bindings
-            ],
-        )
-        for item, line, one in zip(items, wanted.lines, found, strict=True)
-    ]
-    return Promise(
-        site=site.code,
-        as_of=now,
-        promised_at=whole,
-        in_time=all(line.in_time is not False for line in lines) if dues else None,
-        lines=lines,
-        reservations=[shown(row) for row in held],
-        elsewhere={other.code: _whole(some) for other, some in answers[1:]},
+    return items, answers
+
+
+async def _planned(
+    context: Context,
+    wanted: NewPromise,
+    site: SiteRow,
+    found: Sequence[promised.Promise],
+    machines: Mapping[int, str],
+) -> Answered:
+    """What the site's planner says."""
+    made = [line.due for line, one in zip(wanted.lines, found, strict=True) if one.work is not None]
+    dues = [due for due in made if due is not None]
+    terms = Terms(
+        release_within_ms=wanted.release_within_minutes * 60_000,
+        priority=wanted.priority,
+        due=min(dues) if dues and len(dues) == len(made) else None,
     )
+    return await planned(context, site, found, terms=terms, machines=machines)
 
 
-def _whole(found: Sequence[promise.Promise]) -> datetime | None:
+async def _sees_scope(principal: Principal, connection: Connection, site: SiteRow) -> bool:
+    """Whether they may know whose work is planned there, beside that there is some."""
+    sites = await sites_of_scope(connection, site.scope)
+    return principal.sees_scope([each.code for each in sites])
+
+
+def _whole(found: Sequence[promised.Promise]) -> datetime | None:
     """When the last line is ready; None: one is never."""
     dates = [one.at for one in found]
     return None if None in dates else max(date for date in dates if date is not None)
@@ -143,7 +174,7 @@ async def _hold(
     wanted: NewPromise,
     *,
     site: SiteRow,
-    found: Sequence[promise.Promise],
+    found: Sequence[promised.Promise],
     now: datetime,
 ) -> list[ReservationRow]:
     """Reserve what the answer takes from stock and supplies; judged once more under the lock."""
@@ -187,5 +218,5 @@ async def _hold(
     return rows
 
 
-def _note(one: promise.Promise) -> str:
+def _note(one: promised.Promise) -> str:
     return f"promise of {exact_number(one.quantity)}"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from domain.plan.plan import Assignment
-from domain.plan.problem import Problem
+from domain.plan.problem import Mode, Problem
+from domain.plan.workshop import Workshop
 from store.machines import SiteRow
+from store.planning.materials import Material
 from store.planning.plan_rows import PlanRow
 
 
@@ -17,9 +19,11 @@ class Unplanned(msgspec.Struct, frozen=True, kw_only=True):
         operation_id: which one.
         code: `no_machine` of the scope can do it; `no_cycle`, `no_quantity`: nobody said how long
             a piece takes or how many there are; `too_long`: they add up to more than ten years;
-            `behind_unplanned`: one before it in its work order cannot be planned; `on_hold`: all
-            that it is for is. What the floor has begun is in the problem all the same, as if it
-            ended at once.
+            `behind_unplanned`: one before it in its work order, or the work order of a component,
+            cannot be planned; `on_hold`: all that it is for is; `no_resource`: its site never has
+            the people and tools that it needs; `lock_impossible`: the machine that it is locked to
+            cannot do it; `beyond_horizon`: it cannot begin before the policy's horizon. What the
+            floor has begun is in the problem all the same, as if it ended at once.
     """
 
     operation_id: int
@@ -65,6 +69,10 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
         down: machines that count as down, by id, with the moment since when.
         operations: the names of operations by id, unplanned ones included.
         machines: the paths of the scope's machines by id.
+        resources: what the problem's resources are called, by id.
+        modes: of operations that are frozen or locked somewhere: where else they could be done.
+        materials: what work orders wait for that is not there, by id.
+        workshop: how work that is not there yet would be done.
     """
 
     scope: str
@@ -77,3 +85,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     down: dict[int, int]
     operations: dict[int, OperationOf]
     machines: dict[int, str]
+    resources: dict[int, str] = {}
+    modes: dict[int, tuple[Mode, ...]] = {}
+    materials: dict[int, Material] = {}
+    workshop: Workshop = msgspec.field(default_factory=lambda: Workshop({}))

@@ -10,8 +10,9 @@ from psycopg.types.json import Jsonb
 
 from contracts.live import PlanReason
 from contracts.plan import PlanState
+from domain.plan.delay import apportion
 from domain.plan.metrics import job_ends
-from domain.plan.plan import LateCause, LateJob, Metrics, Solved
+from domain.plan.plan import DelayShare, LateCause, LateJob, Metrics, Solved
 from store.database import Connection
 from store.live_times import rfc3339_ms
 from store.planning.loaded import Loaded
@@ -30,6 +31,7 @@ class OrderEnd(msgspec.Struct, frozen=True, kw_only=True):
     due_ms: int | None
     lateness_ms: int | None
     chain: list[dict[str, Any]]
+    shares: list[dict[str, Any]] = []
 
 
 async def insert_head(
@@ -86,6 +88,21 @@ async def insert_head(
     return row[0], row[1]
 
 
+async def note_bound(connection: Connection, plan_id: int, *, cost: int, bound: int) -> None:
+    """Note how good a plan is known to be.
+
+    Args:
+        connection: in whose transaction.
+        plan_id: which version.
+        cost: of the best plan that the search found, in units of the policy's objective.
+        bound: what no plan of the same work can be below.
+    """
+    await connection.execute(
+        "UPDATE plans SET searched_cost = %s, cost_bound = %s WHERE id = %s",
+        (cost, min(bound, cost), plan_id),
+    )
+
+
 async def copy_operations(
     connection: Connection, plan_id: int, loaded: Loaded, solved: Solved
 ) -> None:
@@ -119,10 +136,12 @@ async def insert_orders(connection: Connection, plan_id: int, ends: Sequence[Ord
     """Store what the plan means for orders."""
     await connection.execute(
         """
-        INSERT INTO plan_orders (plan_id, order_id, end_ms, due_ms, lateness_ms, chain)
-        SELECT %s, e.order_id, e.end_ms, e.due_ms, e.lateness_ms, nullif(e.chain, '[]')
+        INSERT INTO plan_orders (plan_id, order_id, end_ms, due_ms, lateness_ms, chain, shares)
+        SELECT %s, e.order_id, e.end_ms, e.due_ms, e.lateness_ms, nullif(e.chain, '[]'),
+               nullif(e.shares, '[]')
         FROM jsonb_to_recordset(%s)
-            AS e (order_id bigint, end_ms bigint, due_ms bigint, lateness_ms bigint, chain jsonb)
+            AS e (order_id bigint, end_ms bigint, due_ms bigint, lateness_ms bigint, chain jsonb,
+                  shares jsonb)
         ORDER BY e.order_id
         """,
         (plan_id, _jsonb(ends)),
@@ -148,6 +167,7 @@ def order_ends(loaded: Loaded, solved: Solved) -> list[OrderEnd]:
                 due_ms=order.due_ms,
                 lateness_ms=None if worst is None else lateness[worst],
                 chain=_chain(loaded, late.get(worst) if worst is not None else None),
+                shares=_shares(loaded, late.get(worst) if worst is not None else None),
             )
         )
     return found
@@ -158,18 +178,37 @@ def _chain(loaded: Loaded, late: LateJob | None) -> list[dict[str, Any]]:
     return [_link(loaded, cause) for cause in late.chain] if late else []
 
 
-def _link(loaded: Loaded, cause: LateCause) -> dict[str, Any]:
-    named = loaded.operations[cause.operation]
+def _shares(loaded: Loaded, late: LateJob | None) -> list[dict[str, Any]]:
+    """What each cause has of the delay, in whole minutes that add up to it."""
+    if late is None:
+        return []
+    minutes = apportion(
+        (late.end_ms - late.due_ms) // _MINUTE_MS, [share.share_ms for share in late.shares]
+    )
+    return [
+        {**_link(loaded, share), "share_minutes": part}
+        for share, part in zip(late.shares, minutes, strict=True)
+        if part
+    ]
+
+
+def _link(loaded: Loaded, cause: LateCause | DelayShare) -> dict[str, Any]:
+    named = loaded.operations[cause.operation] if cause.operation is not None else None
     behind = loaded.operations[cause.behind] if cause.behind is not None else None
-    return {
+    link = {
         "cause": cause.cause,
-        "machine": loaded.machines.get(cause.machine),
-        "work_order": named.work_order,
-        "operation": named.number,
+        "machine": loaded.machines.get(cause.machine) if cause.machine is not None else None,
+        "work_order": named.work_order if named is not None else None,
+        "operation": named.number if named is not None else None,
         "behind": behind and {"work_order": behind.work_order, "operation": behind.number},
         "since": rfc3339_ms(cause.since_ms),
         "wait_minutes": cause.wait_ms // _MINUTE_MS,
     }
+    if cause.resource is not None:
+        link["resource"] = loaded.resources.get(cause.resource)
+    if cause.closure is not None:
+        link["closure"] = cause.closure
+    return link
 
 
 def _jsonb(value: object) -> Jsonb:

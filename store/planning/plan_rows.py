@@ -12,6 +12,7 @@ from psycopg.rows import class_row, dict_row
 
 from contracts.live import PlanReason
 from contracts.plan import PlanState
+from contracts.what_if import Change, ToldChange
 from domain.plan.plan import Assignment, Metrics
 from store.database import Connection
 from store.filters import Filters, Page
@@ -26,6 +27,101 @@ class UnplannedOperation(msgspec.Struct, frozen=True, kw_only=True):
     code: str
 
 
+class AddedOperationRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a draft has a step of an order that is only thought of."""
+
+    order: str
+    item: str
+    operation: int
+    machine: str
+    setup_start_ms: int
+    start_ms: int
+    end_ms: int
+
+
+class AddedOrderRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What a draft means for an order that is only thought of."""
+
+    order: str
+    end_ms: int
+    due_ms: int | None = None
+
+
+class PartRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a draft has what it splits off of an operation."""
+
+    work_order: str
+    operation: int
+    machine: str
+    pieces: int
+    setup_start_ms: int
+    start_ms: int
+    end_ms: int
+
+
+class EnteredRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What publishing a draft enters, or entered (`domain.plan.entering.EntryKind`).
+
+    Attributes:
+        change: for which of the draft's changes, by index.
+        kind: what it is; what does not concern its kind is left out.
+        resource_key: what the audit log calls it: `<site>/<code>`.
+        absence_id: the row of an absence.
+        reason: as it stands in the calendar: what the draft is called.
+        before, after: fields of the policy, or the order's priority.
+        gone: why it is no more: `taken_back`, or `changed` by somebody before it was to be.
+    """
+
+    change: int
+    kind: str
+    site_id: int | None = None
+    machine_id: int | None = None
+    machine: str | None = None
+    resource_id: int | None = None
+    resource: str | None = None
+    resource_key: str | None = None
+    count: int | None = None
+    absence_id: int | None = None
+    order: str | None = None
+    from_ms: int | None = None
+    until_ms: int | None = None
+    reason: str = ""
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+    gone: str | None = None
+
+
+class WhatIfRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody thought of, and what came of it beyond the rows of a plan.
+
+    Attributes:
+        name: what the draft is called.
+        settle: `shift`: everything else keeps its machine and its turn; `plan`: planned anew.
+        improve_ms: how long a better plan was looked for.
+        changes: `contracts.what_if.Change`, in order.
+        told: the same in the names that people know.
+        assumed: by index, the changes that are not so yet: it cannot be put in force before.
+        moved: the operations that were put somewhere, by id.
+        added, added_orders: work that is only thought of.
+        parts: what was split off.
+        basis: what it was planned with (`store.planning.basis`), as digests.
+        entered: what was entered when it was put in force.
+    """
+
+    name: str
+    settle: str
+    improve_ms: int = 0
+    changes: list[Change]
+    told: list[ToldChange] = []
+    assumed: list[int] = []
+    moved: list[int] = []
+    added: list[AddedOperationRow] = []
+    added_orders: list[AddedOrderRow] = []
+    parts: list[PartRow] = []
+    basis: dict[str, str] = {}
+    entered: list[EnteredRow] = []
+
+
 class PlanRow(msgspec.Struct, frozen=True, kw_only=True):
     """A plan version.
 
@@ -38,6 +134,10 @@ class PlanRow(msgspec.Struct, frozen=True, kw_only=True):
         waiting: how good waiting (right-shift of the plan in force) would have been.
         unplanned: what it leaves out, and why.
         late_orders: how many orders it ends after a due date.
+        what_if: of a draft that somebody thought of, of what; None: the planner made it by itself.
+        created_by, expires_at: who thought of it, and when it is discarded.
+        searched_cost, cost_bound: what the best plan of the search costs, and what none can be
+            below; None: nothing is proven.
     """
 
     id: int
@@ -58,6 +158,11 @@ class PlanRow(msgspec.Struct, frozen=True, kw_only=True):
     waiting: Metrics | None
     unplanned: list[UnplannedOperation]
     late_orders: int
+    what_if: WhatIfRow | None = None
+    created_by: str | None = None
+    expires_at: datetime | None = None
+    searched_cost: int | None = None
+    cost_bound: int | None = None
 
 
 class PlanOperationRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +195,8 @@ class PlanOrderRow(msgspec.Struct, frozen=True, kw_only=True):
             "operation", "behind": {"work_order", "operation"} or null, "since", "wait_minutes"}`
             (`domain.plan.plan.LateCause`); empty when it is not.
         told_ms: the end that was last told.
+        shares: what each cause has of the delay (`domain.plan.plan.DelayShare`), by names, as in
+            `chain`, with `share_minutes`, which add up to the delay.
     """
 
     order_id: int
@@ -101,13 +208,15 @@ class PlanOrderRow(msgspec.Struct, frozen=True, kw_only=True):
     lateness_ms: int | None
     chain: list[dict[str, Any]]
     told_ms: int
+    shares: list[dict[str, Any]] = []
 
 
 _SELECT: Final = sql.SQL(
     """
     SELECT p.id, p.scope, p.number, p.state, p.base_id, b.number AS base_number, p.as_of_ms,
            p.created_at, p.published_at, p.published_by, p.superseded_at, p.method, p.solve_ms,
-           p.reasons, p.metrics, p.waiting, p.unplanned, p.late_orders
+           p.reasons, p.metrics, p.waiting, p.unplanned, p.late_orders, p.what_if, p.created_by,
+           p.expires_at, p.searched_cost, p.cost_bound
     FROM plans p LEFT JOIN plans b ON b.id = p.base_id
     """
 )
@@ -125,9 +234,10 @@ async def published(connection: Connection, scope: str) -> PlanRow | None:
 
 
 async def draft(connection: Connection, scope: str) -> PlanRow | None:
-    """The draft of a scope that waits for somebody to publish it."""
+    """The planner's draft of a scope that waits for somebody to publish it."""
     condition = sql.SQL(
-        " WHERE p.scope = %(scope)s AND p.state = 'draft' ORDER BY p.number DESC LIMIT 1"
+        " WHERE p.scope = %(scope)s AND p.state = 'draft' AND p.what_if IS NULL"
+        " ORDER BY p.number DESC LIMIT 1"
     )
     return await _one(connection, condition, {"scope": scope})
 
@@ -149,6 +259,20 @@ async def plans(
     )
     total = await counted.fetchone()
     return rows, total[0] if total else 0
+
+
+async def what_ifs(connection: Connection, scope: str) -> list[PlanRow]:
+    """The drafts of a scope that somebody thought of and nobody has discarded, newest first."""
+    cursor = connection.cursor(row_factory=dict_row)
+    await cursor.execute(
+        _SELECT
+        + sql.SQL(
+            " WHERE p.scope = %(scope)s AND p.state = 'draft' AND p.what_if IS NOT NULL"
+            " ORDER BY p.id DESC"
+        ),
+        {"scope": scope},
+    )
+    return [msgspec.convert(row, PlanRow) for row in await cursor.fetchall()]
 
 
 async def assignments(connection: Connection, plan_id: int) -> dict[int, Assignment]:
@@ -206,7 +330,8 @@ async def plan_operations(
 
 _SELECTED: Final = """
     SELECT p.order_id, o.number AS order, s.code AS site, c.name AS customer, p.end_ms, p.due_ms,
-           p.lateness_ms, coalesce(p.chain, '[]') AS chain, coalesce(p.told_ms, p.end_ms) AS told_ms
+           p.lateness_ms, coalesce(p.chain, '[]') AS chain, coalesce(p.shares, '[]') AS shares,
+           coalesce(p.told_ms, p.end_ms) AS told_ms
     FROM plan_orders p
     JOIN orders o ON o.id = p.order_id
     JOIN sites s ON s.id = o.site_id

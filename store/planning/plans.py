@@ -7,22 +7,28 @@ transaction; locks are taken in this order: the scope, orders, operations by id.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Final
 
 import msgspec
+from psycopg.types.json import Jsonb
 
 from contracts.live import PlanReason
 from contracts.plan import DisruptionOutcome, PlanState
-from contracts.streams import PARTITIONS, PLANS, PlanStored, encode_events
-from contracts.topics import partition_of
 from domain.plan.plan import Metrics, Solved
-from store import audit
 from store.database import Connection
-from store.errors import ConflictError, NotFoundError
-from store.log import NewRecord
+from store.errors import ConflictError, Fault, NotFoundError
 from store.planning import disruptions
 from store.planning.loaded import Loaded
 from store.planning.plan_contents import copy_operations, insert_head, insert_orders, order_ends
+from store.planning.plan_force import (
+    StalePlanError,
+    StoredPlan,
+    hold,
+    in_force,
+    lock_scope,
+    put_in_force,
+    record,
+    supersede,
+)
 from store.planning.plan_rows import (
     PlanOperationRow,
     PlanOrderRow,
@@ -37,8 +43,7 @@ from store.planning.plan_rows import (
     plans,
     published,
 )
-from store.planning.plan_telling import EXPECTED_DATE_MOVED, Version, tell
-from store.planning.plan_telling import ends as ends_of
+from store.planning.plan_telling import EXPECTED_DATE_MOVED
 from store.planning.policies import policy_of
 
 __all__ = [
@@ -52,6 +57,8 @@ __all__ = [
     "assignments",
     "discard",
     "draft",
+    "hold",
+    "in_force",
     "lock_scope",
     "plan_operations",
     "plan_orders",
@@ -63,40 +70,6 @@ __all__ = [
     "record",
     "store_plan",
 ]
-
-_SCOPE_LOCKS: Final = 20_261
-"""The namespace of the advisory locks of scopes whose plans are written."""
-_MINUTE_MS: Final = 60_000
-
-
-class StalePlanError(ConflictError):
-    """The plan stands on one that is no longer in force, or on work that is no longer there."""
-
-    def __init__(self, scope: str, problem: str) -> None:
-        super().__init__(f"plan of scope {scope!r}: {problem}")
-        self.scope = scope
-
-
-class StoredPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """A plan as it was just written.
-
-    Attributes:
-        moved_orders: orders whose end differs from the plan before by a minute or more, those that
-            are new in it or gone from it included; for a published plan.
-    """
-
-    id: int
-    scope: str
-    number: int
-    state: PlanState
-    moved_orders: list[int]
-
-
-async def lock_scope(connection: Connection, scope: str) -> None:
-    """Wait for whoever writes plans of the scope; held until the transaction ends."""
-    await connection.execute(
-        "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_SCOPE_LOCKS, scope)
-    )
 
 
 async def store_plan(
@@ -135,15 +108,15 @@ async def store_plan(
         raise ValueError(f"a plan cannot be stored as {state}")
     scope = loaded.scope
     await lock_scope(connection, scope)
-    base_id = await _in_force(connection, scope)
+    base_id = await in_force(connection, scope)
     if base_id != (loaded.base.id if loaded.base else None):
         raise StalePlanError(scope, "another plan was published meanwhile")
     ends = order_ends(loaded, solved)
-    await _hold(connection, scope, loaded, [end.order_id for end in ends])
+    await hold(connection, scope, loaded, [end.order_id for end in ends])
     discarded, inherited = await _discard_drafts(connection, scope)
     all_reasons = list({each.disruption: each for each in [*inherited, *reasons]}.values())
     if state is PlanState.PUBLISHED:
-        await _supersede(connection, base_id, now_ms)
+        await supersede(connection, base_id, now_ms)
     plan_id, number = await insert_head(
         connection,
         loaded,
@@ -166,7 +139,7 @@ async def store_plan(
     stored = StoredPlan(id=plan_id, scope=scope, number=number, state=state, moved_orders=[])
     if state is PlanState.DRAFT:
         return stored
-    return await _put_in_force(
+    return await put_in_force(
         connection,
         stored,
         base_id=base_id,
@@ -177,17 +150,33 @@ async def store_plan(
 
 
 async def publish_draft(
-    connection: Connection, plan_id: int, *, now_ms: int, published_by: str
+    connection: Connection,
+    plan_id: int,
+    *,
+    now_ms: int,
+    published_by: str,
+    made_true: Collection[int] = (),
+    reasons: Sequence[PlanReason] = (),
 ) -> StoredPlan:
     """Put a draft in force. The caller appends `record` to the log, last.
 
+    Args:
+        connection: in a READ COMMITTED transaction.
+        plan_id: the draft.
+        now_ms: the moment.
+        published_by: who does.
+        made_true: of the changes that it takes for granted, by index, those that are so by now:
+            entered in the same transaction (`store.planning.entering`).
+        reasons: what was told when they were entered.
+
     Raises:
         NotFoundError: there is no such plan.
-        ConflictError: it is no draft.
+        ConflictError: it is no draft, or takes for granted what is not so yet.
         StalePlanError: the plan that it stands on is no longer in force.
     """
     row = await _locked_draft(connection, plan_id)
-    base_id = await _in_force(connection, row.scope)
+    _check_assumptions(row, made_true)
+    base_id = await in_force(connection, row.scope)
     if base_id != row.base_id:
         raise StalePlanError(row.scope, "the plan that the draft stands on is no longer in force")
     await connection.execute(
@@ -197,16 +186,17 @@ async def publish_draft(
         """,
         (plan_id,),
     )
-    await _supersede(connection, base_id, now_ms)
+    await supersede(connection, base_id, now_ms)
+    why = [*row.reasons, *reasons]
     await connection.execute(
         """
         UPDATE plans SET state = 'published', published_at = to_timestamp(%s / 1000.0),
-               published_by = %s WHERE id = %s
+               published_by = %s, reasons = %s WHERE id = %s
         """,
-        (now_ms, published_by, plan_id),
+        (now_ms, published_by, Jsonb(msgspec.to_builtins(why)), plan_id),
     )
     policy = await policy_of(connection, row.scope)
-    return await _put_in_force(
+    return await put_in_force(
         connection,
         StoredPlan(
             id=plan_id,
@@ -216,9 +206,28 @@ async def publish_draft(
             moved_orders=[],
         ),
         base_id=base_id,
-        reasons=row.reasons,
+        reasons=why,
         tolerance_ms=policy.tolerance_ms,
         published_by=published_by,
+    )
+
+
+def _check_assumptions(row: PlanRow, made_true: Collection[int]) -> None:
+    """A plan for what is only thought of is no plan for the floor."""
+    thought = row.what_if
+    left = [index for index in thought.assumed if index not in made_true] if thought else []
+    if thought is None or not left:
+        return
+    kinds = [thought.told[index].kind for index in left]
+    raise ConflictError(
+        f"draft {row.number} of {row.scope!r} takes for granted what is not so yet"
+        f" ({', '.join(kinds)}): make it so, then rebase the draft",
+        code="draft-assumes",
+        params={"scope": row.scope, "number": row.number, "changes": ", ".join(kinds)},
+        faults=[
+            Fault(place=f"changes[{index}]", problem=f"{kind} is only thought of", code=kind)
+            for index, kind in zip(left, kinds, strict=True)
+        ],
     )
 
 
@@ -240,25 +249,6 @@ async def discard(connection: Connection, plan_id: int) -> StoredPlan:
     )
 
 
-def record(stored: StoredPlan) -> NewRecord:
-    """The record that tells of it."""
-    event = PlanStored(stored.scope, stored.id, stored.number, stored.state, stored.moved_orders)
-    return NewRecord(
-        PLANS,
-        partition_of(stored.scope, PARTITIONS),
-        stored.scope.encode(),
-        encode_events([event]),
-    )
-
-
-async def _in_force(connection: Connection, scope: str) -> int | None:
-    cursor = await connection.execute(
-        "SELECT id FROM plans WHERE scope = %s AND state = 'published'", (scope,)
-    )
-    row = await cursor.fetchone()
-    return row[0] if row else None
-
-
 async def _locked_draft(connection: Connection, plan_id: int) -> PlanRow:
     """A draft, with its scope locked."""
     row = await plan_row(connection, plan_id)
@@ -272,31 +262,15 @@ async def _locked_draft(connection: Connection, plan_id: int) -> PlanRow:
     return row
 
 
-async def _hold(
-    connection: Connection, scope: str, loaded: Loaded, order_ids: Sequence[int]
-) -> None:
-    """Keep what the plan names from being deleted, in the order in which everybody locks."""
-    await connection.execute(
-        "SELECT FROM orders WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE", (list(order_ids),)
-    )
-    planned = [operation.id for operation in loaded.problem.operations]
-    cursor = await connection.execute(
-        """
-        SELECT count(*) FROM (
-            SELECT FROM operations WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE) AS held
-        """,
-        (planned,),
-    )
-    row = await cursor.fetchone()
-    if row is None or row[0] != len(planned):
-        raise StalePlanError(scope, "an operation that only the floor had named is gone")
-
-
 async def _discard_drafts(connection: Connection, scope: str) -> tuple[list[int], list[PlanReason]]:
-    """Discard what still waits to be published; answers the ids and the reasons."""
+    """Discard what the planner left and still waits; answers the ids and the reasons.
+
+    What somebody thought of stays theirs.
+    """
     cursor = await connection.execute(
         """
-        UPDATE plans SET state = 'discarded' WHERE scope = %s AND state = 'draft'
+        UPDATE plans SET state = 'discarded'
+        WHERE scope = %s AND state = 'draft' AND what_if IS NULL
         RETURNING id, reasons
         """,
         (scope,),
@@ -304,70 +278,3 @@ async def _discard_drafts(connection: Connection, scope: str) -> tuple[list[int]
     rows = sorted(await cursor.fetchall(), key=lambda row: int(row[0]))
     reasons = [msgspec.convert(reason, PlanReason) for _, told in rows for reason in told]
     return [row[0] for row in rows], reasons
-
-
-async def _supersede(connection: Connection, base_id: int | None, now_ms: int) -> None:
-    await connection.execute(
-        """
-        UPDATE plans SET state = 'superseded', superseded_at = to_timestamp(%s / 1000.0)
-        WHERE id = %s
-        """,
-        (now_ms, base_id),
-    )
-
-
-async def _put_in_force(
-    connection: Connection,
-    stored: StoredPlan,
-    *,
-    base_id: int | None,
-    reasons: Sequence[PlanReason],
-    tolerance_ms: int,
-    published_by: str | None,
-) -> StoredPlan:
-    """Let the floor's work follow the plan, and tell the orders whose end moved."""
-    await _follow(connection, stored.id)
-    now = await ends_of(connection, stored.id)
-    before = await ends_of(connection, base_id) if base_id is not None else {}
-    await tell(
-        connection,
-        Version(stored.id, stored.scope, stored.number),
-        now,
-        before,
-        actor=audit.Actor(published_by or "planner", "planning"),
-        reason=",".join(sorted({each.kind for each in reasons})) or None,
-        tolerance_ms=tolerance_ms,
-    )
-    moved = sorted(
-        order
-        for order in now.keys() | before.keys()
-        if order not in now
-        or order not in before
-        or abs(now[order].end_ms - before[order].end_ms) >= _MINUTE_MS
-    )
-    return msgspec.structs.replace(stored, moved_orders=moved)
-
-
-async def _follow(connection: Connection, plan_id: int) -> None:
-    """Give operations that have not begun the machine that the plan has them on.
-
-    Rows are locked in order of id, as the telemetry agent does; one that was begun meanwhile stays.
-    """
-    await connection.execute(
-        """
-        WITH moved AS (
-            SELECT o.id, p.machine_id
-            FROM plan_operations p JOIN operations o ON o.id = p.operation_id
-            WHERE p.plan_id = %s AND o.machine_id IS DISTINCT FROM p.machine_id
-              AND o.runs = 0 AND o.state IN ('planned', 'released')
-            ORDER BY o.id FOR NO KEY UPDATE OF o
-        )
-        UPDATE operations o
-        SET machine_id = a.machine_id, cycle_ms = a.cycle_ms, setup_ms = a.setup_ms,
-            version = o.version + 1
-        FROM moved m JOIN operation_alternatives a
-             ON a.operation_id = m.id AND a.machine_id = m.machine_id
-        WHERE o.id = m.id
-        """,
-        (plan_id,),
-    )

@@ -39,6 +39,15 @@ class OperationRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     started_ms: int | None
     family: str | None
     due_ms: int | None
+    not_before_ms: int | None
+    rested_ms: int | None
+    """When the pieces of the operations before it that are over have cooled, dried, travelled."""
+    interruptible: bool
+    transfer_batch: Decimal | None
+    wait_ms: int
+    batch_family: str | None
+    batch_room: Decimal
+    needs: list[str]
 
     @property
     def started(self) -> bool:
@@ -69,6 +78,8 @@ class MachineRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     state_since_ms: int | None
     operation_id: int | None
     family: str | None
+    batch_capacity: Decimal | None
+    needs: list[str]
 
 
 class PegRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -117,7 +128,12 @@ async def operations(connection: Connection, site_ids: Collection[int]) -> list[
                     ELSE coalesce(o.quantity, w.quantity_ordered, o.requested) END AS quantity,
                o.good_pieces AS good, o.machine_id, o.cycle_ms, o.setup_ms, o.started_ms,
                i.setup_family AS family,
-               (extract(epoch FROM w.due_at) * 1000)::bigint AS due_ms
+               (extract(epoch FROM w.due_at) * 1000)::bigint AS due_ms,
+               (extract(epoch FROM w.not_before) * 1000)::bigint AS not_before_ms,
+               (SELECT max(d.ended_ms + d.wait_ms) FROM operations d
+                WHERE d.work_order_id = o.work_order_id AND d.number < o.number
+                  AND d.state = 'completed' AND d.wait_ms > 0) AS rested_ms,
+               o.interruptible, o.transfer_batch, o.wait_ms, o.batch_family, o.batch_room, o.needs
         FROM operations o
         JOIN work_orders w ON w.id = o.work_order_id
         LEFT JOIN items i ON i.id = w.item_id
@@ -150,13 +166,26 @@ async def alternatives(
     return found
 
 
+async def routed_needs(connection: Connection, site_ids: Collection[int]) -> list[str]:
+    """The people and tools that routings of sites ask for, whether or not there is such work."""
+    cursor = await connection.execute(
+        """
+        SELECT DISTINCT unnest(t.needs) FROM routing_version_steps t
+        JOIN routings r ON r.id = t.routing_id
+        WHERE r.site_id = ANY(%s) AND r.retired_at IS NULL ORDER BY 1
+        """,
+        (list(site_ids),),
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
 async def machines(connection: Connection, site_ids: Collection[int]) -> dict[int, MachineRow]:
     """The machines of sites, by id. They are set up for what changed its state there last."""
     cursor = connection.cursor(row_factory=class_row(MachineRow))
     await cursor.execute(
         """
         SELECT m.id, m.site_id, m.path, coalesce(s.state, 'offline') AS state, s.state_since_ms,
-               s.operation_id, i.setup_family AS family
+               s.operation_id, i.setup_family AS family, m.batch_capacity, m.needs
         FROM machines m
         LEFT JOIN machine_states s ON s.machine_id = m.id
         LEFT JOIN operations o ON o.id = coalesce(s.operation_id, (

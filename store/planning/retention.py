@@ -47,6 +47,17 @@ async def prune(connection: Connection, *, keep_days: int = KEEP_DAYS) -> int:
     return row[0] if row else 0
 
 
+async def expire(connection: Connection) -> int:
+    """Discard drafts that somebody thought of and nobody wanted in time; answers how many."""
+    cursor = await connection.execute(
+        """
+        UPDATE plans SET state = 'discarded'
+        WHERE state = 'draft' AND what_if IS NOT NULL AND expires_at < now()
+        """
+    )
+    return cursor.rowcount
+
+
 async def keep_pruned(
     pool: Pool, *, keep_days: int = KEEP_DAYS, interval_s: float = INTERVAL_S
 ) -> None:
@@ -58,10 +69,15 @@ async def keep_pruned(
         interval_s: between two rounds, when nothing is left to do.
     """
     while True:
-        emptied = 0
+        pause_s = interval_s
         try:
             async with pool.connection() as connection:
-                emptied = await prune(connection, keep_days=keep_days)
+                await expire(connection)
+                if await prune(connection, keep_days=keep_days) == _AT_ONCE:
+                    pause_s = _PAUSE_S
         except (psycopg.OperationalError, PoolTimeout) as error:
             logger.warning("old plans cannot be pruned now: %s", error)
-        await asyncio.sleep(_PAUSE_S if emptied == _AT_ONCE else interval_s)
+        except psycopg.errors.UndefinedColumn:
+            # The tables are there, but migrations are still under way.
+            pause_s = _PAUSE_S
+        await asyncio.sleep(pause_s)

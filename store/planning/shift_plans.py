@@ -149,8 +149,32 @@ async def read(connection: Connection, site_ids: Collection[int], *, since_ms: i
     return ShiftPlans(plans, await days.fetchall())
 
 
+async def periods(
+    connection: Connection, pattern_ids: Collection[int]
+) -> dict[int, tuple[Period, ...]]:
+    """When patterns hold, by id: for those who work by one wherever they are."""
+    if not pattern_ids:
+        return {}
+    cursor = connection.cursor(row_factory=dict_row)
+    await cursor.execute(
+        """
+        SELECT p.id, '' AS place, p.code, p.rotation_weeks, p.first_day,
+               p.valid_from AS from_day, p.valid_to AS to_day,
+               (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                    'shift', s.shift, 'weekdays', s.weekdays, 'weeks', s.weeks::text[],
+                    'start', s.starts, 'end', s.ends, 'breaks', s.breaks) ORDER BY s.number), '[]')
+                FROM shift_pattern_shifts s WHERE s.pattern_id = p.id) AS shifts
+        FROM shift_patterns p WHERE p.id = ANY (%s)
+        """,
+        (list(pattern_ids),),
+    )
+    return {
+        row.pop("id"): (_period(msgspec.convert(row, PlanRow)),) for row in await cursor.fetchall()
+    }
+
+
 async def sites_of(connection: Connection, patterns: Collection[str]) -> set[str]:
-    """The sites at which some patterns are planned, by code."""
+    """The sites at which some patterns are planned, or somebody works by them, by code."""
     if not patterns:
         return set()
     cursor = await connection.execute(
@@ -159,9 +183,15 @@ async def sites_of(connection: Connection, patterns: Collection[str]) -> set[str
         FROM shift_plans t
         JOIN shift_patterns p ON p.id = t.pattern_id
         JOIN sites s ON s.id = t.site_id
-        WHERE p.code = ANY (%s)
+        WHERE p.code = ANY (%(patterns)s)
+        UNION
+        SELECT s.code
+        FROM resources r
+        JOIN shift_patterns p ON p.id = r.pattern_id
+        JOIN sites s ON s.id = r.site_id
+        WHERE p.code = ANY (%(patterns)s) AND r.retired_at IS NULL
         """,
-        (list(patterns),),
+        {"patterns": list(patterns)},
     )
     return {row[0] for row in await cursor.fetchall()}
 

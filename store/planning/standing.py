@@ -7,7 +7,7 @@ from collections.abc import Collection
 import msgspec
 from psycopg.rows import class_row
 
-from domain.plan.disturbance import Breakdown, MachineStanding
+from domain.plan.breakdowns import Breakdown, MachineStanding
 from store.database import Connection
 
 _ROUND_LOCKS = 20_260
@@ -153,6 +153,7 @@ async def outlook(connection: Connection, scope: str) -> Outlook:
         SELECT (SELECT id FROM plans WHERE scope = %(scope)s AND state = 'published'),
                EXISTS (SELECT FROM disruptions WHERE scope = %(scope)s AND handled_at IS NULL)
                OR EXISTS (SELECT FROM plans d WHERE d.scope = %(scope)s AND d.state = 'draft'
+                          AND d.what_if IS NULL
                           AND d.base_id IS NOT DISTINCT FROM (
                               SELECT id FROM plans
                               WHERE scope = %(scope)s AND state = 'published'))

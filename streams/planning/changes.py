@@ -9,7 +9,8 @@ from typing import Final
 import msgspec
 
 from contracts.streams import BEFORE_WORK, OrderEvent, decode_events
-from domain.plan.disturbance import Cause, OrderChange, order_cause
+from domain.plan.cause import Cause
+from domain.plan.order_changes import OrderChange, order_cause
 from domain.plan.policy import Policy
 from store.database import Connection, Pool
 from store.log import StreamLog

@@ -5,50 +5,27 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator
-from typing import Final, TypeAlias
-
-import msgspec
+from typing import Final
 
 from store.database import Pool
-from streams.presence import NOTES
+from store.planning.notes import CHANNEL, Anything, MachineMoved, Note, ScopeMoved, read_notes, text
 from streams.transport.patience import AWAY, pause_s, said
+
+__all__ = [
+    "CHANNEL",
+    "Anything",
+    "MachineMoved",
+    "Note",
+    "PassingOn",
+    "ScopeMoved",
+    "read_notes",
+]
 
 GAP_S: Final = 0.05
 """What is noted within so long is passed on together."""
 PAYLOAD_BYTES: Final = 7_000
 """PostgreSQL takes less than 8,000 in a NOTIFY."""
 _log = logging.getLogger(__name__)
-
-
-class ScopeMoved(msgspec.Struct, array_like=True, frozen=True, tag=True):
-    """Something happened in a scope; `urgent`: its projection is made anew at once."""
-
-    scope: str
-    urgent: bool
-
-
-class MachineMoved(msgspec.Struct, array_like=True, frozen=True, tag=True):
-    """A machine of a scope told something: whether it broke down its rows say."""
-
-    scope: str
-    machine_id: int
-
-
-class Anything(msgspec.Struct, array_like=True, frozen=True, tag=True):
-    """Nobody knows what: every scope is looked at."""
-
-
-Note: TypeAlias = ScopeMoved | MachineMoved | Anything
-_decoder = msgspec.json.Decoder(list[Note])
-
-
-def read_notes(payload: str) -> list[Note]:
-    """What another worker noted.
-
-    Raises:
-        msgspec.DecodeError: it is no list of notes.
-    """
-    return _decoder.decode(payload)
 
 
 class PassingOn:
@@ -84,7 +61,7 @@ class PassingOn:
             try:
                 async with self._pool.connection() as connection:
                     for payload in _payloads(notes):
-                        await connection.execute("SELECT pg_notify(%s, %s)", (NOTES, payload))
+                        await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, payload))
                 failures = 0
             except AWAY as error:
                 _log.info("what happened is not passed on: %s", said(error))
@@ -98,7 +75,7 @@ class PassingOn:
 def _payloads(notes: set[Note]) -> Iterator[str]:
     """Notes in lists that a NOTIFY takes; urgent ones make the others of their scope needless."""
     if Anything() in notes:
-        yield _text([Anything()])
+        yield text([Anything()])
         return
     urgent = {note.scope for note in notes if isinstance(note, ScopeMoved) and note.urgent}
     some: list[Note] = []
@@ -106,15 +83,11 @@ def _payloads(notes: set[Note]) -> Iterator[str]:
     for note in notes:
         if isinstance(note, ScopeMoved) and not note.urgent and note.scope in urgent:
             continue
-        added = len(_text([note]).encode())
+        added = len(text([note]).encode())
         if some and size + added > PAYLOAD_BYTES:
-            yield _text(some)
+            yield text(some)
             some, size = [], 0
         some.append(note if added <= PAYLOAD_BYTES else Anything())
         size += added
     if some:
-        yield _text(some)
-
-
-def _text(notes: list[Note]) -> str:
-    return msgspec.json.encode(notes).decode()
+        yield text(some)

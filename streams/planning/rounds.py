@@ -11,18 +11,15 @@ from typing import Final
 
 import msgspec
 
-from domain.plan.disturbance import (
-    Cause,
+from domain.plan.breakdowns import (
     MachineStanding,
-    Promise,
-    Situation,
-    causes,
-    ends_ms,
-    first_cause,
     machine_causes,
     threshold_ms,
     useful_machines,
 )
+from domain.plan.cause import Cause
+from domain.plan.disturbance import Promise, Situation, causes, ends_ms
+from domain.plan.order_changes import first_cause
 from domain.plan.plan import Assignment
 from domain.plan.policy import Policy
 from domain.plan.problem import PinKind, Problem
@@ -205,6 +202,11 @@ class Round:
                 for order_id, order in loaded.orders.items()
             ],
             answering=ahead.answering,
+            comes={
+                job: {"item": material.item, "reference": material.reference}
+                for job, material in loaded.materials.items()
+                if material.at_ms is not None
+            },
         )
         return causes(situation)
 

@@ -10,15 +10,10 @@ from planning_shop import SCOPE, Shop
 
 from domain.plan.problem import Interval
 from store.database import Connection
-from store.planning import calendars
-from store.planning.calendars import (
-    LEAST_HORIZON_MS,
-    MOST_HORIZON_MS,
-    Calendar,
-    NewException,
-    NewWorkingTime,
-    read_calendars,
-)
+from store.planning import calendar_rows, calendars
+from store.planning.calendar_reading import read_calendars
+from store.planning.calendar_rows import NewException, NewWorkingTime
+from store.planning.calendars import LEAST_HORIZON_MS, MOST_HORIZON_MS, Calendar
 
 DAY = [
     NewWorkingTime(shift="day", weekday=weekday, start_minute=480, end_minute=960)
@@ -56,26 +51,28 @@ class TestReplace:
             reason="extra shift",
         )
 
-        await calendars.replace(
+        await calendar_rows.replace(
             shop.connection,
             shop.site,
             times=[own, *DAY],
             exceptions=[extra, closed(NOW_MS, NOW_MS + HOUR_MS, machine=shop.m1)],
         )
 
-        times = await calendars.working_times(shop.connection, shop.site)
+        times = await calendar_rows.working_times(shop.connection, shop.site)
         assert [(row.machine, row.shift, row.weekday) for row in times] == [
             *((None, "day", weekday) for weekday in range(5)),
             ("plant-1/hall/line1/m2", "night", 6),
         ]
         assert (times[-1].start_minute, times[-1].end_minute) == (1_320, 1_800)
-        found = await calendars.exceptions(shop.connection, shop.site)
+        found = await calendar_rows.exceptions(shop.connection, shop.site)
         assert [(row.machine, row.reason, row.working) for row in found] == [
             ("plant-1/hall/line1/m1", "maintenance", False),
             (None, "extra shift", True),
         ]
         assert found[1].starts_at == extra.starts_at
-        later = await calendars.exceptions(shop.connection, shop.site, since=at(NOW_MS + HOUR_MS))
+        later = await calendar_rows.exceptions(
+            shop.connection, shop.site, since=at(NOW_MS + HOUR_MS)
+        )
         assert [row.reason for row in later] == ["extra shift"]
 
     async def test_it_replaces_the_sites_calendar_and_no_others(
@@ -83,12 +80,12 @@ class TestReplace:
     ) -> None:
         other = await rows.site("plant-2")
         for site in (shop.site, other):
-            await calendars.replace(shop.connection, site, times=DAY, exceptions=[])
+            await calendar_rows.replace(shop.connection, site, times=DAY, exceptions=[])
 
-        await calendars.replace(shop.connection, shop.site, times=DAY[:1], exceptions=[])
+        await calendar_rows.replace(shop.connection, shop.site, times=DAY[:1], exceptions=[])
 
-        assert len(await calendars.working_times(shop.connection, shop.site)) == 1
-        assert len(await calendars.working_times(shop.connection, other)) == 5
+        assert len(await calendar_rows.working_times(shop.connection, shop.site)) == 1
+        assert len(await calendar_rows.working_times(shop.connection, other)) == 5
 
 
 class TestUnavailable:
@@ -100,7 +97,7 @@ class TestUnavailable:
         assert found == {shop.m1: (), shop.m2: ()}
 
     async def test_weekly_times_are_told_within_the_span(self, shop: Shop) -> None:
-        await calendars.replace(shop.connection, shop.site, times=DAY, exceptions=[])
+        await calendar_rows.replace(shop.connection, shop.site, times=DAY, exceptions=[])
 
         found = await unavailable_by_machine(
             shop.connection, [shop.site], NOW_MS, NOW_MS + 26 * HOUR_MS
@@ -115,7 +112,9 @@ class TestUnavailable:
             shift="all", weekday=0, start_minute=480, end_minute=1_080, machine_id=shop.m2
         )
         holiday = closed(NOW_MS + 1 * HOUR_MS, NOW_MS + 2 * HOUR_MS)
-        await calendars.replace(shop.connection, shop.site, times=[*DAY, own], exceptions=[holiday])
+        await calendar_rows.replace(
+            shop.connection, shop.site, times=[*DAY, own], exceptions=[holiday]
+        )
 
         found = await unavailable_by_machine(
             shop.connection, [shop.site], NOW_MS, NOW_MS + 12 * HOUR_MS
@@ -131,7 +130,7 @@ class TestUnavailable:
         """08:00 in New York is 13:00 UTC in the first days of March."""
         site = await rows.site("plant-9", time_zone="America/New_York")
         machine = await rows.machine("plant-9/hall/line1/m1")
-        await calendars.replace(connection, site, times=DAY, exceptions=[])
+        await calendar_rows.replace(connection, site, times=DAY, exceptions=[])
 
         found = await unavailable_by_machine(connection, [site], NOW_MS, NOW_MS + 10 * HOUR_MS)
 
@@ -142,7 +141,7 @@ class TestUnavailable:
     ) -> None:
         site = await rows.site("plant-9", time_zone="Atlantis/Centre")
         machine = await rows.machine("plant-9/hall/line1/m1")
-        await calendars.replace(connection, site, times=DAY, exceptions=[])
+        await calendar_rows.replace(connection, site, times=DAY, exceptions=[])
 
         found = await unavailable_by_machine(connection, [site], NOW_MS, NOW_MS + 9 * HOUR_MS)
 
@@ -150,10 +149,12 @@ class TestUnavailable:
 
     async def test_a_new_calendar_counts_at_once(self, shop: Shop) -> None:
         span = (NOW_MS, NOW_MS + 9 * HOUR_MS)
-        await calendars.replace(shop.connection, shop.site, times=DAY, exceptions=[])
+        await calendar_rows.replace(shop.connection, shop.site, times=DAY, exceptions=[])
         before = await unavailable_by_machine(shop.connection, [shop.site], *span)
 
-        await calendars.replace(shop.connection, shop.site, times=DAY, exceptions=[closed(*span)])
+        await calendar_rows.replace(
+            shop.connection, shop.site, times=DAY, exceptions=[closed(*span)]
+        )
 
         after = await unavailable_by_machine(shop.connection, [shop.site], *span)
         assert before[shop.m1] == (Interval(NOW_MS + 8 * HOUR_MS, NOW_MS + 9 * HOUR_MS),)
@@ -165,7 +166,7 @@ class TestHorizon:
     async def calendar(self, shop: Shop) -> Calendar:
         """40 hours a week, and closed for all of April."""
         april = closed(1_775_001_600_000, 1_777_593_600_000)
-        await calendars.replace(shop.connection, shop.site, times=DAY, exceptions=[april])
+        await calendar_rows.replace(shop.connection, shop.site, times=DAY, exceptions=[april])
         found = await read_calendars(shop.connection, [shop.site], since_ms=NOW_MS)
         return found.by_machine[shop.m1]
 
@@ -188,7 +189,7 @@ class TestHorizon:
         assert calendar.horizon_ms(10**15, NOW_MS) == MOST_HORIZON_MS
 
     async def test_exceptions_of_the_past_are_left_out(self, shop: Shop) -> None:
-        await calendars.replace(
+        await calendar_rows.replace(
             shop.connection,
             shop.site,
             times=[],
@@ -201,7 +202,7 @@ class TestHorizon:
 
 
 async def test_problems_are_told_the_calendar(shop: Shop) -> None:
-    await calendars.replace(shop.connection, shop.site, times=DAY, exceptions=[])
+    await calendar_rows.replace(shop.connection, shop.site, times=DAY, exceptions=[])
     await shop.order(1)
 
     loaded = await shop.load()

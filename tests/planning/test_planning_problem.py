@@ -86,6 +86,7 @@ class TestWork:
             job=work,
             modes=(Mode(shop.m1, 10_500, 60_000),),
             family="steel",
+            pieces=7,
         )
 
     async def test_an_operations_own_quantity_goes_before_the_work_orders(self, shop: Shop) -> None:

@@ -31,7 +31,8 @@ T = TypeVar("T")
 
 SCOPE = "plant-1"
 MINUTE = 60_000
-PATIENCE_S = 60.0
+PATIENCE_S = 150.0
+"""Of a busy machine: a process that only starts takes half a minute there."""
 QUICK = Policy(frozen_ms=0, debounce_ms=20, improve_ms=0, move_tolerance_ms=5 * MINUTE)
 """Nothing is frozen, and nothing is improved."""
 

@@ -33,7 +33,9 @@ def noticed(problem):
 scope.first_plan = noticed
 service.run(SchedulerSettings())
 """
-_STOP_S = 60
+_STOP_S = 120
+_CACHES = ("HOME", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR")
+"""Where this process has its machine code: to make it anew takes minutes on a busy machine."""
 
 
 @dataclass
@@ -67,7 +69,7 @@ class SchedulerProcess:
             "GEMBA_REDIS_URL": self.redis_url,
             "GEMBA_DATA_DIR": str(self.folder),
             "SOLVING": str(self.solving),
-        }
+        } | {name: os.environ[name] for name in _CACHES if name in os.environ}
         with (self.folder / "scheduler.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", _MAIN], env=environment, stdout=log, stderr=log

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from scheduler_problems import Shop, at
 
+from domain.plan.metrics import MINUTE_MS as MINUTE
 from domain.plan.plan import Assignment
-from domain.plan.policy import Policy
+from domain.plan.policy import Criterion, Policy
 from domain.plan.problem import Pin, PinKind, Problem
 from domain.plan.right_shift import right_shift
 from scheduler.decision import holds, is_worth
@@ -31,16 +32,32 @@ class TestIsWorth:
     policy = Policy(reassignment=40)
 
     def test_a_fiftieth_is(self) -> None:
-        assert is_worth(self.policy, 10_000, 9_800)
-        assert not is_worth(self.policy, 10_000, 9_801)
+        assert is_worth(self.policy, (10_000,), (9_800,))
+        assert not is_worth(self.policy, (10_000,), (9_801,))
 
     def test_of_small_costs_it_takes_what_a_reassignment_costs(self) -> None:
-        assert is_worth(self.policy, 100, 60)
-        assert not is_worth(self.policy, 100, 61)
+        assert is_worth(self.policy, (100,), (60,))
+        assert not is_worth(self.policy, (100,), (61,))
 
     def test_the_same_never_is(self) -> None:
-        assert not is_worth(Policy(reassignment=0), 0, 0)
-        assert not is_worth(Policy(reassignment=0), 10, 10)
+        assert not is_worth(Policy(reassignment=0), (0,), (0,))
+        assert not is_worth(Policy(reassignment=0), (10,), (10,))
+
+    def test_with_an_order_the_first_criterion_decides(self) -> None:
+        policy = Policy(order=(Criterion.TARDINESS, Criterion.REASSIGNMENT))
+        late = (0, 60 * MINUTE, 0, 5_000)
+        assert is_worth(policy, late, (0, 58 * MINUTE, 9, 9_000))
+        # Less than a minute, or than a fiftieth, is the same tardiness.
+        assert not is_worth(policy, late, (0, 59 * MINUTE, 0, 4_000))
+        assert is_worth(policy, (0, 59 * MINUTE, 2, 5_000), (0, 59 * MINUTE, 1, 6_000))
+        # However much is gained behind it.
+        assert not is_worth(policy, late, (0, 60 * MINUTE + 1, 0, 0))
+        assert not is_worth(policy, late, late)
+
+    def test_what_may_not_be_displaced_comes_before_all(self) -> None:
+        policy = Policy(order=(Criterion.SETUP,))
+        assert is_worth(policy, (5 * MINUTE, 0, 0), (0, 99 * MINUTE, 99))
+        assert not is_worth(policy, (0, 99 * MINUTE, 99), (1, 0, 0))
 
 
 class TestHolds:

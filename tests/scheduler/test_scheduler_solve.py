@@ -30,7 +30,7 @@ from domain.plan.policy import Policy
 from domain.plan.problem import Pin, PinKind, Placed, Precedence, Problem
 from domain.plan.right_shift import right_shift
 from domain.plan.validator import violations
-from scheduler import solve
+from scheduler import improving, solve
 from scheduler.solve import First, first_plan, improve
 from scheduler.stopping import Stop
 
@@ -82,9 +82,9 @@ class TestFirstPlan:
         shop.change(one, after=(Precedence(two),))
         outcome = first_plan(shop.problem())
         assert isinstance(outcome, Infeasible)
-        assert [(each.code, each.operation) for each in outcome.conflicts] == [
-            ("cycle", one),
-            ("cycle", two),
+        assert [(each.code, each.operation, each.other) for each in outcome.conflicts] == [
+            ("precedence", one, two),
+            ("precedence", two, one),
         ]
         assert other not in [each.operation for each in outcome.conflicts]
 
@@ -104,15 +104,25 @@ class TestFirstPlan:
         outcome = first_plan(shop.problem())
         assert isinstance(outcome, Infeasible)
         assert [(each.code, each.operation) for each in outcome.conflicts] == [
-            ("contradiction", operation)
+            ("unknown_operation", operation)
         ]
+
+    def test_work_that_cannot_begin_while_calendars_are_told_has_no_plan(self) -> None:
+        shop = Shop()
+        (operation,) = shop.job({1: 5})
+        problem = msgspec.structs.replace(shop.problem(), horizon_ms=NOW)
+        outcome = first_plan(problem)
+        assert isinstance(outcome, Infeasible)
+        assert ("only_on", operation) in [(each.code, each.operation) for each in outcome.conflicts]
 
 
 class TestRejectedPlans:
     """What the validator rejects is not used, whoever made it."""
 
     @pytest.fixture
-    def problem(self) -> Problem:
+    def problem(self, monkeypatch: pytest.MonkeyPatch) -> Problem:
+        # The compiled planning, if it is ready, would answer first.
+        monkeypatch.setattr(solve, "supported", lambda _: False)
         shop = Shop()
         shop.job({1: 10, 2: 10})
         shop.job({1: 10, 2: 10})
@@ -213,7 +223,7 @@ class TestImprove:
         flavour = Flavour(pauses="shared", pins=False, baseline=False)
         problem = random_problem(1, flavour, jobs=90, steps=4, machines=8, spread=1_500)
         first = first_of(problem)
-        better = improve(problem, first.solved, limit_ms=4_000)
+        better = improve(problem, first.solved, limit_ms=4_000, local=False)
         assert better.metrics.cost < first.solved.metrics.cost
         assert better.method == "cp_sat"
         assert better.bound is None
@@ -243,8 +253,8 @@ class TestImprove:
     ) -> None:
         problem = random_problem(1, replace(FLAVOURS[0], pins=False))
         first = first_of(problem)
-        monkeypatch.setattr(solve, "sequence", lambda *_: [(1, 99)])
-        better = improve(problem, first.solved, limit_ms=2_000)
+        monkeypatch.setattr(improving, "sequence", lambda *_: [(1, 99)])
+        better = improve(problem, first.solved, limit_ms=2_000, local=False)
         assert better.plan == first.solved.plan
         assert "cannot be decoded" in caplog.text
 

@@ -1,0 +1,1 @@
+"""Locks: what a planner decides about operations."""

@@ -1,0 +1,1 @@
+"""Planned maintenance of machines."""

@@ -1,0 +1,1 @@
+"""Operators and tools: who there is, and who is away."""

@@ -1,0 +1,1 @@
+"""Shops as files: read, solved, checked and drawn."""

@@ -1,0 +1,1 @@
+"""Compiled local search on shops: arrays in, sequences out, without the GIL."""
