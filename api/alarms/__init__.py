@@ -1,0 +1,1 @@
+"""Alarms: the list, what people do to them, their history and rates, and what is watched for."""

@@ -1,0 +1,1 @@
+"""Alarms as rows: definitions with versions, the state machine, the journal, messages to people."""
