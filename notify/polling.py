@@ -37,6 +37,7 @@ from notify.handover import HandoverError, Told, hand_over
 from runtime.clock import Clock
 from runtime.health import HealthState
 from runtime.sealed import SealError, unseal
+from runtime.tasks import end
 from runtime.tokens import issue_token
 from store.database import Pool
 from store.intake import channels, polls
@@ -116,9 +117,7 @@ class ChannelPoller:
                     _log.info("channels are not asked meanwhile: %s", str(error).strip())
                 await asyncio.sleep(self._look_s)
         finally:
-            for task in self._asking.values():
-                task.cancel()
-            await asyncio.gather(*self._asking.values(), return_exceptions=True)
+            await end(list(self._asking.values()))
             await self._close_clients(keep=())
 
     async def _look(self) -> None:

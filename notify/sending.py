@@ -22,6 +22,8 @@ from runtime.sealed import SealError, unseal
 JSON: Final = "application/json"
 _LONGEST_ERROR: Final = 500
 _PORTS: Final = {"https": 443, "http": 80}
+_OK: Final = 200
+_NOT_OK: Final = 300
 _GONE: Final = 410
 
 
@@ -44,6 +46,28 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 class RefusedAddressError(Exception):
     """Where nothing is sent to."""
+
+
+class UnreachedError(Exception):
+    """Nothing was answered; says why."""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What was answered.
+
+    Attributes:
+        headers: by their names in small letters.
+        body: its beginning, as much as was asked for.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def is_success(self) -> bool:
+        """Whether its status is one of those that mean so."""
+        return _OK <= self.status < _NOT_OK
 
 
 class Sender:
@@ -133,6 +157,29 @@ async def send(
         "webhook-signature": signature(key, message_id, now_s, content),
     }
     try:
+        answer = await post(client, url, content=content, headers=headers, private=private)
+    except UnreachedError as error:
+        return Outcome(status=None, error=str(error))
+    if answer.is_success:
+        return Outcome(status=answer.status, error=None)
+    return Outcome(status=answer.status, error=f"the receiver answered {answer.status}")
+
+
+async def post(
+    client: httpx.AsyncClient,
+    url: str,
+    *,
+    content: bytes,
+    headers: Mapping[str, str],
+    private: bool,
+    most_bytes: int = 0,
+) -> Answer:
+    """Post something; `most_bytes`: so much of the answer is read. The rest as in `send`.
+
+    Raises:
+        UnreachedError: nothing was answered, or it is nowhere that anything is sent to.
+    """
+    try:
         parts, port = _checked(url, private=private)
         address = await _resolved(parts.hostname or "", port, private=private)
         target = httpx.URL(url).copy_with(host=address)
@@ -144,13 +191,24 @@ async def send(
             headers={**headers, "host": host.rpartition("@")[2]},
             extensions={"sni_hostname": parts.hostname or ""},
         ) as answer:
-            status = answer.status_code
+            return Answer(
+                status=answer.status_code,
+                headers={name.lower(): value for name, value in answer.headers.items()},
+                body=await _beginning(answer, most_bytes),
+            )
     except (RefusedAddressError, httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
         words = f"{type(error).__name__}: {error}".rstrip(": ")
-        return Outcome(status=None, error=words[:_LONGEST_ERROR])
-    if answer.is_success:
-        return Outcome(status=status, error=None)
-    return Outcome(status=status, error=f"the receiver answered {status}")
+        raise UnreachedError(words[:_LONGEST_ERROR]) from error
+
+
+async def _beginning(answer: httpx.Response, most_bytes: int) -> bytes:
+    read = bytearray()
+    if most_bytes:
+        async for part in answer.aiter_bytes():
+            read += part
+            if len(read) >= most_bytes:
+                break
+    return bytes(read[:most_bytes])
 
 
 def _checked(url: str, *, private: bool) -> tuple[SplitResult, int]:

@@ -1,7 +1,7 @@
 """Notify as a service: settings in, a process that ends cleanly on SIGTERM and SIGINT.
 
-What goes out by itself: webhooks to those who want to be told, and questions to systems that do not
-tell by themselves.
+What goes out by itself: webhooks to those who want to be told, questions to systems that do not
+tell by themselves, and alarms.
 """
 
 from __future__ import annotations
@@ -17,7 +17,13 @@ from typing import Final
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from domain.customer_notices.dates import Pace
+from notify.alarm_watch import AlarmWatch
+from notify.api_address import api_url
+from notify.courier_service import CourierService
+from notify.customer_watch import CustomerWatch
 from notify.polling import ChannelPoller
+from notify.report_rounds import ReportRounds
 from notify.tending import Tending
 from notify.worker import NotifyWorker
 from runtime import health, loop, tasks
@@ -27,12 +33,12 @@ from runtime.settings import NotifySettings
 from store.database import build_pool
 from store.leases import Leases
 from store.live_channels import connect_redis
+from store.log import build_log
 
 logger = logging.getLogger(__name__)
 
 SERVICE: Final = "notify"
-POOL_CONNECTIONS: Final = 4
-_ANY_ADDRESS: Final = frozenset(("0.0.0.0", "::", ""))  # noqa: S104 - replaced, not bound
+POOL_CONNECTIONS: Final = 6
 
 
 class NotifyService:
@@ -48,6 +54,7 @@ class NotifyService:
         url = settings.database_url.get_secret_value()
         pool = build_pool(url, name=SERVICE, max_size=POOL_CONNECTIONS)
         redis = connect_redis(settings.redis_url.get_secret_value())
+        log = build_log(settings.stream_url, pool)
         key = installation_key(settings.data_dir, settings.installation_key.get_secret_value())
         leases = Leases(url, SERVICE)
         worker = NotifyWorker(
@@ -65,24 +72,67 @@ class NotifyService:
             installation_key=key,
             api_url=api_url(settings.http_host, settings.http_port),
         )
+        watch = AlarmWatch(
+            pool=pool,
+            log=log,
+            redis=redis,
+            leases=leases,
+            clock=self._clock,
+            url=url,
+            keep=timedelta(days=settings.alarm_days),
+        )
+        customers = CustomerWatch(
+            pool=pool,
+            leases=leases,
+            clock=self._clock,
+            url=url,
+            installation_key=key,
+            pace=Pace(
+                settle_ms=round(settings.customer_notice_settle_s * 1_000),
+                swing_ms=round(settings.customer_notice_swing_minutes * 60_000),
+            ),
+            keep=timedelta(days=settings.outward_days),
+        )
+        courier = CourierService(settings, pool=pool, clock=self._clock, installation_key=key)
+        reports = ReportRounds(
+            pool=pool, clock=self._clock, keep=timedelta(days=settings.outward_days)
+        )
         await pool.open(wait=False)
         try:
+            await log.open()
             await tasks.work_until(
                 stop,
                 [
                     *worker.loops(),
                     *tending.loops(),
                     poller.keep_polling(),
-                    self._report((worker, tending, poller), redis),
+                    *watch.loops(),
+                    *customers.loops(),
+                    *courier.loops(),
+                    *reports.loops(),
+                    self._report(
+                        (worker, tending, poller, watch, customers, courier, reports), redis
+                    ),
                 ],
             )
         finally:
             await leases.close()
+            await log.close()
             await redis.aclose()
             await pool.close()
 
     async def _report(
-        self, workers: Sequence[NotifyWorker | Tending | ChannelPoller], redis: Redis
+        self,
+        workers: Sequence[
+            NotifyWorker
+            | Tending
+            | ChannelPoller
+            | AlarmWatch
+            | CustomerWatch
+            | CourierService
+            | ReportRounds
+        ],
+        redis: Redis,
     ) -> None:
         """Say how the workers are, every now and then. Redis away: nobody hears it, no harm."""
         while True:
@@ -102,12 +152,6 @@ class NotifyService:
             except (RedisError, OSError) as error:
                 logger.debug("health is not reported: %s", error)
             await asyncio.sleep(health.INTERVAL_S)
-
-
-def api_url(host: str, port: int) -> str:
-    """Where the API is reached that listens there."""
-    host = "127.0.0.1" if host in _ANY_ADDRESS else host
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def build(settings: NotifySettings) -> NotifyService:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 TIMEOUT_S = 15.0
@@ -22,12 +23,13 @@ service.run(NotifySettings())
 
 @dataclass
 class NotifyProcess:
-    """The process; `folder` is the installation's, with its key."""
+    """The process; `folder` is the installation's, with its key, `more` further variables."""
 
     database_url: str
     redis_url: str
     folder: Path
     log_file: Path
+    more: Mapping[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -39,6 +41,7 @@ class NotifyProcess:
             "GEMBA_DATA_DIR": str(self.folder),
             "GEMBA_WEBHOOKS_TO_PRIVATE_ADDRESSES": "true",
             "GEMBA_WEBHOOK_TIMEOUT_S": str(TIMEOUT_S),
+            **self.more,
         }
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(

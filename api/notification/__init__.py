@@ -1,0 +1,1 @@
+"""Delivery over the API: ways, templates, letters, addresses that bounce."""

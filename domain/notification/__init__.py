@@ -1,0 +1,1 @@
+"""Messages to people: letters, ways, words, what becomes of them."""

@@ -1,0 +1,1 @@
+"""Drivers: one kind of way each."""

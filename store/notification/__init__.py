@@ -1,0 +1,1 @@
+"""Rows of delivery: letters of all sources, ways, templates, addresses that bounce."""
