@@ -5,6 +5,8 @@ CREATE ROLE gemba LOGIN PASSWORD :'password';
 -- The role under which customers' requests read: it owns nothing, and gemba may take it on.
 CREATE ROLE gemba_customer NOLOGIN;
 GRANT gemba_customer TO gemba;
+-- Who shall read the reports' views by SQL is given this role (docs/howto/reports.md).
+CREATE ROLE gemba_reader NOLOGIN;
 -- Not from template1: TimescaleDB's workers may be at work there.
 CREATE DATABASE gemba OWNER gemba TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C';
 REVOKE ALL ON DATABASE gemba FROM PUBLIC;

@@ -1,0 +1,1 @@
+"""Schedules by which reports are sent by mail."""
