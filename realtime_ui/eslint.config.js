@@ -11,6 +11,13 @@ export default tseslint.config(
   jsxA11y.flatConfigs.strict,
   reactHooks.configs.flat["recommended-latest"],
   {
+    // The service worker is served as it stands: no part of the build, and no module of the app.
+    files: ["public/*.js"],
+    extends: [tseslint.configs.disableTypeChecked],
+    languageOptions: { globals: { self: "readonly", URL: "readonly" } },
+  },
+  {
+    ignores: ["public/*.js"],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],

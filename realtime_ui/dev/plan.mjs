@@ -18,7 +18,17 @@ export function makePlan({ machines, items, customers, bars: wanted, site, born 
     return spans;
   };
   machines.forEach((machine, n) => {
-    data[`machine/${machine.machine}`] = { machine: machine.machine, name: machine.name, site, area: machine.area, line: machine.line, position: machine.position, state: machine.state, reason: machine.reason, state_since: machine.state_since, unavailable: unavailable(n) };
+    data[`machine/${machine.machine}`] = { machine: machine.machine, name: machine.name, site, area: machine.area, line: machine.line, position: machine.position, state: machine.state, reason: machine.reason, state_since: machine.state_since, unavailable: unavailable(n), needs: [], batch_capacity: n === 5 ? 4 : null };
+  });
+  const crew = [
+    ["anna", "Anna", "operator", 1, ["welder", "setter"]], ["bert", "Bert", "operator", 1, ["welder"]], ["chen", "陈伟", "operator", 1, ["welder"]], ["temps", "Temporary staff", "operator", 3, ["welder"]],
+    ["dora", "Dora", "operator", 1, ["setter"]], ["emil", "Emil", "operator", 1, ["setter"]], ["jig", "Jig 7", "tool", 2, []], ["crane", "Crane 5 t", "tool", 1, []],
+  ];
+  crew.forEach(([code, name, kind, quantity, skills], n) => {
+    const off = kind === "tool" ? [] : unavailable(0);
+    if (code === "bert") off.push([iso(born + 60 * MINUTE), iso(born + 400 * MINUTE), "absent:training"]);
+    if (code === "temps") off.push([iso(born - 60 * MINUTE), iso(born + 240 * MINUTE), "absent:not booked", "2"]);
+    data[`resource/${n + 1}`] = { id: n + 1, code, name, site, kind, quantity, skills, unavailable: off };
   });
   let id = 0;
   for (let job = 0; id < wanted; job += 1) {
@@ -42,9 +52,11 @@ export function makePlan({ machines, items, customers, bars: wanted, site, born 
         on_hold: job % 37 === 5 && state !== "completed",
         pin: state === "running" || state === "interrupted" ? "running" : start < born + 12 * MINUTE && state === "planned" ? "frozen" : job % 31 === 9 ? "locked" : null,
         projected_machine: machines[n].machine, projected_start: iso(start + (state === "planned" ? Math.max(0, slip) : 0)), projected_end: iso(start + length + (state === "completed" ? -2 * MINUTE : Math.max(slip, -MINUTE))),
-        quantity_ordered: 480, good_pieces: state === "completed" ? 480 : state === "running" ? 210 : 0, due: iso(due), lateness_minutes: null, after: own.length > 0 ? [own.at(-1).operation_id] : [],
+        quantity_ordered: 480, good_pieces: state === "completed" ? 480 : state === "running" ? 210 : 0, due: iso(due), lateness_minutes: null, needs: [[...(setup > 0 ? ["setter@setup"] : [])], job % 4 === 0 ? ["welder=2"] : ["welder"], job % 3 === 0 ? ["jig", "crane@setup"] : []][step], after: own.length > 0 ? [own.at(-1).operation_id] : [],
       };
       own.push(bar);
+      // The oven takes several at once.
+      if (n === 5) for (let more = 1; more <= job % 3; more += 1) data[`bar/${50_000 + id * 10 + more}`] = { ...bar, operation_id: 50_000 + id * 10 + more, work_order: `WO-${20_482 + id * 3 + more}`, order_number: `SO-${200_482 + id * 3 + more}`, customer: customers[(job + more) % customers.length], lateness_minutes: more === 2 ? 45 : -200, after: [] };
       free[n] = start + length;
       last[n] = family;
       ready = start + length + 4 * MINUTE;
@@ -85,10 +97,55 @@ export function makePlan({ machines, items, customers, bars: wanted, site, born 
     operations: Array.from({ length: 34 }, (_, n) => ({ kind: ["reassigned", "later", "earlier", "added", "removed"][n % 5], operation_id: n + 1, work_order: `WO-${10_482 + n}`, operation: 20, name: "Welding", order: `SO-${100_482 + n}`, from_machine: machines[n % machines.length].machine, to_machine: machines[(n + 3) % machines.length].machine, from_start: iso(born + n * 9 * MINUTE), to_start: iso(born + (n * 9 + 25) * MINUTE), from_end: iso(born + (n * 9 + 60) * MINUTE), to_end: iso(born + (n * 9 + 85) * MINUTE), minutes: n % 5 === 2 ? -25 : 25 })),
     orders: Array.from({ length: 5 }, (_, n) => ({ order: `SO-${100_484 + n}`, customer: customers[n % customers.length], from_end: iso(born + (200 + n * 40) * MINUTE), to_end: iso(born + (225 + n * 40) * MINUTE), due: iso(born + (205 + n * 60) * MINUTE), minutes: 25 })),
   });
-  const policy = { publish: "draft", frozen_ms: 900_000, debounce_ms: 200, down_threshold_ms: 120_000, repair_ms: 1_800_000, tolerance_ms: 600_000, rush_priority: 8, improve_ms: 2_000, move_tolerance_ms: 900_000, tardiness: 20, reassignment: 40, move: 1, setup: 1 };
+  const policy = { publish: "draft", frozen_ms: 900_000, debounce_ms: 200, down_threshold_ms: 120_000, repair_ms: 1_800_000, tolerance_ms: 600_000, rush_priority: 8, improve_ms: 2_000, move_tolerance_ms: 900_000, tardiness: 20, reassignment: 40, move: 1, setup: 1, makespan: 0, balance: 0, resequencing: 0, order: [], displacement: "lower", displaced: 10_000 };
   const planning = () => ({ scope: site, sites: [site], policy, published: versions[1], draft: versions[0], open_disruptions: 1 });
   const all = (list) => ({ items: list, total: list.length });
+  // What-if: drafts that shift some operations, made up like the rest.
+  const drafts = [];
+  const shift = (n, minutes) => ({ order: `SO-${100_484 + n}`, customer: customers[n % customers.length], minutes, end: iso(born + (200 + n * 40 + minutes) * MINUTE), due: iso(born + (205 + n * 60) * MINUTE), lateness_minutes: n === 0 ? 20 : -15, was_late: false, is_late: n === 0 });
+  const compared = () => ({ against: 114, later: [shift(0, 25), shift(1, 40)], earlier: [shift(2, -35)], added: [], removed: [], newly_late: 1, late_no_more: 0, setup_minutes: 12, cost: 840, moved: { later: 3, reassigned: 1 } });
+  function draft(name, changes) {
+    const number = 16 + drafts.length;
+    const made = { ...summary(number, "draft"), base_id: 114, base_number: 14, orders: [], compared: compared(), what_if: { name, created_by: "anna", expires_at: null, parts: [], settle: "shift", publishable: true, stale: false, added: [], added_orders: [], changes } };
+    drafts.unshift(made);
+    versions.unshift(made);
+    return made;
+  }
+  const placed = (bar, minutes, machine) => ({ operation_id: bar.operation_id, work_order: bar.work_order, operation: bar.operation, name: bar.name, order: bar.order_number, machine: machine ?? bar.machine, setup_start: iso(Date.parse(bar.setup_start) + minutes * MINUTE), start: iso(Date.parse(bar.start) + minutes * MINUTE), end: iso(Date.parse(bar.end) + minutes * MINUTE), pin: bar.pin, on_hold: false });
+  const moves = new Map();
+  const why = (order) => ({
+    plan: 114, order, as_of: iso(Date.now()), work_order: "WO-10484", end: iso(born + 300 * MINUTE), due: iso(born + 205 * MINUTE), delay_minutes: 95, chain: orders[0].because,
+    shares: [{ ...orders[0].because[1], share_minutes: 55 }, { ...orders[0].because[2], share_minutes: 40 }],
+    helps: [
+      { kind: "ahead", minutes: 60, end: iso(born + 240 * MINUTE), operation: { work_order: "WO-10500", operation: 20 }, machine: machines[1].machine, from_machine: null, behind: { work_order: "WO-10510", operation: 20 }, resource: null, starts_at: null, ends_at: null, later: [{ order: "SO-100490", work_order: "WO-10490", minutes: 40, late_minutes: 10 }], later_work_orders: 2 },
+      { kind: "overtime", minutes: 45, end: iso(born + 255 * MINUTE), operation: null, machine: machines[1].machine, from_machine: null, behind: null, resource: null, starts_at: iso(born + 300 * MINUTE), ends_at: iso(born + 420 * MINUTE), later: [], later_work_orders: 0 },
+      { kind: "more_of_resource", minutes: 20, end: iso(born + 280 * MINUTE), operation: null, machine: null, from_machine: null, behind: null, resource: "Welder", starts_at: null, ends_at: null, later: [], later_work_orders: 0 },
+    ],
+  });
+  const price = (minutes, later) => ({ end: iso(born + minutes * MINUTE), late_minutes: later.length === 0 ? 180 : 0, later, newly_late: later.length === 0 ? 0 : 1, setup_minutes: later.length === 0 ? 0 : 18, tardiness_minutes: 30, cost: later.length === 0 ? 40 : 1_240, moved: later.length * 2 });
+  function thought(method, path, body) {
+    if (path.endsWith("/drafts") && method === "GET") return [200, all(drafts)];
+    if (path.endsWith("/drafts")) return [201, draft(body.name, body.changes.map((change) => ({ assumed: change.kind === "overtime" || change.kind === "add_order", entered: change.kind === "overtime", items: [], ...change, operation: null, before: null })))];
+    if (path.endsWith("/drags")) {
+      const bar = data[`bar/${body.operation}`];
+      const made = draft("drag by anna", [{ kind: "move", assumed: false, items: [], machine: body.machine, operation: { work_order: bar.work_order, operation: bar.operation }, starts_at: body.start }]);
+      moves.set(made.id, [placed(bar, (Date.parse(body.start) - Date.parse(bar.start)) / MINUTE, body.machine), ...[1, 2, 3].flatMap((n) => (data[`bar/${body.operation + n * 3}`] === undefined ? [] : [placed(data[`bar/${body.operation + n * 3}`], 25)]))]);
+      return [201, made];
+    }
+    if (path.endsWith("/rush-price")) return [200, { scope: site, as_of: iso(Date.now()), plan_number: 14, priority: body.priority ?? 8, displacement: "lower", planned_end: body.order === undefined ? null : iso(born + 500 * MINUTE), waiting: price(520, []), rushed: price(180, [{ order: "SO-100490", work_order: "WO-10490", minutes: 75, late_minutes: 30 }, { order: "SO-100491", work_order: "WO-10491", minutes: 20, late_minutes: 0 }]) }];
+    if (path === "/v1/plans/compare") return [200, { plans: [{ plan: versions.find((each) => each.state === "published"), name: null, compared: null }, ...drafts.slice(0, 2).map((each) => ({ plan: each, name: each.what_if.name, compared: compared() }))], orders: [0, 1, 2].map((n) => ({ order: `SO-${100_484 + n}`, customer: customers[n % customers.length], due: iso(born + 205 * MINUTE), ends: [iso(born + 200 * MINUTE), ...drafts.slice(0, 2).map((_, place) => iso(born + (225 + place * 30) * MINUTE))], lateness_minutes: [-5, ...drafts.slice(0, 2).map((_, place) => 20 + place * 30)] })) }];
+    if (path.includes("/why/")) return [200, why(decodeURIComponent(path.split("/").at(-1)))];
+    if (path.endsWith("/entries")) return [200, all((drafts.find((each) => each.id === Number(path.split("/")[3]))?.what_if.changes ?? []).flatMap((change, n) => (change.kind === "overtime" ? [{ change: n, kind: "extra_shift", state: "to_enter", machine: change.machine, starts_at: change.starts_at, ends_at: change.ends_at }] : [])))];
+    if (path.endsWith("/operations")) return [200, all(moves.get(Number(path.split("/")[3])) ?? [])];
+    if (path.endsWith("/discard")) {
+      const place = drafts.findIndex((each) => each.id === Number(path.split("/")[3]));
+      if (place >= 0) return [200, drafts.splice(place, 1)[0]];
+    }
+    return null;
+  }
   function answer(method, path, body) {
+    const asked = thought(method, path, body);
+    if (asked !== null) return asked;
     if (path === "/v1/planning") return [200, all([planning()])];
     if (path.endsWith("/policy")) return [200, Object.assign(policy, body)];
     if (path.endsWith("/replan")) return [202, { disruption: { ...data["disruption/40"], kind: "requested" } }];

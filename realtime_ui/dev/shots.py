@@ -27,6 +27,8 @@ SCREENS = {
     "plan": "/plan",
     "plan-order": f"/plan?rows=order&colour=lateness&order={ORDER}",
     "plan-table": "/plan?form=table",
+    "plan-why": f"/plan?why={ORDER}",
+    "plan-compare": "/plan/compare?ids=114,115",
     "plan-history": "/plan/history",
     "plan-version": f"/plan/history/{os.environ.get('GEMBA_SHOT_PLAN', '114')}",
     "terminal": f"/terminal/{MACHINE}",

@@ -34,7 +34,7 @@ for (const { document, command, output } of sources) {
   if (python === undefined) {
     console.warn(`no Python environment here: ${document} is taken as it stands`);
   } else {
-    settle(document, execFileSync(python, command, { cwd: `${root}..`, encoding: "utf8" }));
+    settle(document, execFileSync(python, command, { cwd: `${root}..`, encoding: "utf8", maxBuffer: 64 * 1024 * 1024 }));
   }
   const schema = JSON.parse(readFileSync(`${root}${document}`, "utf8"));
   const body = astToString(await openapiTS(schema, { defaultNonNullable: false, emptyObjectsUnknown: true }));

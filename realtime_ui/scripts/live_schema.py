@@ -39,8 +39,11 @@ def main() -> None:
         live.TerminalView,
         live.PlanHead,
         live.PlanMachine,
+        live.PlanResource,
         live.PlanBar,
         live.DisruptionView,
+        live.AlarmView,
+        live.AlarmSummary,
     ]
     _, schemas = msgspec.json.schema_components(
         [*messages, *views], ref_template="#/components/schemas/{name}"

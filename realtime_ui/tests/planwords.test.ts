@@ -177,7 +177,7 @@ describe("the chart's words", () => {
 });
 
 describe("the policy's form", () => {
-  const policy: Policy = { publish: "auto", frozen_ms: 600_000, debounce_ms: 200, down_threshold_ms: 90_000, repair_ms: 1_800_000, tolerance_ms: 600_000, rush_priority: 8, improve_ms: 2_500, move_tolerance_ms: 900_000, tardiness: 20, reassignment: 40, move: 1, setup: 1 };
+  const policy: Policy = { publish: "auto", frozen_ms: 600_000, debounce_ms: 200, down_threshold_ms: 90_000, repair_ms: 1_800_000, tolerance_ms: 600_000, rush_priority: 8, improve_ms: 2_500, move_tolerance_ms: 900_000, horizon_ms: 864_000_000, tardiness: 20, reassignment: 40, move: 1, setup: 1, makespan: 0, balance: 0, resequencing: 0, order: ["tardiness", "setup"], displacement: "same" };
 
   it("is typed in people's units and comes back as it was", () => {
     const form = formOf(policy);
@@ -187,6 +187,9 @@ describe("the policy's form", () => {
   });
 
   it("sends what was typed and leaves what cannot be read", () => {
+    // A goal that stands twice says nothing: the order stays as it was.
+    expect(policyOf(policy, { ...formOf(policy), goals: "setup,setup," })).toEqual(policy);
+    expect(policyOf(policy, { ...formOf(policy), goals: "setup,,", displacement: "any" })).toEqual({ ...policy, order: ["setup"], displacement: "any" });
     expect(policyOf(policy, { ...formOf(policy), publish: "draft", frozen_ms: "20", rush_priority: "", tardiness: "x" })).toEqual({ ...policy, publish: "draft", frozen_ms: 1_200_000 });
   });
 });

@@ -1,6 +1,6 @@
 import type { operations, paths } from "./openapi.gen.ts";
 import { ask, askText } from "./problem.ts";
-import type { Bulk, ColumnMapping, Format, JobEvent, NewOrder, NewPromise, NewView, OrderChange, Policy, TableFormat, Wish } from "./types.ts";
+import type { Bulk, ColumnMapping, DragWish, Format, JobEvent, LockWish, NewDraft, NewOrder, NewPromise, NewPush, NewView, OrderChange, Policy, RushWish, TableFormat, Wish } from "./types.ts";
 
 /** What a call answers when it succeeds. */
 type Answer<Name extends keyof operations> = operations[Name]["responses"] extends infer Responses
@@ -53,6 +53,10 @@ export const api = {
   signIn: (name: string, password: string) => call("signIn", "POST", address("/v1/session"), { name, password }),
   signOut: () => call("signOut", "DELETE", address("/v1/session")),
   liveTicket: () => call("createLiveTicket", "POST", address("/v1/live/ticket")),
+  push: () => call("getPush", "GET", address("/v1/push")),
+  subscribePush: (browser: NewPush) => call("subscribePush", "POST", address("/v1/push/subscriptions"), browser),
+  unsubscribePush: (id: number) => call("unsubscribePush", "DELETE", address("/v1/push/subscriptions/{subscription}", { subscription: id })),
+  testPush: (id: number) => call("testPush", "POST", address("/v1/push/subscriptions/{subscription}/test", { subscription: id })),
 
   sites: () => call("listSites", "GET", address("/v1/sites")),
   customers: () => call("listCustomers", "GET", address("/v1/customers")),
@@ -79,7 +83,19 @@ export const api = {
   plan: (id: number) => call("getPlan", "GET", address("/v1/plans/{plan_id}", { plan_id: id })),
   planDifferences: (id: number) => call("getPlanDifferences", "GET", address("/v1/plans/{plan_id}/differences", { plan_id: id })),
   publishPlan: (id: number) => call("publishPlan", "POST", address("/v1/plans/{plan_id}/publish", { plan_id: id })),
+  planEntries: (id: number) => call("listPlanEntries", "GET", address("/v1/plans/{plan_id}/entries", { plan_id: id })),
+  takeBackEntries: (id: number) => call("takeBackPlanEntries", "DELETE", address("/v1/plans/{plan_id}/entries", { plan_id: id })),
   discardPlan: (id: number) => call("discardPlan", "POST", address("/v1/plans/{plan_id}/discard", { plan_id: id })),
+  planOperations: (id: number) => call("listPlanOperations", "GET", address("/v1/plans/{plan_id}/operations", { plan_id: id })),
+  drafts: (scope: string) => call("listDrafts", "GET", address("/v1/planning/{scope}/drafts", { scope })),
+  makeDraft: (scope: string, draft: NewDraft) => call("makeDraft", "POST", address("/v1/planning/{scope}/drafts", { scope }), draft),
+  drag: (scope: string, drag: DragWish) => call("dragOperation", "POST", address("/v1/planning/{scope}/drags", { scope }), drag),
+  rebaseDraft: (id: number) => call("rebaseDraft", "POST", address("/v1/plans/{plan_id}/rebase", { plan_id: id })),
+  comparePlans: (ids: readonly number[]) => call("comparePlans", "GET", address("/v1/plans/compare") + query({ ids: ids.join(",") })),
+  whyLate: (plan: number, order: string) => call("explainLateOrder", "GET", address("/v1/plans/{plan_id}/why/{order}", { plan_id: plan, order })),
+  rushPrice: (scope: string, wish: RushWish) => call("priceRushOrder", "POST", address("/v1/planning/{scope}/rush-price", { scope }), wish),
+  lockOperation: (id: number, lock: LockWish) => call("lockOperation", "PUT", address("/v1/operations/{operation_id}/lock", { operation_id: id }), lock),
+  freeOperation: (id: number) => call("unlockOperation", "DELETE", address("/v1/operations/{operation_id}/lock", { operation_id: id })),
   disruptions: (filter: { scope: string; limit: number; offset: number }) => call("listDisruptions", "GET", address("/v1/disruptions") + query(filter)),
 
   deadLetters: (filter: { site?: string | undefined; limit: number; offset: number }) => call("listDeadLetters", "GET", address("/v1/dead-letters") + query(filter)),

@@ -63,6 +63,376 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/alarm-definitions/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Alarm Definitions
+         * @description Everything that is in force, as YAML that can be imported again.
+         */
+        get: operations["exportAlarmDefinitions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alarm-definitions/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import Alarm Definitions
+         * @description Take in a YAML text, all of it or nothing. What it does not name stays.
+         *
+         *     With `dry_run` faults are an answer, else a 422 whose `errors[].field` is `file:line:column`.
+         */
+        post: operations["importAlarmDefinitions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alarm-definitions/rotas/turns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * List Rota Turns
+         * @description Who is on call when, by a rota as it is told here. Changes nothing.
+         */
+        post: operations["listRotaTurns"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alarm-definitions/rules/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try Alarm Rule
+         * @description What a rule would have raised, had it been in force. Changes nothing.
+         */
+        post: operations["tryAlarmRule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alarm-definitions/schema": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Alarm Definition Schema
+         * @description What rules, escalations, rotas and recipients are like, as JSON Schema.
+         */
+        get: operations["getAlarmDefinitionSchema"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alarm-definitions/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Alarm Definitions
+         * @description The definitions of a kind by code; recipients only for those who may configure.
+         */
+        get: operations["listAlarmDefinitions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alarm-definitions/{kind}/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Alarm Definition
+         * @description A definition and its versions.
+         */
+        get: operations["getAlarmDefinition"];
+        /**
+         * Put Alarm Definition
+         * @description Put a definition into force: a new version. All that is in force is judged with it.
+         */
+        put: operations["putAlarmDefinition"];
+        post?: never;
+        /**
+         * Retire Alarm Definition
+         * @description Put a definition out of force; a rule's alarms clear.
+         */
+        delete: operations["retireAlarmDefinition"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alarms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Alarms
+         * @description Alarms: those first that ask for an answer, by urgency and age.
+         */
+        get: operations["listAlarms"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alarms/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Acknowledge Alarms
+         * @description Say that one knows of alarms, each as one saw it.
+         */
+        post: operations["acknowledgeAlarms"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alarms/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Alarm History
+         * @description What happened to alarms, newest first.
+         */
+        get: operations["listAlarmHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alarms/rates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Alarm Rates
+         * @description How good the alarms are, by ISA-18.2's measures and targets.
+         */
+        get: operations["getAlarmRates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alarms/{alarm}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Alarm
+         * @description One alarm, and who was told of it.
+         */
+        get: operations["getAlarm"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alarms/{alarm}/assign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Assign Alarm
+         * @description Say who sees to an alarm.
+         */
+        post: operations["assignAlarm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alarms/{alarm}/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove Alarm
+         * @description Take an alarm out of service, until somebody returns it.
+         */
+        post: operations["removeAlarm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alarms/{alarm}/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reset Alarm
+         * @description Release the latch of an alarm whose condition is gone.
+         */
+        post: operations["resetAlarm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alarms/{alarm}/return": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Return Alarm
+         * @description Put an alarm into service again; if its condition holds it is told anew.
+         */
+        post: operations["returnAlarm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alarms/{alarm}/shelve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Shelve Alarm
+         * @description Put an alarm aside for a time, as long as its rule allows; it comes back by itself.
+         */
+        post: operations["shelveAlarm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alarms/{alarm}/unshelve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Unshelve Alarm
+         * @description Take an alarm from the shelf; if its condition holds it is told anew.
+         */
+        post: operations["unshelveAlarm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/api-keys": {
         parameters: {
             query?: never;
@@ -282,6 +652,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/contacts/{contact_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change Contact
+         * @description How somebody is addressed and wants to be told.
+         */
+        put: operations["changeContact"];
+        post?: never;
+        /**
+         * Remove Contact
+         * @description Forget somebody, with their address wherever they were written to.
+         */
+        delete: operations["removeContact"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/customers": {
         parameters: {
             query?: never;
@@ -320,6 +714,32 @@ export interface paths {
          */
         put: operations["putCustomer"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/customers/{code}/contacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Contacts
+         * @description Who is told when a date of the customer moves, has left, or was asked.
+         */
+        get: operations["listContacts"];
+        put?: never;
+        /**
+         * Create Contact
+         * @description Somebody is told from now on, or is asked by a mail first (`agreed`: false).
+         *
+         *     409 when that address is told of these orders already.
+         */
+        post: operations["createContact"];
         delete?: never;
         options?: never;
         head?: never;
@@ -425,6 +845,48 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateways": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Gateways
+         * @description Gateways, and for how long each has said nothing. They belong to no site.
+         */
+        get: operations["listGateways"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateways/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Forget Gateway
+         * @description Miss a gateway no longer that was taken down; its alarm clears with the next look.
+         *
+         *     404 when none of that name was heard of; 409 `gateway-alive` while it still speaks.
+         */
+        delete: operations["forgetGateway"];
         options?: never;
         head?: never;
         patch?: never;
@@ -838,6 +1300,52 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/machines/{path}/maintenance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Maintenance
+         * @description The machine's maintenance that is not over, by begin.
+         */
+        get: operations["listMaintenance"];
+        put?: never;
+        /**
+         * Plan Maintenance
+         * @description Close a machine for maintenance. A new plan follows, or a draft by policy.
+         *
+         *     It stands in the site's calendar as an exception of the machine.
+         */
+        post: operations["planMaintenance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/machines/{path}/maintenance/{maintenance_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Give Up Maintenance
+         * @description Give a maintenance up. A new plan follows, or a draft by policy.
+         */
+        delete: operations["giveUpMaintenance"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/machines/{path}/metrics": {
         parameters: {
             query?: never;
@@ -930,6 +1438,308 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/notices/{token}/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Confirmation
+         * @description The page that asks whether an address is the reader's own.
+         */
+        get: operations["showConfirmation"];
+        put?: never;
+        /**
+         * Confirm Contact
+         * @description The address is the reader's own: from now on it is told.
+         */
+        post: operations["confirmContact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/notices/{token}/unsubscribe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Unsubscription
+         * @description The page that asks whether no more shall be sent.
+         */
+        get: operations["showUnsubscription"];
+        put?: never;
+        /**
+         * Unsubscribe Contact
+         * @description No more is sent; also what a mail program's own button does (RFC 8058).
+         */
+        post: operations["unsubscribeContact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/notification-addresses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Bad Addresses
+         * @description Addresses that refused messages for good, the latest first.
+         */
+        get: operations["listBadAddresses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/notification-addresses/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Release Bad Address
+         * @description Send messages to an address again. Those that were given up are sent by `…/retry`.
+         */
+        post: operations["releaseBadAddress"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/notification-templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Notification Templates
+         * @description Templates by name and language, with the words in force and the built-in ones.
+         */
+        get: operations["listNotificationTemplates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/notification-templates/{name}/{language}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Notification Template
+         * @description A template and its versions.
+         */
+        get: operations["getNotificationTemplate"];
+        /**
+         * Put Notification Template
+         * @description Put words in force, or the built-in ones again with `words: null`.
+         *
+         *     A placeholder that there is none of is a 422, by its name.
+         */
+        put: operations["putNotificationTemplate"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/notification-templates/{name}/{language}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview Notification Template
+         * @description Words with examples in their places, and what is wrong with them. Changes nothing.
+         */
+        post: operations["previewNotificationTemplate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/notification-ways": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Notification Ways
+         * @description Ways by channel, in the order in which they are taken, and how they do.
+         */
+        get: operations["listNotificationWays"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/notification-ways/schema": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Notification Way Schema
+         * @description Which kinds there are, their settings as JSON Schema, the names of their secrets.
+         */
+        get: operations["getNotificationWaySchema"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/notification-ways/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Notification Way
+         * @description One way and how it does.
+         */
+        get: operations["getNotificationWay"];
+        /**
+         * Put Notification Way
+         * @description Configure a way. How it did is forgotten; what waited for it goes.
+         */
+        put: operations["putNotificationWay"];
+        post?: never;
+        /**
+         * Delete Notification Way
+         * @description Forget a way and its secrets; what waits for it goes by others, or says that it waits.
+         */
+        delete: operations["deleteNotificationWay"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/notification-ways/{code}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try Notification Way
+         * @description Send a message by this very way, enabled or not, and say what the provider answered.
+         */
+        post: operations["testNotificationWay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Notifications
+         * @description Messages of all sources, newest first, with what became of each.
+         */
+        get: operations["listNotifications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/notifications/{message}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Notification
+         * @description One message by its id, which stands in it as well (mail: Message-ID).
+         */
+        get: operations["getNotification"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/notifications/{message}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retry Notification
+         * @description Send a message that was given up once more, under the same id.
+         */
+        post: operations["retryNotification"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/openapi.json": {
         parameters: {
             query?: never;
@@ -965,6 +1775,32 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operations/{operation_id}/lock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Lock Operation
+         * @description Lock an operation to a machine, maybe to a date. A new plan follows, or a draft by policy.
+         *
+         *     409 when the floor has begun it, or it is over.
+         */
+        put: operations["lockOperation"];
+        post?: never;
+        /**
+         * Unlock Operation
+         * @description Let the planner place an operation freely again. A new plan follows, or a draft by policy.
+         */
+        delete: operations["unlockOperation"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1766,6 +2602,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/own/contacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Own Contacts
+         * @description Who of one's own people is told.
+         */
+        get: operations["listOwnContacts"];
+        put?: never;
+        /**
+         * Create Own Contact
+         * @description An address is told as soon as it is confirmed by the mail that is sent to it.
+         */
+        post: operations["createOwnContact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/own/contacts/{contact_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change Own Contact
+         * @description How one of one's own people is addressed and wants to be told.
+         */
+        put: operations["changeOwnContact"];
+        post?: never;
+        /**
+         * Remove Own Contact
+         * @description Forget one of one's own people.
+         */
+        delete: operations["removeOwnContact"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/own/orders": {
         parameters: {
             query?: never;
@@ -1868,6 +2752,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/planning/{scope}/drafts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Drafts
+         * @description The drafts that somebody thought of and nobody has discarded, newest first.
+         */
+        get: operations["listDrafts"];
+        put?: never;
+        /**
+         * Make Draft
+         * @description What would the plan be if …? Worked out now, kept beside the plan in force.
+         *
+         *     It is put in force by `publishPlan`, put aside by `discardPlan`, and discarded when it expires.
+         */
+        post: operations["makeDraft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/planning/{scope}/drags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Drag Operation
+         * @description Put an operation elsewhere: a draft, and what it does to others.
+         *
+         *     Everything else keeps its machine and its turn. Further drags build on the draft (`on`).
+         */
+        post: operations["dragOperation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/planning/{scope}/plans": {
         parameters: {
             query?: never;
@@ -1922,6 +2854,91 @@ export interface paths {
          * @description Ask for a new plan of the present state. It follows; the reason stands in its history.
          */
         post: operations["requestPlan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/planning/{scope}/rush-orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept Rush Price
+         * @description Take an order as a rush order at the price that was told; a new plan follows.
+         *
+         *     Answers the price as it is now, which stands in the order's history. 409 (`price-changed`) when
+         *     another plan is in force by now, and it would be dearer or later by it.
+         */
+        post: operations["acceptRushPrice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/planning/{scope}/rush-price": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Price Rush Order
+         * @description What would it cost to put this before others? Nothing is changed.
+         *
+         *     Told twice: displacing nobody, and displacing what the scope's policy allows.
+         */
+        post: operations["priceRushOrder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plans/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare Plans
+         * @description Plans side by side: whose orders end earlier or later, what moves, figures, loads.
+         */
+        get: operations["comparePlans"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plans/compare.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Compared Plans
+         * @description The same as CSV: figures, orders and machines, with a column per plan.
+         */
+        get: operations["exportComparedPlans"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1988,6 +3005,35 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/plans/{plan_id}/entries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Plan Entries
+         * @description What publishing a draft would enter into calendars, absences, policy and orders.
+         *
+         *     Of a plan that was published: what was entered with it, and whether it is still so.
+         */
+        get: operations["listPlanEntries"];
+        put?: never;
+        post?: never;
+        /**
+         * Take Back Plan Entries
+         * @description Take back what publishing the plan entered; a new plan follows.
+         *
+         *     What has begun ends now; what somebody has changed since is left alone. 409 when nothing was
+         *     entered.
+         */
+        delete: operations["takeBackPlanEntries"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/plans/{plan_id}/operations": {
         parameters: {
             query?: never;
@@ -2019,11 +3065,57 @@ export interface paths {
         put?: never;
         /**
          * Publish Plan
-         * @description Put a draft in force.
+         * @description Put a draft in force, with the entries of `listPlanEntries`, all at once or nothing.
          *
-         *     409 when it is no draft, or when the plan it stands on is no longer the one in force.
+         *     Asked again, it is as it is. 409 when it is no draft, when the plan it stands on is no longer
+         *     in force (`stale-base`), when it takes for granted what cannot be entered (`draft-assumes`), or
+         *     when calendars, people or the policy have changed since it was made (`calendar-changed`).
          */
         post: operations["publishPlan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plans/{plan_id}/rebase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rebase Draft
+         * @description Make a draft's changes again, to the plan that is in force now; the old draft is discarded.
+         *
+         *     409 when it is no draft that somebody thought of, or there is no plan with its changes any more.
+         */
+        post: operations["rebaseDraft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plans/{plan_id}/why/{order}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Explain Late Order
+         * @description Why the plan ends an order late, as things are now, and what would help.
+         *
+         *     The shares add up to the delay. Each help was tried out by decoding the plan with that change.
+         */
+        get: operations["explainLateOrder"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2044,6 +3136,48 @@ export interface paths {
         get: operations["listPriceRules"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/problems/schema": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Problem Schema
+         * @description JSON Schema of a planning problem, and of what comes of it. Times are epoch milliseconds.
+         */
+        get: operations["getProblemSchema"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/problems/solve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Solve Problem
+         * @description A plan for a problem of the caller's own, or the facts that contradict each other.
+         *
+         *     Nothing is stored. The time limit is for looking further after the first plan.
+         */
+        post: operations["solveProblem"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2135,6 +3269,86 @@ export interface paths {
          * @description Give a purchase up: what of it has not come is promised to nobody any more.
          */
         post: operations["cancelPurchase"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/push": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Push
+         * @description The key to subscribe with (made when somebody first asks), and one's own subscriptions.
+         */
+        get: operations["getPush"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/push/subscriptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Subscribe Push
+         * @description Be told in this browser. Again: the same subscription, as it is said now.
+         */
+        post: operations["subscribePush"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/push/subscriptions/{subscription}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Unsubscribe Push
+         * @description Be told in a browser no more, this one or another of one's own.
+         */
+        delete: operations["unsubscribePush"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/push/subscriptions/{subscription}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Test Push
+         * @description Send a notification to one of one's own browsers.
+         */
+        post: operations["testPush"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2247,6 +3461,518 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/report-schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Report Schedules
+         * @description Schedules by code; for whoever is limited to sites or lines: theirs.
+         */
+        get: operations["listReportSchedules"];
+        put?: never;
+        /**
+         * Create Report Schedule
+         * @description Make a schedule; it is sent for the first time when it is due next.
+         */
+        post: operations["createReportSchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/report-schedules/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Report Schedule
+         * @description A schedule, and when it is sent next.
+         */
+        get: operations["getReportSchedule"];
+        /**
+         * Put Report Schedule
+         * @description Change a schedule. What was due until now is not sent anew.
+         */
+        put: operations["putReportSchedule"];
+        post?: never;
+        /**
+         * Delete Report Schedule
+         * @description Take a schedule away. What waits to be sent is withdrawn; what was sent stays on record.
+         */
+        delete: operations["deleteReportSchedule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/report-schedules/{code}/send": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send Report Schedule Now
+         * @description Send it at once, to the mail address of the account of whoever asks, and to nobody else.
+         */
+        post: operations["sendReportScheduleNow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/report-schedules/{code}/sendings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Report Sendings
+         * @description For which periods it was sent, the newest first, and what became of the mails.
+         */
+        get: operations["listReportSendings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/delay-causes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Delay Causes Report
+         * @description What made orders late; by cause, subject (cause and machine, item …), site, line and others.
+         *
+         *     Rows are ranked by their delay; causes and subjects add up to the delay exactly.
+         */
+        get: operations["getDelayCausesReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/delivery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Delivery Report
+         * @description On time in full and fulfilment of what was due; by site, line, customer, item, unit.
+         */
+        get: operations["getDeliveryReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/forecasts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Forecasts Report
+         * @description How true promised and planned dates were; by kind, horizon, site, line, customer, item.
+         */
+        get: operations["getForecastsReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/item-costs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Item Costs
+         * @description What pieces cost from when on, for the cost of scrap.
+         */
+        get: operations["listItemCosts"];
+        put?: never;
+        /**
+         * Enter Item Costs
+         * @description Enter what pieces cost; of entries for a day the newest holds.
+         */
+        post: operations["enterItemCosts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/lead-times": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Lead Times Report
+         * @description How long orders took; by stage, site, line, customer, item, unit.
+         */
+        get: operations["getLeadTimesReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/lines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Report Lines
+         * @description The order lines behind a bar: `from` and `to` are the bar's days. The worst come first.
+         */
+        get: operations["listReportLines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/load": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Load Report
+         * @description Load by machine, line, site, bottlenecks first; `to` may lie in the future.
+         */
+        get: operations["getLoadReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/losses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Losses Report
+         * @description What planned busy time was lost to (Pareto); by reason, class, site, line, machine, shift.
+         */
+        get: operations["getLossesReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/oee": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Oee Report
+         * @description OEE by ISO 22400-2; by site, line, machine, shift, order. Counted up to the full hour.
+         */
+        get: operations["getOeeReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Overview Report
+         * @description Every figure with its target and what it was in as many days before; without rows.
+         */
+        get: operations["getOverviewReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/scrap": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Scrap Report
+         * @description Scrap in pieces and money; by item, machine, line, site, shift, order.
+         */
+        get: operations["getScrapReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/service-level": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Service Level Report
+         * @description How many questions about orders the product answered within 5 seconds; by question.
+         */
+        get: operations["getServiceLevelReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/stop-reasons": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Stop Reasons
+         * @description The plant's list of reasons, and what each counts as.
+         */
+        get: operations["listStopReasons"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/stop-reasons/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put Stop Reason
+         * @description Enter or change a reason; where it counts as something else, shifts are reckoned again.
+         */
+        put: operations["putStopReason"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/stops": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Machine Stops
+         * @description What machines stood still for, newest first, as it is known now.
+         *
+         *     A hundred days of one machine at most, or eight of several.
+         */
+        get: operations["listMachineStops"];
+        put?: never;
+        /**
+         * Give Stop Reasons
+         * @description Say what machines stood still for; reports follow within seconds.
+         */
+        post: operations["giveStopReasons"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/stops/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Undo Stop Reasons
+         * @description Undo what was said: what held before holds again.
+         */
+        post: operations["undoStopReasons"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Report Targets
+         * @description What figures are to reach, from which day on.
+         */
+        get: operations["listReportTargets"];
+        /**
+         * Put Report Targets
+         * @description Enter targets; the newest entry for a figure, site and day holds.
+         */
+        put: operations["putReportTargets"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/time-policies/{site}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Time Policy
+         * @description How a site classes micro-stops.
+         */
+        get: operations["getTimePolicy"];
+        /**
+         * Put Time Policy
+         * @description Say how a site classes micro-stops; its shifts are reckoned again, old answers stay.
+         */
+        put: operations["putTimePolicy"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/turns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Turns Report
+         * @description How often stock was used up; by item (in its unit) and site (in money).
+         */
+        get: operations["getTurnsReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/{name}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Report File
+         * @description A report as a file; the query is that of `GET /v1/reports/{name}`, all of it.
+         */
+        get: operations["getReportFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/reservations": {
         parameters: {
             query?: never;
@@ -2312,6 +4038,86 @@ export interface paths {
          */
         post: operations["hardenReservation"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/resources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Resources
+         * @description Operators and tools by site and code, with when they are away. `skill`: who has it.
+         */
+        get: operations["listResources"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/resources/{resource_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Resource
+         * @description One operator or tool.
+         */
+        get: operations["getResource"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/resources/{resource_id}/absences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Tell Absence
+         * @description Tell that an operator or a tool is not there. A new plan follows, or a draft by policy.
+         */
+        post: operations["tellAbsence"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/resources/{resource_id}/absences/{absence_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End Absence
+         * @description Tell that they are back: an absence that has begun ends now, another one never was.
+         */
+        delete: operations["endAbsence"];
         options?: never;
         head?: never;
         patch?: never;
@@ -3227,6 +5033,72 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tracking/{token}/contacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create Link Contact
+         * @description Be told when the date moves that the link shows. A mail asks whether the address is theirs.
+         *
+         *     The answer is the same whatever there is of the address. 429 after too many tries.
+         */
+        post: operations["createLinkContact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tracking/{token}/push": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Tracking Push
+         * @description The key to subscribe with; subscriptions of a link that was passed around are not told.
+         */
+        get: operations["getTrackingPush"];
+        put?: never;
+        /**
+         * Subscribe Tracking Push
+         * @description Be told of the link's order in this browser, for as long as the link is valid.
+         */
+        post: operations["subscribeTrackingPush"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tracking/{token}/push/{subscription}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Unsubscribe Tracking Push
+         * @description Be told of the link's order no more.
+         */
+        delete: operations["unsubscribeTrackingPush"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tracking/{token}/ticket": {
         parameters: {
             query?: never;
@@ -3662,6 +5534,44 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * Absence
+         * @description When a resource is not there.
+         */
+        Absence: {
+            /**
+             * Ends At
+             * @description Null: until further notice.
+             */
+            ends_at: string | null;
+            /** Id */
+            id: number;
+            /**
+             * Quantity
+             * @description How many of several alike; null: all of it.
+             */
+            quantity: number | null;
+            /** Reason */
+            reason: string;
+            /**
+             * Starts At
+             * Format: date-time
+             */
+            starts_at: string;
+            /**
+             * Told At
+             * Format: date-time
+             */
+            told_at: string;
+            /** Told By */
+            told_by: string;
+        };
+        /**
+         * Absent
+         * @description Why there is no number.
+         * @enum {string}
+         */
+        Absent: "not_planned" | "nothing_told" | "not_produced" | "no_cycle_time" | "nothing_due" | "nothing_ended" | "no_stock" | "no_cost" | "no_capacity" | "nothing_asked" | "mixed_units";
+        /**
          * Acceptance
          * @description How a proposal is carried out; what is left out stays as proposed.
          */
@@ -3730,6 +5640,63 @@ export interface components {
             was_priority?: number | null;
         };
         /**
+         * AddedOperation
+         * @description Where a draft has a step of an order that is only thought of.
+         */
+        AddedOperation: {
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /** Item */
+            item: string;
+            /** Machine */
+            machine: string;
+            /** Operation */
+            operation: number;
+            /** Order */
+            order: string;
+            /**
+             * Setup Start
+             * Format: date-time
+             */
+            setup_start: string;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+        };
+        /**
+         * AddedOrder
+         * @description What a draft means for an order that is only thought of.
+         */
+        AddedOrder: {
+            /** Due */
+            due: string | null;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /** Lateness Minutes */
+            lateness_minutes: number | null;
+            /** Order */
+            order: string;
+        };
+        /**
+         * AddressRelease
+         * @description An address that is to be sent messages again.
+         */
+        AddressRelease: {
+            /** Address */
+            address: string;
+            channel: components["schemas"]["domain__alarms__recipients__Channel"];
+            /** Reason */
+            reason?: string | null;
+        };
+        /**
          * AdjustedGoods
          * @description By how much the books were wrong.
          */
@@ -3755,6 +5722,782 @@ export interface components {
              * @description Default: the item's own. Another one is converted exactly, or refused.
              */
             unit?: string | null;
+        };
+        /**
+         * Against
+         * @description Which date a delivery is judged by.
+         * @enum {string}
+         */
+        Against: "first" | "current";
+        /**
+         * Alarm
+         * @description An alarm; one row for good, however often it is raised.
+         */
+        Alarm: {
+            /** Acknowledged At */
+            acknowledged_at: string | null;
+            /** Acknowledged By */
+            acknowledged_by: string | null;
+            /**
+             * Active
+             * @description Whether its condition holds, also where it is put aside.
+             */
+            active: boolean;
+            /** Assigned To */
+            assigned_to: string | null;
+            /**
+             * Cause
+             * @description Condition, variant and subject: names the alarm for good.
+             */
+            cause: string;
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /** Cleared At */
+            cleared_at: string | null;
+            /**
+             * Detail
+             * @description By kind: `reason`, `metric`, `due_ms`, …
+             */
+            detail: {
+                [key: string]: unknown;
+            };
+            /** Id */
+            id: number;
+            /**
+             * Kind
+             * @description Of the condition: `machine_down`, …
+             */
+            kind: string;
+            /** Limit */
+            limit: number | null;
+            /** Name */
+            name: string;
+            /**
+             * Occurrence
+             * @description How often it was raised.
+             */
+            occurrence: number;
+            /** Place */
+            place: string | null;
+            priority: components["schemas"]["AlarmPriority"];
+            /**
+             * Raised At
+             * Format: date-time
+             * @description When it was told to people last.
+             */
+            raised_at: string;
+            /**
+             * Response
+             * @description What somebody is to do.
+             */
+            response: string;
+            /** Rule */
+            rule: string;
+            /**
+             * Rule Version
+             * @description The version that raised it.
+             */
+            rule_version: number;
+            /**
+             * Shelve Minutes
+             * @description For how long it may be shelved at most.
+             */
+            shelve_minutes: number;
+            /** Shelved By */
+            shelved_by: string | null;
+            /** Shelved Until */
+            shelved_until: string | null;
+            /**
+             * Since
+             * @description Since when by the subject's own clock.
+             */
+            since: string | null;
+            /** Site */
+            site: string | null;
+            /** @description One of ISA-18.2's states. */
+            state: components["schemas"]["AlarmState"];
+            /**
+             * Subject
+             * @description A machine's path, an order's number, `<site>/<item>`, …
+             */
+            subject: string;
+            subject_kind: components["schemas"]["SubjectKind"];
+            /**
+             * Suppressed By
+             * @description The cause that explains it.
+             */
+            suppressed_by: string | null;
+            /** Value */
+            value: number | null;
+            /** Version */
+            version: number;
+        };
+        /**
+         * AlarmAcknowledgement
+         * @description Somebody knows of alarms. What was raised again meanwhile is not acknowledged.
+         */
+        AlarmAcknowledgement: {
+            /** Alarms */
+            alarms: components["schemas"]["AlarmSeen"][];
+            /** Reason */
+            reason?: string | null;
+        };
+        /**
+         * AlarmAssignment
+         * @description Who sees to an alarm; null: nobody does.
+         */
+        AlarmAssignment: {
+            /** To */
+            to: string | null;
+        };
+        /**
+         * AlarmDefinition
+         * @description A rule, escalation, rota or recipient as it stands.
+         */
+        AlarmDefinition: {
+            /**
+             * Body
+             * @description As `GET /v1/alarm-definitions/schema` says.
+             */
+            body: {
+                [key: string]: unknown;
+            };
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /** Changed By */
+            changed_by: string;
+            /** Code */
+            code: string;
+            kind: components["schemas"]["AlarmDefinitionKind"];
+            /** Retired At */
+            retired_at: string | null;
+            /** Version */
+            version: number;
+        };
+        /**
+         * AlarmDefinitionChange
+         * @description What an import does to a definition.
+         */
+        AlarmDefinitionChange: {
+            /**
+             * Body
+             * @description What was read, with everything that is by default.
+             */
+            body: {
+                [key: string]: unknown;
+            };
+            /**
+             * Change
+             * @enum {string}
+             */
+            change: "added" | "changed" | "unchanged";
+            /** Code */
+            code: string;
+            kind: components["schemas"]["AlarmDefinitionKind"];
+        };
+        /**
+         * AlarmDefinitionFault
+         * @description What is wrong, where it stands, and what to do about it.
+         */
+        AlarmDefinitionFault: {
+            /** Column */
+            column: number;
+            /** File */
+            file: string;
+            /** Line */
+            line: number;
+            /** Problem */
+            problem: string;
+            /** Value */
+            value: string | null;
+        };
+        /**
+         * AlarmDefinitionImport
+         * @description What an import does, or would do.
+         */
+        AlarmDefinitionImport: {
+            /** Applied */
+            applied: boolean;
+            /** Changes */
+            changes: components["schemas"]["AlarmDefinitionChange"][];
+            /** Dry Run */
+            dry_run: boolean;
+            /** Faults */
+            faults: components["schemas"]["AlarmDefinitionFault"][];
+        };
+        /**
+         * AlarmDefinitionKind
+         * @description What can be defined.
+         * @enum {string}
+         */
+        AlarmDefinitionKind: "rules" | "escalations" | "rotas" | "recipients";
+        /**
+         * AlarmDefinitionList
+         * @description Definitions by code.
+         */
+        AlarmDefinitionList: {
+            /** Items */
+            items: components["schemas"]["AlarmDefinition"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * AlarmDefinitionPut
+         * @description A definition. `version` is the one that was seen; null: there is none yet.
+         */
+        AlarmDefinitionPut: {
+            /** Body */
+            body: {
+                [key: string]: unknown;
+            };
+            /** Reason */
+            reason?: string | null;
+            /** Version */
+            version?: number | null;
+        };
+        /**
+         * AlarmDefinitionVersion
+         * @description A version of a definition; `body` is null where it is not kept, or put out of force.
+         */
+        AlarmDefinitionVersion: {
+            /** Body */
+            body: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /** Made By */
+            made_by: string;
+            /** Reason */
+            reason: string | null;
+            /** Version */
+            version: number;
+        };
+        /**
+         * AlarmDefinitionWithVersions
+         * @description A definition and its versions, newest first.
+         */
+        AlarmDefinitionWithVersions: {
+            /**
+             * Body
+             * @description As `GET /v1/alarm-definitions/schema` says.
+             */
+            body: {
+                [key: string]: unknown;
+            };
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /** Changed By */
+            changed_by: string;
+            /** Code */
+            code: string;
+            kind: components["schemas"]["AlarmDefinitionKind"];
+            /** Retired At */
+            retired_at: string | null;
+            /** Version */
+            version: number;
+            /** Versions */
+            versions: components["schemas"]["AlarmDefinitionVersion"][];
+        };
+        /**
+         * AlarmEntry
+         * @description Something that happened to an alarm.
+         */
+        AlarmEntry: {
+            /** Actor */
+            actor: string;
+            after: components["schemas"]["AlarmState"];
+            /** Alarm Id */
+            alarm_id: number;
+            /**
+             * Annunciated
+             * @description Whether people were told anew by it.
+             */
+            annunciated: boolean;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            before: components["schemas"]["AlarmState"];
+            /** Cause */
+            cause: string;
+            /** Detail */
+            detail: {
+                [key: string]: unknown;
+            };
+            /**
+             * Event
+             * @description `raise`, `clear`, `acknowledge`, …, or `assign`
+             */
+            event: string;
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Occurrence */
+            occurrence: number;
+            priority: components["schemas"]["AlarmPriority"];
+            /** Reason */
+            reason: string | null;
+            /** Rule */
+            rule: string;
+            /** Site */
+            site: string | null;
+            /** Subject */
+            subject: string;
+            subject_kind: components["schemas"]["SubjectKind"];
+        };
+        /**
+         * AlarmEpisode
+         * @description An alarm that would have been raised; `cleared`: null if it still held at the end.
+         */
+        AlarmEpisode: {
+            /** Cause */
+            cause: string;
+            /** Cleared */
+            cleared: string | null;
+            /** Limit */
+            limit: number | null;
+            /**
+             * Raised
+             * Format: date-time
+             */
+            raised: string;
+            /** Site */
+            site: string | null;
+            /** Subject */
+            subject: string;
+            /** Value */
+            value: number | null;
+        };
+        /**
+         * AlarmEvent
+         * @description What happens to an alarm.
+         * @enum {string}
+         */
+        AlarmEvent: "raise" | "clear" | "acknowledge" | "reset" | "shelve" | "unshelve" | "suppress" | "unsuppress" | "remove" | "return";
+        /**
+         * AlarmFlood
+         * @description More than 10 annunciations within 10 minutes, until there were fewer than 5.
+         */
+        AlarmFlood: {
+            /** Count */
+            count: number;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /**
+             * Peak
+             * @description The most within 10 minutes.
+             */
+            peak: number;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+        };
+        /**
+         * AlarmHistory
+         * @description What happened, newest first.
+         */
+        AlarmHistory: {
+            /** Items */
+            items: components["schemas"]["AlarmEntry"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * AlarmList
+         * @description Alarms: those first that ask for an answer, by urgency and age.
+         */
+        AlarmList: {
+            /** Items */
+            items: components["schemas"]["Alarm"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * AlarmMeasure
+         * @description A measure beside the standard's target.
+         */
+        AlarmMeasure: {
+            /** Met */
+            met: boolean;
+            /** Target */
+            target: number;
+            /** Value */
+            value: number;
+        };
+        /**
+         * AlarmMessage
+         * @description A message to somebody, and what became of it. Addresses are not told.
+         */
+        AlarmMessage: {
+            /** Attempts */
+            attempts: number;
+            /** Because */
+            because: string;
+            /** Channel */
+            channel: string;
+            /**
+             * Decided At
+             * Format: date-time
+             */
+            decided_at: string;
+            /** Last Error */
+            last_error: string | null;
+            /**
+             * Message Id
+             * Format: uuid
+             */
+            message_id: string;
+            /**
+             * Next At
+             * Format: date-time
+             */
+            next_at: string;
+            /** Occurrence */
+            occurrence: number | null;
+            /** Recipient */
+            recipient: string;
+            /** Sent At */
+            sent_at: string | null;
+            /**
+             * State
+             * @description `held`, `gathered`, `told` (in a digest), `waiting`, `sent`, `given_up`, `withdrawn`
+             */
+            state: string;
+            /**
+             * Why
+             * @description `step <n>` of the escalation, `cleared`.
+             */
+            why: string;
+        };
+        /**
+         * AlarmPriority
+         * @description How urgent a response is. ISA-18.2 wants about 80 % low, 15 % medium, 5 % high.
+         * @enum {string}
+         */
+        AlarmPriority: "low" | "medium" | "high" | "critical";
+        /**
+         * AlarmRates
+         * @description How good the alarms are, by ISA-18.2's measures; `measures` are named as its targets are.
+         */
+        AlarmRates: {
+            /**
+             * Chattering
+             * @description Causes that came three times within a minute.
+             */
+            chattering: string[];
+            /**
+             * Count
+             * @description Annunciations: alarms told to people.
+             */
+            count: number;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /** Floods */
+            floods: components["schemas"]["AlarmFlood"][];
+            /** Frequent */
+            frequent: components["schemas"]["FrequentAlarm"][];
+            /**
+             * Measures
+             * @description `per_hour` (of one operator), `flood_percent`, `stale`, `chattering`, `top_ten_percent`, `low_percent`, `medium_percent`, `high_percent` (high and critical)
+             */
+            measures: {
+                [key: string]: components["schemas"]["AlarmMeasure"];
+            };
+            /** Operators */
+            operators: number;
+            /** Priorities */
+            priorities: {
+                [key: string]: number;
+            };
+            /** Stale */
+            stale: components["schemas"]["StaleAlarm"][];
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /** Worst Hour */
+            worst_hour: number;
+        };
+        /**
+         * AlarmReason
+         * @description Why, for the journal.
+         */
+        AlarmReason: {
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * AlarmReasonOrNone
+         * @description Why, for the journal, if there is something to say.
+         */
+        AlarmReasonOrNone: {
+            /** Reason */
+            reason?: string | null;
+        };
+        /**
+         * AlarmSeen
+         * @description An alarm as somebody saw it.
+         */
+        AlarmSeen: {
+            /** Id */
+            id: number;
+            /** Occurrence */
+            occurrence: number;
+        };
+        /**
+         * AlarmShelving
+         * @description Putting an alarm aside for a time.
+         */
+        AlarmShelving: {
+            /** Minutes */
+            minutes: number;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * AlarmState
+         * @description ISA-18.2's states, by their letters A to I.
+         * @enum {string}
+         */
+        AlarmState: "normal" | "unacknowledged" | "acknowledged" | "returned" | "latched_unacknowledged" | "latched_acknowledged" | "shelved" | "suppressed" | "out_of_service";
+        /**
+         * AlarmStep
+         * @description A step of the escalation that was made, and whom it did not reach.
+         */
+        AlarmStep: {
+            /**
+             * Due At
+             * Format: date-time
+             */
+            due_at: string;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /** Occurrence */
+            occurrence: number;
+            /**
+             * Raised At
+             * Format: date-time
+             * @description What its minutes counted from.
+             */
+            raised_at: string;
+            /**
+             * Step
+             * @description From 0.
+             */
+            step: number;
+            /**
+             * Uncovered
+             * @description Rotas that had nobody on call, and recipients that do not exist.
+             */
+            uncovered: string[];
+        };
+        /**
+         * AlarmTrial
+         * @description A rule that is to be tried on the past.
+         */
+        AlarmTrial: {
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /** Rule */
+            rule: {
+                [key: string]: unknown;
+            };
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+        };
+        /**
+         * AlarmTrialled
+         * @description What a rule would have raised.
+         */
+        AlarmTrialled: {
+            /**
+             * Basis
+             * @description What the past was read from.
+             */
+            basis: string;
+            /** Chattering */
+            chattering: string[];
+            /**
+             * Episodes
+             * @description The first 1,000, in order of time.
+             */
+            episodes: components["schemas"]["AlarmEpisode"][];
+            /** Floods */
+            floods: number;
+            /**
+             * Looked At
+             * @description So many moments of the past were looked at.
+             */
+            looked_at: number;
+            /** Per Hour */
+            per_hour: number;
+            /** Total */
+            total: number;
+        };
+        /**
+         * AlarmWithMessages
+         * @description An alarm, who was told of it, and the steps that were made, newest first.
+         */
+        AlarmWithMessages: {
+            /** Acknowledged At */
+            acknowledged_at: string | null;
+            /** Acknowledged By */
+            acknowledged_by: string | null;
+            /**
+             * Active
+             * @description Whether its condition holds, also where it is put aside.
+             */
+            active: boolean;
+            /** Assigned To */
+            assigned_to: string | null;
+            /**
+             * Cause
+             * @description Condition, variant and subject: names the alarm for good.
+             */
+            cause: string;
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /** Cleared At */
+            cleared_at: string | null;
+            /**
+             * Detail
+             * @description By kind: `reason`, `metric`, `due_ms`, …
+             */
+            detail: {
+                [key: string]: unknown;
+            };
+            /** Id */
+            id: number;
+            /**
+             * Kind
+             * @description Of the condition: `machine_down`, …
+             */
+            kind: string;
+            /** Limit */
+            limit: number | null;
+            /** Messages */
+            messages: components["schemas"]["AlarmMessage"][];
+            /** Name */
+            name: string;
+            /**
+             * Occurrence
+             * @description How often it was raised.
+             */
+            occurrence: number;
+            /** Place */
+            place: string | null;
+            priority: components["schemas"]["AlarmPriority"];
+            /**
+             * Raised At
+             * Format: date-time
+             * @description When it was told to people last.
+             */
+            raised_at: string;
+            /**
+             * Response
+             * @description What somebody is to do.
+             */
+            response: string;
+            /** Rule */
+            rule: string;
+            /**
+             * Rule Version
+             * @description The version that raised it.
+             */
+            rule_version: number;
+            /**
+             * Shelve Minutes
+             * @description For how long it may be shelved at most.
+             */
+            shelve_minutes: number;
+            /** Shelved By */
+            shelved_by: string | null;
+            /** Shelved Until */
+            shelved_until: string | null;
+            /**
+             * Since
+             * @description Since when by the subject's own clock.
+             */
+            since: string | null;
+            /** Site */
+            site: string | null;
+            /** @description One of ISA-18.2's states. */
+            state: components["schemas"]["AlarmState"];
+            /** Steps */
+            steps: components["schemas"]["AlarmStep"][];
+            /**
+             * Subject
+             * @description A machine's path, an order's number, `<site>/<item>`, …
+             */
+            subject: string;
+            subject_kind: components["schemas"]["SubjectKind"];
+            /**
+             * Suppressed By
+             * @description The cause that explains it.
+             */
+            suppressed_by: string | null;
+            /** Value */
+            value: number | null;
+            /** Version */
+            version: number;
+        };
+        /**
+         * AlarmsAcknowledged
+         * @description What became of an acknowledgement.
+         */
+        AlarmsAcknowledged: {
+            /** Acknowledged */
+            acknowledged: number[];
+            /**
+             * Refused
+             * @description Not there any more, known already, put aside, or raised again meanwhile.
+             */
+            refused: number[];
         };
         /**
          * AlikeWork
@@ -3888,7 +6631,7 @@ export interface components {
             /** Token */
             token: string;
             /** Wish */
-            wish: components["schemas"]["Split"] | components["schemas"]["Merge"] | components["schemas"]["Arrange"] | components["schemas"]["Move"];
+            wish: components["schemas"]["api__pegging__schemas__Split"] | components["schemas"]["Merge"] | components["schemas"]["Arrange"] | components["schemas"]["api__pegging__schemas__Move"];
         };
         /**
          * Arrange
@@ -3912,6 +6655,18 @@ export interface components {
             item?: string | null;
             /** Site */
             site: string;
+        };
+        /**
+         * Asked
+         * @description What is said to everybody who asks to be told, whatever there is of the address.
+         */
+        Asked: {
+            /**
+             * State
+             * @description `asked`: a mail may have been sent to the address; `told`: this browser is.
+             * @enum {string}
+             */
+            state: "asked" | "told";
         };
         /**
          * AskedLine
@@ -4154,6 +6909,47 @@ export interface components {
             supply: number;
         };
         /**
+         * BadAddress
+         * @description An address that refused messages for good, in a row.
+         */
+        BadAddress: {
+            /** Address */
+            address: string;
+            /** Bounces */
+            bounces: number;
+            channel: components["schemas"]["domain__alarms__recipients__Channel"];
+            /**
+             * First At
+             * Format: date-time
+             */
+            first_at: string;
+            /**
+             * Last At
+             * Format: date-time
+             */
+            last_at: string;
+            /** Last Error */
+            last_error: string;
+            /**
+             * Suppressed At
+             * @description Since then it is sent nothing.
+             */
+            suppressed_at: string | null;
+        };
+        /**
+         * BadAddressList
+         * @description Addresses that refused messages, the latest first.
+         */
+        BadAddressList: {
+            /** Items */
+            items: components["schemas"]["BadAddress"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
          * Behind
          * @description An operation that another one waits for.
          */
@@ -4163,6 +6959,12 @@ export interface components {
             /** Work Order */
             work_order: string;
         };
+        /**
+         * Better
+         * @description Which way is better.
+         * @enum {string}
+         */
+        Better: "higher" | "lower" | "near_zero" | "neither";
         /**
          * Bill
          * @description A version of a bill of material; without a site it holds wherever there is no other.
@@ -4203,14 +7005,14 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "material" | "machine" | "work" | "unknown";
+            kind: "material" | "machine" | "resource" | "work" | "unknown";
             /** Reason */
             reason: string;
             /** Until */
             until: string | null;
             /**
              * What
-             * @description The item or the machine.
+             * @description The item, the machine, or what the people or tools are for.
              */
             what: string;
         };
@@ -4519,33 +7321,55 @@ export interface components {
          */
         ChangeKind: "added" | "changed" | "retired";
         /**
-         * Channel
-         * @description A channel, without its secret.
+         * ChangeView
+         * @description A change that a draft is made with; what does not concern its kind is null.
          */
-        Channel: {
+        ChangeView: {
             /**
-             * Changed At
-             * Format: date-time
+             * Assumed
+             * @description It is not so yet.
              */
-            changed_at: string;
-            /** Customer */
-            customer: string | null;
-            /** Enabled */
-            enabled: boolean;
-            format: components["schemas"]["domain__documents__Format"];
-            /** Has Secret */
-            has_secret: boolean;
-            /** Mapping */
-            mapping: string | null;
+            assumed: boolean;
+            before?: components["schemas"]["Behind"] | null;
+            /** Count */
+            count?: number | null;
+            /** Due */
+            due?: string | null;
+            /** Ends At */
+            ends_at?: string | null;
+            /**
+             * Entered
+             * @description Publishing the draft makes it so (`GET /v1/plans/{id}/entries`). What is `assumed` and not entered stands in the way of publishing.
+             * @default false
+             */
+            entered?: boolean;
+            /**
+             * Fields
+             * @default {}
+             */
+            fields?: {
+                [key: string]: unknown;
+            };
+            /**
+             * Items
+             * @default []
+             */
+            items?: string[];
+            /** Kind */
+            kind: string;
+            /** Machine */
+            machine?: string | null;
             /** Name */
-            name: string;
-            poll?: components["schemas"]["PollState"] | null;
+            name?: string | null;
+            operation?: components["schemas"]["Behind"] | null;
+            /** Order */
+            order?: string | null;
             /** Priority */
-            priority: number;
-            /** Site */
-            site: string | null;
-            /** Source */
-            source: string | null;
+            priority?: number | null;
+            /** Resource */
+            resource?: string | null;
+            /** Starts At */
+            starts_at?: string | null;
         };
         /**
          * ChannelList
@@ -4553,12 +7377,42 @@ export interface components {
          */
         ChannelList: {
             /** Items */
-            items: components["schemas"]["Channel"][];
+            items: components["schemas"]["api__channels__schemas__Channel"][];
             /**
              * Total
              * @description How many there are in all.
              */
             total: number;
+        };
+        /**
+         * Choice
+         * @description An item that could be made, or come without being made, and which of both it is.
+         */
+        Choice: {
+            /**
+             * Chosen
+             * @enum {string}
+             */
+            chosen: "make" | "wait" | "buy";
+            /** Item */
+            item: string;
+            /**
+             * Made At
+             * @description Null: no sooner than it comes without.
+             */
+            made_at: string | null;
+            /**
+             * Otherwise
+             * @enum {string}
+             */
+            otherwise: "wait" | "buy";
+            /**
+             * Otherwise At
+             * Format: date-time
+             */
+            otherwise_at: string;
+            /** Reason */
+            reason: string;
         };
         /**
          * Chosen
@@ -4664,6 +7518,90 @@ export interface components {
             sheet?: string | null;
         };
         /**
+         * ComparedOrder
+         * @description An order that the plans do not all end at the same time: an end per plan, in their order.
+         */
+        ComparedOrder: {
+            /** Customer */
+            customer: string;
+            /** Due */
+            due: string | null;
+            /** Ends */
+            ends: (string | null)[];
+            /** Lateness Minutes */
+            lateness_minutes: (number | null)[];
+            /** Order */
+            order: string;
+        };
+        /**
+         * ComparedPlan
+         * @description One of the plans that are compared.
+         */
+        ComparedPlan: {
+            /** @description With the first one; null for that one. */
+            compared: components["schemas"]["Comparison"] | null;
+            /**
+             * Name
+             * @description What the draft is called, if somebody thought of it.
+             */
+            name: string | null;
+            plan: components["schemas"]["PlanSummary"];
+        };
+        /**
+         * Comparison
+         * @description How a plan differs from the first one.
+         */
+        Comparison: {
+            /**
+             * Added
+             * @description Orders that only this plan has.
+             */
+            added: string[];
+            /**
+             * Against
+             * @description The first one's id.
+             */
+            against: number;
+            /**
+             * Cost
+             * @description Cost more than the first one, each by its own policy.
+             */
+            cost: number;
+            /** Earlier */
+            earlier: components["schemas"]["OrderShift"][];
+            /** Late No More */
+            late_no_more: number;
+            /** Later */
+            later: components["schemas"]["OrderShift"][];
+            /** @description Every figure less the first one's: what is negative has become less. */
+            metrics: components["schemas"]["PlanMetrics"];
+            /**
+             * Moved
+             * @description Operations by how they differ.
+             */
+            moved: {
+                [key: string]: number;
+            };
+            /** Newly Late */
+            newly_late: number;
+            /**
+             * Operations
+             * @description Which, those that move furthest first; 200 at most.
+             * @default []
+             */
+            operations?: components["schemas"]["MovedOperation"][];
+            /**
+             * Removed
+             * @description Orders that only the first one has.
+             */
+            removed: string[];
+            /**
+             * Setup Minutes
+             * @description Set-up more than the first one; negative: less.
+             */
+            setup_minutes: number;
+        };
+        /**
          * ConcernedGoods
          * @description Goods whose pegs move. What is pegged to a lot is held: nobody else is promised it.
          */
@@ -4755,6 +7693,126 @@ export interface components {
              * @description Refused (409) when the order is not at this version any more.
              */
             version?: number | null;
+        };
+        /**
+         * Contact
+         * @description Somebody who is told, was told, or has not confirmed yet.
+         */
+        Contact: {
+            /** Address */
+            address: string;
+            /**
+             * Channel
+             * @enum {string}
+             */
+            channel: "email" | "sms" | "web_push";
+            /** Confirmed At */
+            confirmed_at: string | null;
+            /** Confirmed By */
+            confirmed_by: string | null;
+            /**
+             * Counted
+             * @enum {string}
+             */
+            counted: "clock" | "working";
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /** Customer */
+            customer: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Language
+             * @enum {string}
+             */
+            language: "en" | "zh-CN";
+            /** Line */
+            line: number | null;
+            /** Name */
+            name: string;
+            /**
+             * Order
+             * @description Of this order only; null: of all.
+             */
+            order: string | null;
+            /** Quiet */
+            quiet: components["schemas"]["QuietHours"][];
+            /**
+             * State
+             * @description `asked`: has not confirmed yet; `left`: wants no more.
+             * @enum {string}
+             */
+            state: "asked" | "told" | "left";
+            /** Time Zone */
+            time_zone: string;
+            /** Tolerance Minutes */
+            tolerance_minutes: number;
+            /** Version */
+            version: number;
+        };
+        /**
+         * ContactChange
+         * @description How somebody is addressed and wants to be told; an address is taken out and put in anew.
+         */
+        ContactChange: {
+            /**
+             * Counted
+             * @description Of which time: the clock's, or the working time of the site.
+             * @default clock
+             * @enum {string}
+             */
+            counted?: "clock" | "working";
+            /**
+             * Language
+             * @default en
+             * @enum {string}
+             */
+            language?: "en" | "zh-CN";
+            /** Name */
+            name: string;
+            /**
+             * Quiet
+             * @default []
+             */
+            quiet?: components["schemas"]["QuietHours"][];
+            /**
+             * Time Zone
+             * @description Of the quiet hours.
+             * @default UTC
+             */
+            time_zone?: string;
+            /**
+             * Tolerance Minutes
+             * @description A date that moves by no more than this is not told.
+             * @default 240
+             */
+            tolerance_minutes?: number;
+            /**
+             * Version
+             * @description As it was read: 409 when it was changed meanwhile.
+             */
+            version: number;
+        };
+        /**
+         * ContactList
+         * @description Contacts of a customer.
+         */
+        ContactList: {
+            /** Items */
+            items: components["schemas"]["Contact"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
         };
         /**
          * Count
@@ -4925,6 +7983,12 @@ export interface components {
             version: number;
         };
         /**
+         * Criterion
+         * @description What a plan is judged by: each names a weight of the policy, and a sum over the plan.
+         * @enum {string}
+         */
+        Criterion: "tardiness" | "makespan" | "setup" | "balance" | "reassignment" | "resequencing" | "move";
+        /**
          * Customer
          * @description A customer.
          */
@@ -5074,6 +8138,29 @@ export interface components {
          */
         DateOrder: "dmy" | "mdy" | "ymd";
         /**
+         * DateWithCost
+         * @description An earlier date for which others would have to wait.
+         */
+        DateWithCost: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Cost
+             * @description By how much the objective of the scope's policy rises.
+             */
+            cost: number;
+            /** Later */
+            later: components["schemas"]["PutOff"][];
+            /**
+             * Priority
+             * @description The priority that the order needs for it.
+             */
+            priority: number;
+        };
+        /**
          * DatedShift
          * @description A shift on a day, without what special days change of it.
          */
@@ -5200,6 +8287,47 @@ export interface components {
             version?: number | null;
         };
         /**
+         * DelayCause
+         * @description What a cause has of an order's delay.
+         */
+        DelayCause: {
+            /** @description What is waited for. */
+            behind?: components["schemas"]["Behind"] | null;
+            /**
+             * Cause
+             * @description `machine_busy`, `predecessor`, `unavailable`, `resource`, `material`, `release`, `held` (the plan starts it later than it has to) or `work`; of a share also `setup`, `way` and `overdue`.
+             */
+            cause: string;
+            /**
+             * Closure
+             * @description Why the machine does not work: `maintenance`, `down`, `holiday`.
+             */
+            closure?: string | null;
+            /** Machine */
+            machine: string | null;
+            /** Operation */
+            operation: number | null;
+            /**
+             * Resource
+             * @description The tool or people waited for.
+             */
+            resource?: string | null;
+            /**
+             * Share Minutes
+             * @description The shares add up to the delay.
+             */
+            share_minutes: number;
+            /** Since */
+            since?: string | null;
+            /**
+             * Wait Minutes
+             * @default 0
+             */
+            wait_minutes?: number;
+            /** Work Order */
+            work_order: string | null;
+        };
+        /**
          * DeliveryState
          * @description Where an order's goods are: derived from the lines, these from the shipments.
          */
@@ -5285,6 +8413,12 @@ export interface components {
             reason?: string | null;
         };
         /**
+         * Displacement
+         * @description What a rush order may displace: make end later than without it.
+         * @enum {string}
+         */
+        Displacement: "nothing" | "lower" | "same" | "any";
+        /**
          * Disruption
          * @description Something that made a plan wrong, and how it was answered.
          */
@@ -5345,7 +8479,7 @@ export interface components {
          * @description What makes a plan wrong.
          * @enum {string}
          */
-        DisruptionKind: "machine_down" | "machine_up" | "operation_late" | "promise_at_risk" | "work_released" | "rush_order" | "order_changed" | "order_cancelled" | "calendar_changed" | "requested";
+        DisruptionKind: "machine_down" | "machine_up" | "operation_late" | "operation_early" | "promise_at_risk" | "work_released" | "rush_order" | "order_changed" | "order_cancelled" | "calendar_changed" | "material_late" | "resource_absent" | "operation_locked" | "maintenance_planned" | "requested";
         /**
          * DisruptionList
          * @description Disruptions, newest first.
@@ -5453,6 +8587,286 @@ export interface components {
          */
         DocumentState: "made" | "sent" | "given_up" | "taken" | "failed";
         /**
+         * Draft
+         * @description A draft, and what it does to others.
+         */
+        Draft: {
+            /**
+             * As Of
+             * Format: date-time
+             * @description The moment that it was planned from.
+             */
+            as_of: string;
+            /** Base Id */
+            base_id: number | null;
+            /**
+             * Base Number
+             * @description The plan that was in force when it was made.
+             */
+            base_number: number | null;
+            /** @description How good it is known to be; null: nothing is proven. */
+            bound?: components["schemas"]["PlanBound"] | null;
+            /** @description With the plan that it stands on; null: there was none. */
+            compared: components["schemas"]["Comparison"] | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Created By
+             * @description Who thought of it.
+             */
+            created_by?: string | null;
+            /**
+             * Enters
+             * @description What publishing it would enter, as things are now.
+             * @default []
+             */
+            enters?: components["schemas"]["Entry"][];
+            /**
+             * Expires At
+             * @description When it is discarded.
+             */
+            expires_at?: string | null;
+            /** Id */
+            id: number;
+            /**
+             * Late Orders
+             * @description Orders that end after their due date.
+             */
+            late_orders: number;
+            /**
+             * Method
+             * @description `right_shift`, `dispatch:<rule>`, `cp_sat`, …
+             */
+            method: string;
+            metrics: components["schemas"]["PlanMetrics"];
+            /**
+             * Name
+             * @description What a draft that somebody thought of is called.
+             */
+            name?: string | null;
+            /**
+             * Number
+             * @description Rises within the scope.
+             */
+            number: number;
+            /** Orders */
+            orders: components["schemas"]["PlannedOrder"][];
+            /** Published At */
+            published_at: string | null;
+            /** Published By */
+            published_by: string | null;
+            /** Reasons */
+            reasons: components["schemas"]["PlanReason"][];
+            /** Scope */
+            scope: string;
+            /** Solve Ms */
+            solve_ms: number;
+            state: components["schemas"]["PlanState"];
+            /** Superseded At */
+            superseded_at: string | null;
+            /** Unplanned */
+            unplanned: components["schemas"]["Unplanned"][];
+            /** @description What merely waiting would have come to: the plan before, shifted. */
+            waiting: components["schemas"]["PlanMetrics"] | null;
+            what_if: components["schemas"]["WhatIf"];
+        };
+        /**
+         * DraftList
+         * @description Drafts of a scope that nobody has discarded, newest first.
+         */
+        DraftList: {
+            /** Items */
+            items: components["schemas"]["DraftSummary"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * DraftSummary
+         * @description A draft that somebody thought of.
+         */
+        DraftSummary: {
+            /**
+             * As Of
+             * Format: date-time
+             * @description The moment that it was planned from.
+             */
+            as_of: string;
+            /** Base Id */
+            base_id: number | null;
+            /**
+             * Base Number
+             * @description The plan that was in force when it was made.
+             */
+            base_number: number | null;
+            /** @description How good it is known to be; null: nothing is proven. */
+            bound?: components["schemas"]["PlanBound"] | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Created By
+             * @description Who thought of it.
+             */
+            created_by?: string | null;
+            /**
+             * Expires At
+             * @description When it is discarded.
+             */
+            expires_at?: string | null;
+            /** Id */
+            id: number;
+            /**
+             * Late Orders
+             * @description Orders that end after their due date.
+             */
+            late_orders: number;
+            /**
+             * Method
+             * @description `right_shift`, `dispatch:<rule>`, `cp_sat`, …
+             */
+            method: string;
+            metrics: components["schemas"]["PlanMetrics"];
+            /**
+             * Name
+             * @description What a draft that somebody thought of is called.
+             */
+            name?: string | null;
+            /**
+             * Number
+             * @description Rises within the scope.
+             */
+            number: number;
+            /** Published At */
+            published_at: string | null;
+            /** Published By */
+            published_by: string | null;
+            /** Reasons */
+            reasons: components["schemas"]["PlanReason"][];
+            /** Scope */
+            scope: string;
+            /** Solve Ms */
+            solve_ms: number;
+            state: components["schemas"]["PlanState"];
+            /** Superseded At */
+            superseded_at: string | null;
+            /** Unplanned */
+            unplanned: components["schemas"]["Unplanned"][];
+            /** @description What merely waiting would have come to: the plan before, shifted. */
+            waiting: components["schemas"]["PlanMetrics"] | null;
+            what_if: components["schemas"]["WhatIf"];
+        };
+        /**
+         * Drag
+         * @description The planner's drag.
+         */
+        Drag: {
+            /**
+             * Before
+             * @description It comes right before this operation of the machine.
+             */
+            before?: number | null;
+            /** Machine */
+            machine: string;
+            /** Name */
+            name?: string | null;
+            /**
+             * On
+             * @description The draft of the drag before; this one takes its place.
+             */
+            on?: number | null;
+            /**
+             * Operation
+             * @description `operation_id`.
+             */
+            operation: number;
+            /**
+             * Start
+             * @description It does not start before.
+             */
+            start?: string | null;
+        };
+        /**
+         * Entry
+         * @description What publishing a draft enters; what does not concern its kind is null.
+         */
+        Entry: {
+            /**
+             * After
+             * @default {}
+             */
+            after?: {
+                [key: string]: unknown;
+            };
+            /**
+             * Before
+             * @description Fields of the policy, or the order's `priority`, as they were.
+             * @default {}
+             */
+            before?: {
+                [key: string]: unknown;
+            };
+            /**
+             * Change
+             * @description For which of the draft's changes, by place.
+             */
+            change: number;
+            /** Count */
+            count?: number | null;
+            /** Ends At */
+            ends_at?: string | null;
+            /**
+             * Kind
+             * @description `maintenance`, `extra_shift`, `absence`, `policy`, `priority`; of what is refused the change's own kind.
+             */
+            kind: string;
+            /** Machine */
+            machine?: string | null;
+            /** Order */
+            order?: string | null;
+            /**
+             * Problem
+             * @description Why it cannot be, and what to do.
+             */
+            problem?: string | null;
+            /**
+             * Problem Zh
+             * @description The same in Chinese.
+             */
+            problem_zh?: string | null;
+            /** Resource */
+            resource?: string | null;
+            /** Starts At */
+            starts_at?: string | null;
+            state: components["schemas"]["EntryState"];
+        };
+        /**
+         * EntryList
+         * @description What publishing a draft enters, or entered, in the order of its changes.
+         */
+        EntryList: {
+            /** Items */
+            items: components["schemas"]["Entry"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * EntryState
+         * @description How it stands with what publishing enters.
+         * @enum {string}
+         */
+        EntryState: "to_enter" | "entered" | "taken_back" | "changed" | "refused";
+        /**
          * EventList
          * @description Events, and from where to go on.
          */
@@ -5465,6 +8879,12 @@ export interface components {
              */
             next: number;
         };
+        /**
+         * Every
+         * @description How often.
+         * @enum {string}
+         */
+        Every: "day" | "week";
         /**
          * ExportFormat
          * @description How master data is written.
@@ -5511,11 +8931,44 @@ export interface components {
             value?: unknown;
         };
         /**
-         * FileFormat
-         * @description What a list can be had as.
-         * @enum {string}
+         * Figure
+         * @description A number with its parts, or why there is none.
          */
-        FileFormat: "csv" | "xlsx";
+        Figure: {
+            absent?: components["schemas"]["Absent"] | null;
+            /** Absent Words */
+            absent_words?: string | null;
+            /**
+             * Currency
+             * @description Of money.
+             */
+            currency?: string | null;
+            /**
+             * Part
+             * @description Exact: a decimal, or `a/b`.
+             */
+            part: string;
+            /**
+             * Previous
+             * @description Of the same number of days before, where it is asked for.
+             */
+            previous?: number | null;
+            /**
+             * Target
+             * @description What it is to reach by the end.
+             */
+            target?: number | null;
+            /**
+             * Value
+             * @description To draw and to show; null: `absent` says why.
+             */
+            value: number | null;
+            /**
+             * Whole
+             * @description Likewise; the number is part / whole.
+             */
+            whole: string;
+        };
         /**
          * Finding
          * @description Something odd about an order.
@@ -5584,6 +9037,18 @@ export interface components {
             total: number;
         };
         /**
+         * FrequentAlarm
+         * @description An alarm that comes often.
+         */
+        FrequentAlarm: {
+            /** Cause */
+            cause: string;
+            /** Count */
+            count: number;
+            /** Rule */
+            rule: string;
+        };
+        /**
          * GoodsName
          * @description A lot in stock (`lot`: the `id` that `GET /v1/stock` tells), or a line of a purchase.
          */
@@ -5599,6 +9064,111 @@ export interface components {
             /** Purchase */
             purchase?: string | null;
         };
+        /**
+         * Grain
+         * @description How a period is cut.
+         * @enum {string}
+         */
+        Grain: "day" | "week" | "month";
+        /**
+         * Handled
+         * @description How an operation is done; see `Handling` of a work order's operations.
+         */
+        Handled: {
+            /** Batch Family */
+            batch_family: string | null;
+            /** Batch Room */
+            batch_room: number;
+            /** Interruptible */
+            interruptible: boolean;
+            /** Needs */
+            needs: string[];
+            /** Transfer Batch */
+            transfer_batch: number | null;
+            /** Wait Ms */
+            wait_ms: number;
+        };
+        /**
+         * Handling
+         * @description How an operation is done. What is left out is as usual: interruptible, all at the end.
+         */
+        Handling: {
+            /**
+             * Batch Family
+             * @description What may be in an oven together. Then `cycle_ms` is that of a load.
+             */
+            batch_family?: string | null;
+            /**
+             * Batch Room
+             * @description How much of the oven's `batch_capacity` a piece takes.
+             * @default 1
+             */
+            batch_room?: number | string;
+            /**
+             * Interruptible
+             * @description Whether a break may fall into it.
+             * @default true
+             */
+            interruptible?: boolean;
+            /**
+             * Needs
+             * @description Skills of operators and tools: `welder`, `welder=2`, `setter@setup`.
+             * @default []
+             */
+            needs?: string[];
+            /**
+             * Transfer Batch
+             * @description So many pieces go on together; null: all when the last is made.
+             */
+            transfer_batch?: (number | string) | null;
+            /**
+             * Wait Ms
+             * @description How long pieces wait after it: cool, dry.
+             * @default 0
+             */
+            wait_ms?: number;
+        };
+        /**
+         * Help
+         * @description A change that would help, tried out: how many minutes it brings, and who pays for it.
+         */
+        Help: {
+            behind: components["schemas"]["Behind"] | null;
+            /**
+             * Change
+             * @description The same as a change of a draft, to be tried (`makeDraft`).
+             */
+            change?: (components["schemas"]["MachineDown"] | components["schemas"]["Overtime"] | components["schemas"]["ResourceAway"] | components["schemas"]["MoreOfResource"] | components["schemas"]["api__what_if__changes__Split"] | components["schemas"]["api__what_if__changes__Move"] | components["schemas"]["MaterialAt"] | components["schemas"]["OrderRaised"] | components["schemas"]["OrderDue"] | components["schemas"]["OrderRemoved"] | components["schemas"]["OrderAdded"] | components["schemas"]["PolicyInstead"]) | null;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /** Ends At */
+            ends_at: string | null;
+            /** From Machine */
+            from_machine: string | null;
+            kind: components["schemas"]["HelpKind"];
+            /** Later */
+            later: components["schemas"]["LaterOrder"][];
+            /** Later Work Orders */
+            later_work_orders: number;
+            /** Machine */
+            machine: string | null;
+            /** Minutes */
+            minutes: number;
+            operation: components["schemas"]["Behind"] | null;
+            /** Resource */
+            resource: string | null;
+            /** Starts At */
+            starts_at: string | null;
+        };
+        /**
+         * HelpKind
+         * @description A change that could make a job earlier.
+         * @enum {string}
+         */
+        HelpKind: "close_up" | "overtime" | "other_machine" | "ahead" | "earlier_material" | "more_of_resource" | "split";
         /**
          * History
          * @description A machine's past: buckets, or with `raw` everything as it was told.
@@ -5935,6 +9505,75 @@ export interface components {
             weight_kg?: (number | string) | null;
         };
         /**
+         * ItemCost
+         * @description What a piece costs from a day on.
+         */
+        ItemCost: {
+            /** Cost */
+            cost: number | null;
+            /** Currency */
+            currency: string;
+            /** Item */
+            item: string;
+            /**
+             * Recorded At
+             * Format: date-time
+             */
+            recorded_at: string;
+            /** Recorded By */
+            recorded_by: string;
+            /** Site */
+            site: string | null;
+            /**
+             * Valid From
+             * Format: date
+             */
+            valid_from: string;
+        };
+        /**
+         * ItemCostEntry
+         * @description What a piece costs from a day on; `cost` null: not known from then on.
+         */
+        ItemCostEntry: {
+            /** Cost */
+            cost: number | string | null;
+            /**
+             * Currency
+             * @description ISO 4217.
+             */
+            currency: string;
+            /** Item */
+            item: string;
+            /** Site */
+            site?: string | null;
+            /**
+             * Valid From
+             * Format: date
+             */
+            valid_from: string;
+        };
+        /**
+         * ItemCostList
+         * @description What pieces cost: the entries that hold.
+         */
+        ItemCostList: {
+            /** Items */
+            items: components["schemas"]["ItemCost"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * ItemCostsEntered
+         * @description Costs to enter; of entries for a day the newest holds.
+         */
+        ItemCostsEntered: {
+            /** Costs */
+            costs: components["schemas"]["ItemCostEntry"][];
+        };
+        /**
          * ItemDetail
          * @description An item and everything that master data says of it.
          */
@@ -6144,7 +9783,7 @@ export interface components {
          * @description What happened. New kinds may come; these keep their meaning.
          * @enum {string}
          */
-        Kind: "document" | "received" | "finding" | "finding_settled" | "reviewed" | "confirmed" | "rejected" | "held" | "resumed" | "changed" | "cancelled" | "released" | "line_state" | "planned" | "expected_moved" | "operation_started" | "first_piece" | "last_piece" | "operation_ended" | "stop" | "disruption" | "reserved" | "reservation_closed" | "shipment_picking" | "shipment_packed" | "shipment_shipped" | "shipment_delivered" | "other";
+        Kind: "document" | "received" | "finding" | "finding_settled" | "reviewed" | "confirmed" | "rejected" | "held" | "resumed" | "changed" | "cancelled" | "released" | "line_state" | "planned" | "expected_moved" | "customer_told" | "operation_started" | "first_piece" | "last_piece" | "operation_ended" | "stop" | "disruption" | "reserved" | "reservation_closed" | "shipment_picking" | "shipment_packed" | "shipment_shipped" | "shipment_delivered" | "other";
         /**
          * KindOutcome
          * @description How many records of a kind were told, and what becomes of them.
@@ -6162,6 +9801,37 @@ export interface components {
             unchanged: number;
         };
         /**
+         * KnownGateway
+         * @description A gateway that was heard of.
+         */
+        KnownGateway: {
+            /**
+             * Last Heard At
+             * Format: date-time
+             */
+            last_heard_at: string;
+            /**
+             * Name
+             * @description As `GEMBA_GATEWAY` says there.
+             */
+            name: string;
+            /** Silent S */
+            silent_s: number;
+        };
+        /**
+         * KnownGatewayList
+         * @description Gateways by name.
+         */
+        KnownGatewayList: {
+            /** Items */
+            items: components["schemas"]["KnownGateway"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
          * LackingLine
          * @description An order line that the work order is for.
          */
@@ -6172,6 +9842,12 @@ export interface components {
             order: string;
         };
         /**
+         * Language
+         * @description Languages in which messages are written.
+         * @enum {string}
+         */
+        Language: "en" | "zh-CN";
+        /**
          * LateCause
          * @description A link of the chain that makes an order late, from its end backwards.
          */
@@ -6180,13 +9856,23 @@ export interface components {
             behind?: components["schemas"]["Behind"] | null;
             /**
              * Cause
-             * @description `machine_busy`, `predecessor`, `unavailable`, `release` or `work`.
+             * @description `machine_busy`, `predecessor`, `unavailable`, `resource`, `material`, `release`, `held` (the plan starts it later than it has to) or `work`; of a share also `setup`, `way` and `overdue`.
              */
             cause: string;
+            /**
+             * Closure
+             * @description Why the machine does not work: `maintenance`, `down`, `holiday`.
+             */
+            closure?: string | null;
             /** Machine */
             machine: string | null;
             /** Operation */
             operation: number | null;
+            /**
+             * Resource
+             * @description The tool or people waited for.
+             */
+            resource?: string | null;
             /** Since */
             since?: string | null;
             /**
@@ -6196,6 +9882,23 @@ export interface components {
             wait_minutes?: number;
             /** Work Order */
             work_order: string | null;
+        };
+        /**
+         * LaterOrder
+         * @description Work that ends later.
+         */
+        LaterOrder: {
+            /**
+             * Late Minutes
+             * @description How late it is then; 0: in time.
+             */
+            late_minutes: number;
+            /** Minutes */
+            minutes: number;
+            /** Order */
+            order: string | null;
+            /** Work Order */
+            work_order: string;
         };
         /**
          * LeadTimeRule
@@ -6331,6 +10034,29 @@ export interface components {
              * @description How many there are in all.
              */
             total: number;
+        };
+        /**
+         * Lock
+         * @description Where a planner wants an operation to be done, and not before when.
+         */
+        Lock: {
+            /**
+             * Machine
+             * @description The path of one of the machines that may do it.
+             */
+            machine: string;
+            /**
+             * Not Before
+             * @description It does not start earlier. Null: whenever its turn comes.
+             */
+            not_before?: string | null;
+            /** Reason */
+            reason?: string | null;
+            /**
+             * Turn
+             * @description Its place among the machine's locked operations that have one, rising; others may come between them.
+             */
+            turn?: number | null;
         };
         /**
          * LogEntry
@@ -6498,6 +10224,29 @@ export interface components {
             position?: number;
         };
         /**
+         * MachineDown
+         * @description The machine does not work then.
+         */
+        MachineDown: {
+            /**
+             * Ends At
+             * Format: date-time
+             */
+            ends_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "machine_down";
+            /** Machine */
+            machine: string;
+            /**
+             * Starts At
+             * Format: date-time
+             */
+            starts_at: string;
+        };
+        /**
          * MachineList
          * @description Machines by path.
          */
@@ -6509,6 +10258,26 @@ export interface components {
              * @description How many there are in all.
              */
             total: number;
+        };
+        /**
+         * MachineLoad
+         * @description What the plans give a machine to do until the last of them ends: a number per plan.
+         */
+        MachineLoad: {
+            /**
+             * Ends
+             * @description When it is done; null: it has nothing to do.
+             */
+            ends: (string | null)[];
+            /** Machine */
+            machine: string;
+            /**
+             * Run Minutes
+             * @description Work; breaks that fall into it count.
+             */
+            run_minutes: number[];
+            /** Setup Minutes */
+            setup_minutes: number[];
         };
         /**
          * MachineOperation
@@ -6530,6 +10299,115 @@ export interface components {
          */
         MachineState: "running" | "idle" | "setup" | "down" | "planned_stop" | "offline";
         /**
+         * MachineStop
+         * @description A stretch in which a machine did not produce.
+         */
+        MachineStop: {
+            by_hand: components["schemas"]["StopReasonGiven"] | null;
+            /** Day */
+            day: string | null;
+            /**
+             * From
+             * Format: date-time
+             */
+            from: string;
+            /** Machine */
+            machine: string;
+            /**
+             * Order
+             * @description Whose operation was on the machine.
+             */
+            order: string | null;
+            /**
+             * Own Reason
+             * @description As the machine told it.
+             */
+            own_reason: string | null;
+            /**
+             * Reason
+             * @description The one that holds.
+             */
+            reason: string | null;
+            /**
+             * Reason Words
+             * @description As the plant's list calls it.
+             */
+            reason_words: string | null;
+            /**
+             * Shift
+             * @description Empty: outside of shifts.
+             */
+            shift: string;
+            /** State */
+            state: string;
+            time_class: components["schemas"]["TimeClass"];
+            /**
+             * Until
+             * @description null: it goes on.
+             */
+            until: string | null;
+        };
+        /**
+         * MachineStopList
+         * @description Stops, newest first.
+         */
+        MachineStopList: {
+            /**
+             * As Of
+             * Format: date-time
+             */
+            as_of: string;
+            /** Items */
+            items: components["schemas"]["MachineStop"][];
+            /**
+             * Next
+             * @description Ask with it as `before` for more; null: no more.
+             */
+            next: string | null;
+        };
+        /**
+         * MailedReport
+         * @description Reports that can be sent.
+         * @enum {string}
+         */
+        MailedReport: "overview" | "oee" | "losses" | "load" | "scrap" | "delivery" | "lead-times" | "delay-causes" | "forecasts" | "turns" | "service-level";
+        /**
+         * Maintenance
+         * @description A span in which a machine is closed.
+         */
+        Maintenance: {
+            /**
+             * Ends At
+             * Format: date-time
+             */
+            ends_at: string;
+            /**
+             * Id
+             * @description Another one after the site's calendar was put or imported.
+             */
+            id: number;
+            /** Reason */
+            reason: string;
+            /**
+             * Starts At
+             * Format: date-time
+             */
+            starts_at: string;
+        };
+        /**
+         * MaintenanceList
+         * @description A machine's maintenance by begin.
+         */
+        MaintenanceList: {
+            /** Items */
+            items: components["schemas"]["Maintenance"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
          * MakingUp
          * @description How a shortage is made up for.
          */
@@ -6541,6 +10419,27 @@ export interface components {
             kind: "replacement" | "rework";
             /** Reason */
             reason?: string | null;
+        };
+        /**
+         * MaterialAt
+         * @description What an operation waits for is there at another moment.
+         */
+        MaterialAt: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "material";
+            /**
+             * Operation
+             * @description `operation_id`.
+             */
+            operation: number;
         };
         /**
          * Merge
@@ -6587,31 +10486,46 @@ export interface components {
             total: number;
         };
         /**
-         * Move
-         * @description Give an order line a quantity from another supply.
+         * MicroStops
+         * @description Which factor of OEE micro-stops lower.
+         * @enum {string}
          */
-        Move: {
+        MicroStops: "availability" | "performance";
+        /**
+         * MoreOfResource
+         * @description There is more of a tool, or of people with a skill, then.
+         */
+        MoreOfResource: {
+            /**
+             * Count
+             * @default 1
+             */
+            count?: number;
+            /**
+             * Ends At
+             * Format: date-time
+             */
+            ends_at: string;
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
-            action: "move";
-            demand: components["schemas"]["LineName"];
+            kind: "more_of_resource";
             /**
-             * Quantity
-             * @description In the item's unit.
+             * Resource
+             * @description The skill or tool, as in `helps`: `welder`; of those who share skills `fitter / welder`.
              */
-            quantity: number | string;
+            resource: string;
             /**
-             * Source
-             * @description A work order's id, or goods; null: its shortage.
+             * Site
+             * @description Whose; the only site that has it.
              */
-            source?: number | components["schemas"]["GoodsName"] | null;
+            site?: string | null;
             /**
-             * Target
-             * @description A work order's id, or goods; null: nowhere for now.
+             * Starts At
+             * Format: date-time
              */
-            target?: number | components["schemas"]["GoodsName"] | null;
+            starts_at: string;
         };
         /**
          * MoveEvent
@@ -6648,6 +10562,34 @@ export interface components {
              * @description Default: the item's own. Another one is converted exactly, or refused.
              */
             unit?: string | null;
+        };
+        /**
+         * MovedOperation
+         * @description An operation that a plan has elsewhere or at another time; one side null: not in it.
+         */
+        MovedOperation: {
+            /** From Machine */
+            from_machine: string | null;
+            /** From Start */
+            from_start: string | null;
+            kind: components["schemas"]["DifferenceKind"];
+            /**
+             * Minutes
+             * @description How much later it starts; negative is earlier.
+             */
+            minutes: number | null;
+            /** Operation */
+            operation: number;
+            /** Operation Id */
+            operation_id: number;
+            /** Order */
+            order: string | null;
+            /** To Machine */
+            to_machine: string | null;
+            /** To Start */
+            to_start: string | null;
+            /** Work Order */
+            work_order: string;
         };
         /**
          * Movement
@@ -6738,6 +10680,29 @@ export interface components {
          */
         NameScheme: "supplier" | "buyer" | "gtin" | "gln" | "duns" | "tax" | "email" | "other";
         /**
+         * NewAbsence
+         * @description From when to when a resource is not there.
+         */
+        NewAbsence: {
+            /**
+             * Ends At
+             * @description Null: until further notice.
+             */
+            ends_at?: string | null;
+            /**
+             * Quantity
+             * @description How many of several alike; null: all of it.
+             */
+            quantity?: number | null;
+            /** Reason */
+            reason: string;
+            /**
+             * Starts At
+             * @description Null: from now on.
+             */
+            starts_at?: string | null;
+        };
+        /**
          * NewAdjustment
          * @description A correction of the books.
          */
@@ -6763,6 +10728,69 @@ export interface components {
             site: string;
         };
         /**
+         * NewContact
+         * @description Somebody who is to be told.
+         */
+        NewContact: {
+            /**
+             * Address
+             * @description A mail address, or a number with its country.
+             */
+            address: string;
+            /**
+             * Agreed
+             * @description They have agreed to it, whoever writes this vouches for that; false: a mail asks them.
+             * @default true
+             */
+            agreed?: boolean;
+            /**
+             * Channel
+             * @default email
+             * @enum {string}
+             */
+            channel?: "email" | "sms";
+            /**
+             * Counted
+             * @description Of which time: the clock's, or the working time of the site.
+             * @default clock
+             * @enum {string}
+             */
+            counted?: "clock" | "working";
+            /**
+             * Language
+             * @default en
+             * @enum {string}
+             */
+            language?: "en" | "zh-CN";
+            /**
+             * Name
+             * @description How they are addressed.
+             */
+            name: string;
+            /**
+             * Order
+             * @description Of this order only; null: of all.
+             */
+            order?: string | null;
+            /**
+             * Quiet
+             * @default []
+             */
+            quiet?: components["schemas"]["QuietHours"][];
+            /**
+             * Time Zone
+             * @description Of the quiet hours.
+             * @default UTC
+             */
+            time_zone?: string;
+            /**
+             * Tolerance Minutes
+             * @description A date that moves by no more than this is not told.
+             * @default 240
+             */
+            tolerance_minutes?: number;
+        };
+        /**
          * NewCount
          * @description What somebody counted at a location.
          */
@@ -6783,6 +10811,40 @@ export interface components {
             reference?: string | null;
             /** Site */
             site: string;
+        };
+        /**
+         * NewDraft
+         * @description What somebody thinks of.
+         */
+        NewDraft: {
+            /** Changes */
+            changes: (components["schemas"]["MachineDown"] | components["schemas"]["Overtime"] | components["schemas"]["ResourceAway"] | components["schemas"]["MoreOfResource"] | components["schemas"]["api__what_if__changes__Split"] | components["schemas"]["api__what_if__changes__Move"] | components["schemas"]["MaterialAt"] | components["schemas"]["OrderRaised"] | components["schemas"]["OrderDue"] | components["schemas"]["OrderRemoved"] | components["schemas"]["OrderAdded"] | components["schemas"]["PolicyInstead"])[];
+            /**
+             * Improve Ms
+             * @description So long a better plan is looked for.
+             * @default 1000
+             */
+            improve_ms?: number;
+            /**
+             * Keep Hours
+             * @description Then it is discarded, unless it was put in force.
+             * @default 24
+             */
+            keep_hours?: number;
+            /** Name */
+            name: string;
+            /**
+             * On
+             * @description A draft whose changes come first; this one takes its place.
+             */
+            on?: number | null;
+            /**
+             * Settle
+             * @description `plan`: planned anew with the changes; `shift`: everything else keeps its machine and its turn.
+             * @default plan
+             * @enum {string}
+             */
+            settle?: "plan" | "shift";
         };
         /**
          * NewIssue
@@ -6862,6 +10924,73 @@ export interface components {
             shipment?: number | null;
         };
         /**
+         * NewLinkContact
+         * @description An address that is to be told of what a tracking link shows, or the link's browsers.
+         */
+        NewLinkContact: {
+            /**
+             * Address
+             * @description A mail address; of `web_push` nothing: the browsers that subscribed are told.
+             */
+            address?: string | null;
+            /**
+             * Channel
+             * @default email
+             * @enum {string}
+             */
+            channel?: "email" | "web_push";
+            /**
+             * Counted
+             * @description Of which time: the clock's, or the working time of the site.
+             * @default clock
+             * @enum {string}
+             */
+            counted?: "clock" | "working";
+            /**
+             * Language
+             * @default en
+             * @enum {string}
+             */
+            language?: "en" | "zh-CN";
+            /** Name */
+            name?: string | null;
+            /**
+             * Quiet
+             * @default []
+             */
+            quiet?: components["schemas"]["QuietHours"][];
+            /**
+             * Time Zone
+             * @description Of the quiet hours.
+             * @default UTC
+             */
+            time_zone?: string;
+            /**
+             * Tolerance Minutes
+             * @description A date that moves by no more than this is not told.
+             * @default 240
+             */
+            tolerance_minutes?: number;
+        };
+        /**
+         * NewMaintenance
+         * @description From when to when a machine is closed, and why.
+         */
+        NewMaintenance: {
+            /**
+             * Ends At
+             * Format: date-time
+             */
+            ends_at: string;
+            /** Reason */
+            reason: string;
+            /**
+             * Starts At
+             * Format: date-time
+             */
+            starts_at: string;
+        };
+        /**
          * NewOrder
          * @description An order as it comes in.
          */
@@ -6911,6 +11040,60 @@ export interface components {
             reservations?: number[] | null;
             /** Site */
             site: string;
+        };
+        /**
+         * NewOwnContact
+         * @description An address of one's own, which a mail asks for, or one's own browsers.
+         */
+        NewOwnContact: {
+            /**
+             * Address
+             * @description A mail address; of `web_push` nothing: the browsers that subscribed are told.
+             */
+            address?: string | null;
+            /**
+             * Channel
+             * @default email
+             * @enum {string}
+             */
+            channel?: "email" | "web_push";
+            /**
+             * Counted
+             * @description Of which time: the clock's, or the working time of the site.
+             * @default clock
+             * @enum {string}
+             */
+            counted?: "clock" | "working";
+            /**
+             * Language
+             * @default en
+             * @enum {string}
+             */
+            language?: "en" | "zh-CN";
+            /** Name */
+            name: string;
+            /**
+             * Order
+             * @description Of this order only; null: of all.
+             */
+            order?: string | null;
+            /**
+             * Quiet
+             * @default []
+             */
+            quiet?: components["schemas"]["QuietHours"][];
+            /**
+             * Time Zone
+             * @description Of the quiet hours.
+             * @default UTC
+             */
+            time_zone?: string;
+            /**
+             * Tolerance Minutes
+             * @description A date that moves by no more than this is not told.
+             * @default 240
+             */
+            tolerance_minutes?: number;
         };
         /**
          * NewPolicy
@@ -6989,10 +11172,21 @@ export interface components {
             /** Note */
             note?: string | null;
             /**
+             * Priority
+             * @description Of the order; says whom it may put off for `with_cost`. Default: a rush order's.
+             */
+            priority?: number | null;
+            /**
              * Reference
              * @description Of the reservations; the line's place is added to it.
              */
             reference?: string | null;
+            /**
+             * Release Within Minutes
+             * @description The dates hold if the order is released by then (`valid_until`).
+             * @default 15
+             */
+            release_within_minutes?: number;
             /**
              * Site
              * @description Where; default: the site that has all of it ready first.
@@ -7037,6 +11231,69 @@ export interface components {
             reference?: string | null;
             /** Site */
             site: string;
+        };
+        /**
+         * NewReportSchedule
+         * @description A schedule to be made.
+         */
+        NewReportSchedule: {
+            /**
+             * Active
+             * @default true
+             */
+            active?: boolean;
+            /** Code */
+            code: string;
+            /** @description `day`: of the day before; `week`: of the week before, Monday to Sunday. */
+            every: components["schemas"]["Every"];
+            /** Formats */
+            formats?: ("pdf" | "xlsx" | "csv")[];
+            /**
+             * Language
+             * @default en
+             * @enum {string}
+             */
+            language?: "en" | "zh-CN";
+            /**
+             * Line
+             * @description `site/area/line` of that site; null: all.
+             */
+            line?: string | null;
+            /**
+             * Minute
+             * @description Of the day, on the plant's clock: 390 is 6:30.
+             */
+            minute: number;
+            /**
+             * Name
+             * @description The mail's subject begins with it.
+             */
+            name: string;
+            /** Reason */
+            reason?: string | null;
+            /**
+             * Recipients
+             * @description Addresses; each gets a mail of its own.
+             */
+            recipients: string[];
+            /** Reports */
+            reports: components["schemas"]["MailedReport"][];
+            /**
+             * Site
+             * @description null: every site.
+             */
+            site?: string | null;
+            /**
+             * Time Zone
+             * @description On whose clock; null: the site's, or that of all sites where it is one.
+             */
+            time_zone?: string | null;
+            /**
+             * Weekday
+             * @description Of weekly ones: 0 is Monday.
+             * @default 0
+             */
+            weekday?: number;
         };
         /**
          * NewReservation
@@ -7140,6 +11397,39 @@ export interface components {
             reference?: string | null;
             /** Site */
             site: string;
+        };
+        /**
+         * NewStopReason
+         * @description A reason for a stretch of a machine's time.
+         */
+        NewStopReason: {
+            /**
+             * From
+             * Format: date-time
+             */
+            from: string;
+            /** Machine */
+            machine: string;
+            /** Note */
+            note?: string | null;
+            /**
+             * Reason
+             * @description null takes back what people said of it before.
+             */
+            reason: string | null;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+        };
+        /**
+         * NewStopReasons
+         * @description Reasons to give, in their order: the last that covers a moment holds.
+         */
+        NewStopReasons: {
+            /** Entries */
+            entries: components["schemas"]["NewStopReason"][];
         };
         /**
          * NewTransfer
@@ -7274,6 +11564,11 @@ export interface components {
             external_source?: string | null;
             /** Item */
             item?: string | null;
+            /**
+             * Not Before
+             * @description Nothing of it begins earlier, whatever it is for.
+             */
+            not_before?: string | null;
             /** Number */
             number: string;
             /** Operations */
@@ -7284,6 +11579,521 @@ export interface components {
             /** Site */
             site: string;
         };
+        /**
+         * NextSending
+         * @description When a report is sent next, and of which days.
+         */
+        NextSending: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * First
+             * Format: date
+             */
+            first: string;
+            /**
+             * Last
+             * Format: date
+             */
+            last: string;
+        };
+        /**
+         * NoPlan
+         * @description No plan can satisfy these facts together.
+         */
+        NoPlan: {
+            /** Conflicts */
+            conflicts: {
+                [key: string]: unknown;
+            }[];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            outcome: "infeasible";
+            /**
+             * Words
+             * @description The same in words, with the caller's own ids as names.
+             */
+            words: string;
+            /**
+             * Words Zh
+             * @description And in Chinese.
+             */
+            words_zh: string;
+        };
+        /**
+         * Notification
+         * @description A message to one address, what caused it, and what became of it.
+         */
+        Notification: {
+            /** Address */
+            address: string;
+            /** Attempts */
+            attempts: number;
+            /**
+             * Cause
+             * @description As `alarm:7`, `way:mail`.
+             */
+            cause: string;
+            channel: components["schemas"]["domain__alarms__recipients__Channel"];
+            /**
+             * Decided At
+             * Format: date-time
+             */
+            decided_at: string;
+            /**
+             * Language
+             * @enum {string}
+             */
+            language: "en" | "zh-CN";
+            /** Last Error */
+            last_error: string | null;
+            /**
+             * Message Id
+             * Format: uuid
+             */
+            message_id: string;
+            /** Next At */
+            next_at: string | null;
+            /** Note */
+            note: string | null;
+            /** Priority */
+            priority: string;
+            /** Recipient */
+            recipient: string;
+            /**
+             * Reference
+             * @description The provider's own id, or what it said.
+             */
+            reference: string | null;
+            /** Sent At */
+            sent_at: string | null;
+            /** Source */
+            source: string;
+            /** State */
+            state: string;
+            /** Way */
+            way: string | null;
+            /** Why */
+            why: string;
+        };
+        /**
+         * NotificationFault
+         * @description What is wrong with words.
+         */
+        NotificationFault: {
+            /** Part */
+            part: string;
+            /** Placeholder */
+            placeholder: string | null;
+            /** Problem */
+            problem: string;
+        };
+        /**
+         * NotificationField
+         * @description A placeholder.
+         */
+        NotificationField: {
+            /** About */
+            about: string;
+            /** Name */
+            name: string;
+            /** Sample */
+            sample: string;
+        };
+        /**
+         * NotificationList
+         * @description Messages, the newest first.
+         */
+        NotificationList: {
+            /** Items */
+            items: components["schemas"]["Notification"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * NotificationPreview
+         * @description Words to look at.
+         */
+        NotificationPreview: {
+            words: components["schemas"]["NotificationWords"];
+        };
+        /**
+         * NotificationPreviewed
+         * @description Words with examples in place of placeholders; null where `faults` say why.
+         */
+        NotificationPreviewed: {
+            /**
+             * Cut
+             * @description Whether the text message had to be cut.
+             */
+            cut: boolean;
+            /** Faults */
+            faults: components["schemas"]["NotificationFault"][];
+            /** Html */
+            html: string | null;
+            /**
+             * Parts
+             * @description So many parts the text message has.
+             */
+            parts: number | null;
+            /** Short */
+            short: string | null;
+            /** Subject */
+            subject: string | null;
+            /** Text */
+            text: string | null;
+        };
+        /**
+         * NotificationRetry
+         * @description Why it is sent once more.
+         */
+        NotificationRetry: {
+            /** Reason */
+            reason?: string | null;
+        };
+        /**
+         * NotificationTemplate
+         * @description A template in a language as it stands.
+         */
+        NotificationTemplate: {
+            /** About */
+            about: string;
+            built_in: components["schemas"]["NotificationWords"];
+            /**
+             * Changed
+             * @description Whether people's words are in force.
+             */
+            changed: boolean;
+            /** Changed At */
+            changed_at: string | null;
+            /** Changed By */
+            changed_by: string | null;
+            /** Fields */
+            fields: components["schemas"]["NotificationField"][];
+            /**
+             * Language
+             * @enum {string}
+             */
+            language: "en" | "zh-CN";
+            /** Name */
+            name: string;
+            /**
+             * Problem
+             * @description Why the words in force could not be used; the built-in ones were sent.
+             */
+            problem: string | null;
+            /** Problem Times */
+            problem_times: number;
+            /**
+             * Version
+             * @description 0: the built-in words, never changed.
+             */
+            version: number;
+            words: components["schemas"]["NotificationWords"];
+        };
+        /**
+         * NotificationTemplateList
+         * @description Templates by name and language.
+         */
+        NotificationTemplateList: {
+            /** Items */
+            items: components["schemas"]["NotificationTemplate"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * NotificationTemplatePut
+         * @description Words to be in force; null: the built-in ones. `version`: the one that was seen.
+         */
+        NotificationTemplatePut: {
+            /** Reason */
+            reason?: string | null;
+            /** Version */
+            version: number;
+            words: components["schemas"]["NotificationWords"] | null;
+        };
+        /**
+         * NotificationTemplateVersion
+         * @description A version of somebody's words; null: the built-in ones again.
+         */
+        NotificationTemplateVersion: {
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /** Made By */
+            made_by: string;
+            /** Reason */
+            reason: string | null;
+            /** Version */
+            version: number;
+            words: components["schemas"]["NotificationWords"] | null;
+        };
+        /**
+         * NotificationTemplateWithVersions
+         * @description A template and its versions, newest first.
+         */
+        NotificationTemplateWithVersions: {
+            /** About */
+            about: string;
+            built_in: components["schemas"]["NotificationWords"];
+            /**
+             * Changed
+             * @description Whether people's words are in force.
+             */
+            changed: boolean;
+            /** Changed At */
+            changed_at: string | null;
+            /** Changed By */
+            changed_by: string | null;
+            /** Fields */
+            fields: components["schemas"]["NotificationField"][];
+            /**
+             * Language
+             * @enum {string}
+             */
+            language: "en" | "zh-CN";
+            /** Name */
+            name: string;
+            /**
+             * Problem
+             * @description Why the words in force could not be used; the built-in ones were sent.
+             */
+            problem: string | null;
+            /** Problem Times */
+            problem_times: number;
+            /**
+             * Version
+             * @description 0: the built-in words, never changed.
+             */
+            version: number;
+            /** Versions */
+            versions: components["schemas"]["NotificationTemplateVersion"][];
+            words: components["schemas"]["NotificationWords"];
+        };
+        /**
+         * NotificationTest
+         * @description To whom a test message goes.
+         */
+        NotificationTest: {
+            /** Address */
+            address: string;
+            /**
+             * Language
+             * @default en
+             * @enum {string}
+             */
+            language?: "en" | "zh-CN";
+        };
+        /**
+         * NotificationTested
+         * @description What became of a test message.
+         */
+        NotificationTested: {
+            /**
+             * Answer
+             * @description What the provider said.
+             */
+            answer: string | null;
+            /** Error */
+            error: string | null;
+            /**
+             * Message Id
+             * Format: uuid
+             */
+            message_id: string;
+            /**
+             * State
+             * @description `waiting`: nothing was answered within `wait_s`; look again at `GET /v1/notifications/<message_id>`, and whether `notify` runs.
+             * @enum {string}
+             */
+            state: "held" | "gathered" | "told" | "waiting" | "sent" | "given_up" | "withdrawn";
+        };
+        /**
+         * NotificationWay
+         * @description A way and how it does.
+         */
+        NotificationWay: {
+            /**
+             * Broken Until
+             * @description Until then it is left alone.
+             */
+            broken_until: string | null;
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /** Changed By */
+            changed_by: string;
+            channel: components["schemas"]["domain__alarms__recipients__Channel"];
+            /** Code */
+            code: string;
+            /** Enabled */
+            enabled: boolean;
+            /** Failing Since */
+            failing_since: string | null;
+            /**
+             * Failures
+             * @description In a row.
+             */
+            failures: number;
+            /** Kind */
+            kind: string;
+            /** Last Error */
+            last_error: string | null;
+            /** Last Sent At */
+            last_sent_at: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Origin
+             * @description `environment`: given by settings, and changed there; `gemba`: made by itself.
+             * @enum {string}
+             */
+            origin: "people" | "environment" | "gemba";
+            /** Prefixes */
+            prefixes: string[];
+            /** Rank */
+            rank: number;
+            /**
+             * Secrets
+             * @description The names of those that are set.
+             */
+            secrets: string[];
+            /** Settings */
+            settings: {
+                [key: string]: unknown;
+            };
+            /** Version */
+            version: number;
+        };
+        /**
+         * NotificationWayKind
+         * @description A kind of way.
+         */
+        NotificationWayKind: {
+            channel: components["schemas"]["domain__alarms__recipients__Channel"];
+            /** Kind */
+            kind: string;
+            /**
+             * Named
+             * @description Whether an address is the way's code, not a person's.
+             */
+            named: boolean;
+            /** Secrets */
+            secrets: string[];
+            /**
+             * Settings
+             * @description JSON Schema.
+             */
+            settings: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * NotificationWayKinds
+         * @description Kinds of ways.
+         */
+        NotificationWayKinds: {
+            /** Items */
+            items: components["schemas"]["NotificationWayKind"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * NotificationWayList
+         * @description Ways by channel, in the order in which they are taken.
+         */
+        NotificationWayList: {
+            /** Items */
+            items: components["schemas"]["NotificationWay"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * NotificationWayPut
+         * @description A way. `version` is the one that was seen; null: there is none yet.
+         */
+        NotificationWayPut: {
+            /**
+             * Enabled
+             * @default true
+             */
+            enabled?: boolean;
+            /** Kind */
+            kind: string;
+            /** Name */
+            name: string;
+            /**
+             * Prefixes
+             * @description Of addresses that it serves, as `+86`; empty: all.
+             */
+            prefixes?: string[];
+            /**
+             * Rank
+             * @description Of several ways of a channel the least one that works is taken.
+             * @default 100
+             */
+            rank?: number;
+            /**
+             * Secrets
+             * @description By name; what is not named stays, null forgets. They are never shown.
+             */
+            secrets?: {
+                [key: string]: string | null;
+            } | null;
+            /**
+             * Settings
+             * @description As `GET /v1/notification-ways/schema` says of its kind.
+             */
+            settings: {
+                [key: string]: unknown;
+            };
+            /** Version */
+            version?: number | null;
+        };
+        /**
+         * NotificationWords
+         * @description Words with placeholders: `{subject}`, and `[[ {value}]]`, which goes if it is empty.
+         */
+        NotificationWords: {
+            /**
+             * Html
+             * @description What stands in a mail's page; null: made of `text`.
+             */
+            html?: string | null;
+            /** Short */
+            short: string;
+            /** Subject */
+            subject: string;
+            /** Text */
+            text: string;
+        };
+        /**
+         * Of
+         * @description Which report's bars are looked behind.
+         * @enum {string}
+         */
+        Of: "delivery" | "lead-times" | "delay-causes" | "forecasts";
         /**
          * OidcMethod
          * @description Signing in with the company's OpenID provider.
@@ -7384,6 +12194,11 @@ export interface components {
             ended_at: string | null;
             /** Good Pieces */
             good_pieces: number;
+            handling: components["schemas"]["Handled"];
+            /** Id */
+            id: number;
+            /** @description Null: the planner may place it freely. */
+            lock: components["schemas"]["OperationLock"] | null;
             /**
              * Machine
              * @description Where it is planned, or where it ran.
@@ -7478,6 +12293,30 @@ export interface components {
              * @description How many there are in all.
              */
             total: number;
+        };
+        /**
+         * OperationLock
+         * @description A planner's word: it stays on a machine, and does not start before a moment.
+         */
+        OperationLock: {
+            /**
+             * Locked At
+             * Format: date-time
+             */
+            locked_at: string;
+            /** Locked By */
+            locked_by: string;
+            /** Machine */
+            machine: string;
+            /** Not Before */
+            not_before: string | null;
+            /** Reason */
+            reason: string | null;
+            /**
+             * Turn
+             * @description Among the machine's locked operations that have one.
+             */
+            turn: number | null;
         };
         /**
          * OperationState
@@ -7601,7 +12440,7 @@ export interface components {
              */
             source_version: number | null;
             /** @description In the customer's terms. */
-            stage: components["schemas"]["Stage"];
+            stage: components["schemas"]["domain__tracking__Stage"];
             /** @description Derived from the lines. */
             state: components["schemas"]["domain__orders__LineState"];
             /** Unit */
@@ -7613,6 +12452,36 @@ export interface components {
              * @description `release`, `hold`, `machine`, `machine:<path>`, `operator:<path>` or null.
              */
             waits_for: string | null;
+        };
+        /**
+         * OrderAdded
+         * @description An order that is not there yet is made, too.
+         */
+        OrderAdded: {
+            /** Due */
+            due?: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "add_order";
+            /** Lines */
+            lines: components["schemas"]["api__what_if__changes__NewLine"][];
+            /**
+             * Name
+             * @description What it is called in the draft.
+             */
+            name: string;
+            /**
+             * Priority
+             * @description By default that of a rush order, by the scope's policy.
+             */
+            priority?: number | null;
+            /**
+             * Site
+             * @description Where; the scope's only site by default.
+             */
+            site?: string | null;
         };
         /**
          * OrderAnswers
@@ -7646,6 +12515,12 @@ export interface components {
              * @default []
              */
             add?: components["schemas"]["api__orders__schemas__NewLine"][];
+            /**
+             * Asked By Customer
+             * @description The customer asked for it: a date moved so is no delay of the plant's.
+             * @default false
+             */
+            asked_by_customer?: boolean;
             /**
              * Lines
              * @default []
@@ -7681,6 +12556,24 @@ export interface components {
             order: string;
             /** To End */
             to_end: string | null;
+        };
+        /**
+         * OrderDue
+         * @description An order is due at another moment.
+         */
+        OrderDue: {
+            /**
+             * Due
+             * Format: date-time
+             */
+            due: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "due";
+            /** Order */
+            order: string;
         };
         /**
          * OrderFilter
@@ -7883,6 +12776,62 @@ export interface components {
             work_order: string;
         };
         /**
+         * OrderRaised
+         * @description An order has another priority.
+         */
+        OrderRaised: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "priority";
+            /** Order */
+            order: string;
+            /** Priority */
+            priority: number;
+        };
+        /**
+         * OrderRemoved
+         * @description An order is not made, but for what the floor has begun.
+         */
+        OrderRemoved: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "remove_order";
+            /** Order */
+            order: string;
+        };
+        /**
+         * OrderShift
+         * @description An order that ends at another time.
+         */
+        OrderShift: {
+            /** Customer */
+            customer: string;
+            /** Due */
+            due: string | null;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /** Is Late */
+            is_late: boolean;
+            /** Lateness Minutes */
+            lateness_minutes: number | null;
+            /**
+             * Minutes
+             * @description How much later; negative is earlier.
+             */
+            minutes: number;
+            /** Order */
+            order: string;
+            /** Was Late */
+            was_late: boolean;
+        };
+        /**
          * OrderSort
          * @description In which order orders are told; newest first where that leaves it open.
          * @enum {string}
@@ -7945,7 +12894,7 @@ export interface components {
             /** Site */
             site: string;
             /** @description In the customer's terms. */
-            stage: components["schemas"]["Stage"];
+            stage: components["schemas"]["domain__tracking__Stage"];
             /** @description Derived from the lines. */
             state: components["schemas"]["domain__orders__LineState"];
             /** Unit */
@@ -8068,7 +13017,7 @@ export interface components {
              */
             source_version: number | null;
             /** @description In the customer's terms. */
-            stage: components["schemas"]["Stage"];
+            stage: components["schemas"]["domain__tracking__Stage"];
             /** @description Derived from the lines. */
             state: components["schemas"]["domain__orders__LineState"];
             /** Unit */
@@ -8204,12 +13153,6 @@ export interface components {
             url: string | null;
         };
         /**
-         * Outcome
-         * @description What became of a document.
-         * @enum {string}
-         */
-        Outcome: "created" | "changed" | "cancelled" | "repeated" | "outdated" | "waiting" | "conflict" | "refused";
-        /**
          * Outcomes
          * @description An outcome for every order that was meant.
          */
@@ -8226,6 +13169,29 @@ export interface components {
              * @description How many there are in all.
              */
             total: number;
+        };
+        /**
+         * Overtime
+         * @description The machine works then, though its calendar says it does not.
+         */
+        Overtime: {
+            /**
+             * Ends At
+             * Format: date-time
+             */
+            ends_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "overtime";
+            /** Machine */
+            machine: string;
+            /**
+             * Starts At
+             * Format: date-time
+             */
+            starts_at: string;
         };
         /**
          * OwnLine
@@ -8256,7 +13222,7 @@ export interface components {
             quantity: number;
             /** Shipped */
             shipped: number;
-            stage: components["schemas"]["Stage"];
+            stage: components["schemas"]["domain__tracking__Stage"];
             /** Unit */
             unit: string;
         };
@@ -8302,7 +13268,7 @@ export interface components {
              * @description The customer's own name for the order.
              */
             reference: string | null;
-            stage: components["schemas"]["Stage"];
+            stage: components["schemas"]["domain__tracking__Stage"];
             /** Stages */
             stages: components["schemas"]["StageMark"][];
             /** Time Zone */
@@ -8357,7 +13323,7 @@ export interface components {
              * @description Your own name for the order.
              */
             reference: string | null;
-            stage: components["schemas"]["Stage"];
+            stage: components["schemas"]["domain__tracking__Stage"];
             /** Unit */
             unit: string;
         };
@@ -8484,7 +13450,7 @@ export interface components {
          * @description What a call of the API needs.
          * @enum {string}
          */
-        Permission: "read" | "configure" | "order" | "review" | "plan" | "stock" | "purchase" | "ship" | "operate" | "dead_letters" | "metrics" | "audit" | "administer" | "own_orders";
+        Permission: "read" | "configure" | "order" | "review" | "plan" | "stock" | "purchase" | "ship" | "operate" | "alarms" | "dead_letters" | "metrics" | "audit" | "administer" | "own_orders";
         /**
          * PieceSlot
          * @description Pieces of five minutes.
@@ -8524,11 +13490,23 @@ export interface components {
              * @description The plan that was in force when it was made.
              */
             base_number: number | null;
+            /** @description How good it is known to be; null: nothing is proven. */
+            bound?: components["schemas"]["PlanBound"] | null;
             /**
              * Created At
              * Format: date-time
              */
             created_at: string;
+            /**
+             * Created By
+             * @description Who thought of it.
+             */
+            created_by?: string | null;
+            /**
+             * Expires At
+             * @description When it is discarded.
+             */
+            expires_at?: string | null;
             /** Id */
             id: number;
             /**
@@ -8542,6 +13520,11 @@ export interface components {
              */
             method: string;
             metrics: components["schemas"]["PlanMetrics"];
+            /**
+             * Name
+             * @description What a draft that somebody thought of is called.
+             */
+            name?: string | null;
             /**
              * Number
              * @description Rises within the scope.
@@ -8566,6 +13549,27 @@ export interface components {
             unplanned: components["schemas"]["Unplanned"][];
             /** @description What merely waiting would have come to: the plan before, shifted. */
             waiting: components["schemas"]["PlanMetrics"] | null;
+        };
+        /**
+         * PlanBound
+         * @description What the search has proven, in units of the policy's objective.
+         */
+        PlanBound: {
+            /**
+             * At Least
+             * @description No plan of the same work costs less.
+             */
+            at_least: number;
+            /**
+             * Cost
+             * @description Of the best plan that the search found.
+             */
+            cost: number;
+            /**
+             * Gap Percent
+             * @description So much better, at most, a plan could be; 0: this is the best one.
+             */
+            gap_percent: number;
         };
         /**
          * PlanDifferences
@@ -8622,6 +13626,18 @@ export interface components {
              * @description The policy's objective.
              */
             cost: number;
+            /**
+             * Displaced
+             * @description By how much work ends later than rush orders may make it.
+             * @default 0
+             */
+            displaced?: number;
+            /**
+             * Imbalance
+             * @description By how much the busiest machine's work exceeds the average.
+             * @default 0
+             */
+            imbalance?: number;
             /** Makespan */
             makespan: number;
             /** Most Tardy */
@@ -8636,6 +13652,12 @@ export interface components {
              * @description Operations on another machine than before.
              */
             reassigned: number;
+            /**
+             * Resequenced
+             * @description Operations behind another one than before on their machine.
+             * @default 0
+             */
+            resequenced?: number;
             /** Setup */
             setup: number;
             /**
@@ -8721,11 +13743,23 @@ export interface components {
              * @description The plan that was in force when it was made.
              */
             base_number: number | null;
+            /** @description How good it is known to be; null: nothing is proven. */
+            bound?: components["schemas"]["PlanBound"] | null;
             /**
              * Created At
              * Format: date-time
              */
             created_at: string;
+            /**
+             * Created By
+             * @description Who thought of it.
+             */
+            created_by?: string | null;
+            /**
+             * Expires At
+             * @description When it is discarded.
+             */
+            expires_at?: string | null;
             /** Id */
             id: number;
             /**
@@ -8739,6 +13773,11 @@ export interface components {
              */
             method: string;
             metrics: components["schemas"]["PlanMetrics"];
+            /**
+             * Name
+             * @description What a draft that somebody thought of is called.
+             */
+            name?: string | null;
             /**
              * Number
              * @description Rises within the scope.
@@ -8802,6 +13841,11 @@ export interface components {
             lateness_minutes: number | null;
             /** Order */
             order: string;
+            /**
+             * Shares
+             * @description What each cause has of the delay.
+             */
+            shares: components["schemas"]["DelayCause"][];
             /** Site */
             site: string;
         };
@@ -8839,19 +13883,57 @@ export interface components {
             total: number;
         };
         /**
+         * PlansCompared
+         * @description Plans side by side.
+         */
+        PlansCompared: {
+            /**
+             * Machines
+             * @description By path; without plans that are not kept in full any more.
+             * @default []
+             */
+            machines?: components["schemas"]["MachineLoad"][];
+            /**
+             * Orders
+             * @description The ones that differ most first.
+             */
+            orders: components["schemas"]["ComparedOrder"][];
+            /** Plans */
+            plans: components["schemas"]["ComparedPlan"][];
+        };
+        /**
          * Policy
          * @description How a scope wants to be planned: `domain.plan.policy.Policy`. Durations in milliseconds.
          *
-         *     What a plan costs is `tardiness · Σ weight·tardiness + reassignment · (operations on another
-         *     machine) + setup · Σ set-up + move · Σ |start - start before|`, times in minutes.
+         *     What a plan costs is the sum of all criteria, each times its weight: `tardiness ·
+         *     Σ weight·tardiness + reassignment · (operations on another machine) + setup · Σ set-up + move ·
+         *     Σ |start - start before|` and so on, times in minutes. With an `order`, criteria count one after
+         *     the other.
          */
         Policy: {
+            /**
+             * Balance
+             * @description Cost of a minute by which the busiest machine exceeds the average.
+             * @default 0
+             */
+            balance?: number;
             /**
              * Debounce Ms
              * @description How long other disruptions are waited for after one.
              * @default 200
              */
             debounce_ms?: number;
+            /**
+             * Displaced
+             * @description Cost of a minute that a rush order makes end later what it may not displace.
+             * @default 10000
+             */
+            displaced?: number;
+            /**
+             * @description What a rush order may make end later: `nothing`, work of a `lower` priority, of the `same` or a lower one, `any`.
+             * @default lower
+             */
+            displacement?: components["schemas"]["Displacement"];
             /**
              * Down Threshold Ms
              * @description A machine that is down for less has had a micro-stop.
@@ -8865,11 +13947,23 @@ export interface components {
              */
             frozen_ms?: number;
             /**
+             * Horizon Ms
+             * @description What cannot begin within this time, by its date, its material or calendars, is not planned yet. 0: everything is planned.
+             * @default 0
+             */
+            horizon_ms?: number;
+            /**
              * Improve Ms
              * @description How long the planner goes on improving after its first plan.
              * @default 2000
              */
             improve_ms?: number;
+            /**
+             * Makespan
+             * @description Cost of a minute until the last end.
+             * @default 0
+             */
+            makespan?: number;
             /**
              * Move
              * @description Cost of a minute that a start moves.
@@ -8882,6 +13976,12 @@ export interface components {
              * @default 900000
              */
             move_tolerance_ms?: number;
+            /**
+             * Order
+             * @description Criteria that count one after the other; empty: their weighted sum.
+             * @default []
+             */
+            order?: components["schemas"]["Criterion"][];
             /**
              * @description `auto`: new plans take force at once; `draft`: somebody publishes them.
              * @default auto
@@ -8899,6 +13999,12 @@ export interface components {
              * @default 1800000
              */
             repair_ms?: number;
+            /**
+             * Resequencing
+             * @description Cost of an operation behind another one than before.
+             * @default 0
+             */
+            resequencing?: number;
             /**
              * Rush Priority
              * @description Orders of this priority or a higher one are rush orders.
@@ -8997,6 +14103,21 @@ export interface components {
             policy: components["schemas"]["PolicyFields"];
             /** Site */
             site: string | null;
+        };
+        /**
+         * PolicyInstead
+         * @description Some fields of the policy are others: another objective, another frozen zone.
+         */
+        PolicyInstead: {
+            /** Fields */
+            fields: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "policy";
         };
         /**
          * PolicyList
@@ -9196,7 +14317,7 @@ export interface components {
          */
         PreviewRequest: {
             /** Wish */
-            wish: components["schemas"]["Split"] | components["schemas"]["Merge"] | components["schemas"]["Arrange"] | components["schemas"]["Move"];
+            wish: components["schemas"]["api__pegging__schemas__Split"] | components["schemas"]["Merge"] | components["schemas"]["Arrange"] | components["schemas"]["api__pegging__schemas__Move"];
         };
         /**
          * PreviewRow
@@ -9213,6 +14334,47 @@ export interface components {
             number: number;
             /** Order */
             order: string | null;
+        };
+        /**
+         * Price
+         * @description What a place in the plan costs.
+         */
+        Price: {
+            /**
+             * Cost
+             * @description By how much the policy's objective rises.
+             */
+            cost: number;
+            /**
+             * End
+             * Format: date-time
+             * @description When it would be ready.
+             */
+            end: string;
+            /**
+             * Late Minutes
+             * @description 0: in time, or no date is wanted.
+             */
+            late_minutes: number;
+            /** Later */
+            later: components["schemas"]["LaterOrder"][];
+            /**
+             * Moved
+             * @description Operations of others that start at another time or elsewhere.
+             */
+            moved: number;
+            /** Newly Late */
+            newly_late: number;
+            /**
+             * Setup Minutes
+             * @description Set-up added in all.
+             */
+            setup_minutes: number;
+            /**
+             * Tardiness Minutes
+             * @description Weighted tardiness added to others.
+             */
+            tardiness_minutes: number;
         };
         /**
          * PriceRule
@@ -9323,6 +14485,14 @@ export interface components {
              */
             as_of: string;
             /**
+             * Basis
+             * @description What the dates stand on: the plan in force; a coarse rule for capacity, as the planner gave no answer; stock and supplies alone, as nothing has to be made.
+             * @enum {string}
+             */
+            basis: "plan" | "capacity" | "stock";
+            /** @description For `capacity`: why. */
+            basis_because: components["schemas"]["WhyCoarse"] | null;
+            /**
              * Elsewhere
              * @description The same question at the other sites that could do it.
              */
@@ -9333,6 +14503,7 @@ export interface components {
             in_time: boolean | null;
             /** Lines */
             lines: components["schemas"]["PromisedLine"][];
+            plan: components["schemas"]["PromisePlan"] | null;
             /**
              * Promised At
              * @description The last line's; null: one cannot be had.
@@ -9342,6 +14513,41 @@ export interface components {
             reservations: components["schemas"]["Reservation"][];
             /** Site */
             site: string;
+            /**
+             * Valid Until
+             * @description For `plan`: the dates hold if the order is released by then.
+             */
+            valid_until: string | null;
+            /** @description An earlier one, and who would be later; null: there is none, or none is needed because everything is in time. */
+            with_cost: components["schemas"]["DateWithCost"] | null;
+            /**
+             * Without Harm
+             * @description The earliest date that makes nobody later; null: nobody knows (`capacity`).
+             */
+            without_harm: string | null;
+        };
+        /**
+         * PromisePlan
+         * @description On which plan the dates stand.
+         */
+        PromisePlan: {
+            /**
+             * As Of
+             * Format: date-time
+             */
+            as_of: string;
+            /**
+             * Number
+             * @description The plan in force; null: the scope has none yet.
+             */
+            number: number | null;
+            /**
+             * Pending
+             * @description Another plan is on its way; ask again for its dates.
+             */
+            pending: boolean;
+            /** Scope */
+            scope: string;
         };
         /**
          * PromisedLine
@@ -9350,6 +14556,11 @@ export interface components {
         PromisedLine: {
             /** Bindings */
             bindings: components["schemas"]["Binding"][];
+            /**
+             * Choices
+             * @description Items of it that could be made, or come without: the sooner by the plan wins.
+             */
+            choices: components["schemas"]["Choice"][];
             /** Due */
             due: string | null;
             /**
@@ -9377,6 +14588,12 @@ export interface components {
             to_make: number;
             /** Unit */
             unit: string;
+            /**
+             * Way
+             * @description How it is had, as far as it is not there.
+             * @enum {string}
+             */
+            way: "stock" | "wait" | "make" | "buy";
         };
         /**
          * ProposalList
@@ -9542,6 +14759,85 @@ export interface components {
             total: number;
         };
         /**
+         * PushKeys
+         * @description The browser's own keys, base64url (RFC 8291).
+         */
+        PushKeys: {
+            /** Auth */
+            auth: string;
+            /** P256Dh */
+            p256dh: string;
+        };
+        /**
+         * PushState
+         * @description One's own subscriptions, newest first, and the key to subscribe with.
+         */
+        PushState: {
+            /**
+             * Public Key
+             * @description `applicationServerKey`, base64url.
+             */
+            public_key: string;
+            /** Subscriptions */
+            subscriptions: components["schemas"]["PushSubscription"][];
+        };
+        /**
+         * PushSubscription
+         * @description A browser that is told. Its address is not shown.
+         */
+        PushSubscription: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Device */
+            device: string;
+            /**
+             * Endpoint Sha256
+             * @description In hexadecimal, so that a browser knows itself.
+             */
+            endpoint_sha256: string;
+            /**
+             * Host
+             * @description Of its push service.
+             */
+            host: string;
+            /** Id */
+            id: number;
+            /** Language */
+            language: string;
+            /** Last Sent At */
+            last_sent_at: string | null;
+        };
+        /**
+         * PushSubscriptionAsked
+         * @description What `PushSubscription.toJSON()` says, and what people call the device.
+         */
+        PushSubscriptionAsked: {
+            /**
+             * Device
+             * @default
+             */
+            device?: string;
+            /** Endpoint */
+            endpoint: string;
+            keys: components["schemas"]["PushKeys"];
+            /** @default en */
+            language?: components["schemas"]["Language"];
+        };
+        /**
+         * PushTested
+         * @description A notification that is on its way.
+         */
+        PushTested: {
+            /**
+             * Message Id
+             * Format: uuid
+             */
+            message_id: string;
+        };
+        /**
          * PutChannel
          * @description A channel as it should be. What is left out gets its default; a secret is kept.
          */
@@ -9595,6 +14891,29 @@ export interface components {
             mapping: components["schemas"]["ColumnMapping"];
         };
         /**
+         * PutOff
+         * @description Somebody who would get theirs later.
+         */
+        PutOff: {
+            /**
+             * Late Minutes
+             * @description How late it is then; 0: in time, or nothing is due.
+             */
+            late_minutes: number;
+            /**
+             * Minutes
+             * @description By how much later it ends.
+             */
+            minutes: number;
+            /**
+             * Order
+             * @description Null: work for no customer's order.
+             */
+            order: string | null;
+            /** Work Order */
+            work_order: string;
+        };
+        /**
          * PutOutboundSettings
          * @description What a channel's orders cause, and where it is pushed to.
          */
@@ -9627,6 +14946,30 @@ export interface components {
              * @description Left out: documents wait to be fetched.
              */
             url?: string | null;
+        };
+        /**
+         * QuietHours
+         * @description Hours in which nothing is sent: from a time of day to another, which may be the day after.
+         */
+        QuietHours: {
+            /** From */
+            from: string;
+            /** Until */
+            until: string;
+            /**
+             * Weekdays
+             * @description On which they begin; 0: Monday.
+             * @default [
+             *       0,
+             *       1,
+             *       2,
+             *       3,
+             *       4,
+             *       5,
+             *       6
+             *     ]
+             */
+            weekdays?: number[];
         };
         /**
          * ReachedWork
@@ -9891,7 +15234,7 @@ export interface components {
             number: string;
             /** Order */
             order: string | null;
-            outcome: components["schemas"]["Outcome"];
+            outcome: components["schemas"]["domain__document_order__Outcome"];
             /** Problems */
             problems: components["schemas"]["DocumentProblem"][];
             /** Reason */
@@ -10071,6 +15414,610 @@ export interface components {
             work_order: string | null;
         };
         /**
+         * Report
+         * @description A report.
+         */
+        Report: {
+            /**
+             * As Of
+             * Format: date-time
+             * @description What was known at this moment; asked again with it, the answer is the same.
+             */
+            as_of: string;
+            /**
+             * By
+             * @description What rows are: empty without it.
+             */
+            by: string | null;
+            /** Definitions */
+            definitions: components["schemas"]["ReportDefinition"][];
+            /**
+             * Notes
+             * @default []
+             */
+            notes?: components["schemas"]["ReportNote"][];
+            period: components["schemas"]["ReportPeriod"];
+            /**
+             * Preliminary
+             * @description Changes are not reckoned yet: ask again in a moment.
+             */
+            preliminary: boolean;
+            report: components["schemas"]["ReportName"];
+            /**
+             * Revision At
+             * @description When what it says changed last, before that.
+             */
+            revision_at: string | null;
+            /**
+             * Rows
+             * @default []
+             */
+            rows?: components["schemas"]["ReportRow"][];
+            scope: components["schemas"]["ReportScope"];
+            /**
+             * Series
+             * @default []
+             */
+            series?: components["schemas"]["ReportPoint"][];
+            /** Totals */
+            totals: {
+                [key: string]: components["schemas"]["Figure"];
+            };
+        };
+        /**
+         * ReportDefinition
+         * @description What a figure means, in the language asked for.
+         */
+        ReportDefinition: {
+            better: components["schemas"]["Better"];
+            /** Code */
+            code: string;
+            /** Formula */
+            formula: string;
+            /** Name */
+            name: string;
+            /** Note */
+            note: string;
+            /** Source */
+            source: string;
+            unit: components["schemas"]["Unit"];
+            /** Version */
+            version: number;
+        };
+        /**
+         * ReportLine
+         * @description An order line, as it was known.
+         */
+        ReportLine: {
+            /** Confirmed */
+            confirmed: string | null;
+            /** Customer */
+            customer: string;
+            /**
+             * Customer Due
+             * @description The same, moved by the customer's changes.
+             */
+            customer_due: string | null;
+            /** Customer Name */
+            customer_name: string;
+            /**
+             * Delay Ms
+             * @description Since the first date; the shares add up to it.
+             */
+            delay_ms: number;
+            /** Delivered */
+            delivered: string | null;
+            /**
+             * Due
+             * @description The date that holds.
+             */
+            due: string | null;
+            /**
+             * First Due
+             * @description The date that was agreed first.
+             */
+            first_due: string | null;
+            /** In Full */
+            in_full: boolean;
+            /** Item */
+            item: string;
+            /** Item Name */
+            item_name: string;
+            /** Line */
+            line: number;
+            /** Link */
+            link: string;
+            /**
+             * Made On
+             * @description `site/area/line`
+             */
+            made_on: string | null;
+            /**
+             * On Time
+             * @description Against the date that the report is judged by.
+             */
+            on_time: boolean;
+            /** Order */
+            order: string;
+            /** Ordered */
+            ordered: number;
+            /** Packed */
+            packed: string | null;
+            /** Produced */
+            produced: string | null;
+            /**
+             * Received
+             * Format: date-time
+             */
+            received: string;
+            /** Released */
+            released: string | null;
+            /** Shares */
+            shares: components["schemas"]["ReportShare"][];
+            /** Shipped */
+            shipped: number;
+            /**
+             * Shipped At
+             * @description When the last piece that was needed left.
+             */
+            shipped_at: string | null;
+            /** Site */
+            site: string;
+            /** Started */
+            started: string | null;
+            /** Unit */
+            unit: string;
+            /**
+             * Value Ms
+             * @description What the list is sorted by: how late it was, how long it took, its share of the delay, the error of its date.
+             */
+            value_ms: number;
+        };
+        /**
+         * ReportLines
+         * @description A page of order lines.
+         */
+        ReportLines: {
+            /**
+             * As Of
+             * Format: date-time
+             * @description To be sent with `cursor`, so that pages fit together.
+             */
+            as_of: string;
+            /** Items */
+            items: components["schemas"]["ReportLine"][];
+            /**
+             * Next
+             * @description `cursor` of the next page; null: this is the last.
+             */
+            next: string | null;
+            /**
+             * Total
+             * @description How many there are in all: with the first page.
+             */
+            total: number | null;
+        };
+        /**
+         * ReportName
+         * @description The reports there are.
+         * @enum {string}
+         */
+        ReportName: "oee" | "losses" | "stops" | "load" | "scrap" | "delivery" | "lead-times" | "delay-causes" | "forecasts" | "turns" | "service-level" | "overview";
+        /**
+         * ReportNote
+         * @description Something one has to know of this very answer.
+         */
+        ReportNote: {
+            /** Code */
+            code: string;
+            /** Words */
+            words: string;
+        };
+        /**
+         * ReportPeriod
+         * @description Which days: whole days, weeks or months of the plants.
+         */
+        ReportPeriod: {
+            /**
+             * First
+             * Format: date
+             */
+            first: string;
+            /**
+             * From
+             * Format: date-time
+             */
+            from: string;
+            grain: components["schemas"]["Grain"];
+            /**
+             * Last
+             * Format: date
+             */
+            last: string;
+            /**
+             * Time Zone
+             * @description null: the sites have several.
+             */
+            time_zone: string | null;
+            /**
+             * Until
+             * Format: date-time
+             * @description Not included.
+             */
+            until: string;
+        };
+        /**
+         * ReportPoint
+         * @description A day, week or month.
+         */
+        ReportPoint: {
+            /** Figures */
+            figures: {
+                [key: string]: components["schemas"]["Figure"];
+            };
+            /**
+             * First
+             * Format: date
+             */
+            first: string;
+            /**
+             * From
+             * Format: date-time
+             */
+            from: string;
+            /**
+             * Last
+             * Format: date
+             */
+            last: string;
+            /**
+             * Until
+             * Format: date-time
+             * @description Not included.
+             */
+            until: string;
+        };
+        /**
+         * ReportRow
+         * @description A part of the report: a line of the factory, a cause, a customer.
+         */
+        ReportRow: {
+            /** Figures */
+            figures: {
+                [key: string]: components["schemas"]["Figure"];
+            };
+            /**
+             * Key
+             * @description Names it to `GET /v1/reports/lines` and others; may be empty.
+             */
+            key: string;
+            /** Label */
+            label: string;
+            /**
+             * Link
+             * @description The page of what it is.
+             */
+            link?: string | null;
+            /**
+             * Unit
+             * @description Of its quantities, where it is one.
+             */
+            unit?: string | null;
+        };
+        /**
+         * ReportSchedule
+         * @description A schedule.
+         */
+        ReportSchedule: {
+            /** Active */
+            active: boolean;
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /** Changed By */
+            changed_by: string;
+            /** Code */
+            code: string;
+            every: components["schemas"]["Every"];
+            /** Formats */
+            formats: string[];
+            /** Language */
+            language: string;
+            /** Line */
+            line: string | null;
+            /** Minute */
+            minute: number;
+            /** Name */
+            name: string;
+            /** @description null: it rests. */
+            next: components["schemas"]["NextSending"] | null;
+            /** Recipients */
+            recipients: string[];
+            /** Reports */
+            reports: string[];
+            /** Site */
+            site: string | null;
+            /**
+             * Time Zone
+             * @description Its own; null: the site's.
+             */
+            time_zone: string | null;
+            /** Version */
+            version: number;
+            /** Weekday */
+            weekday: number;
+            /**
+             * Zone
+             * @description The one that it goes by.
+             */
+            zone: string;
+        };
+        /**
+         * ReportScheduleList
+         * @description Schedules by code.
+         */
+        ReportScheduleList: {
+            /** Items */
+            items: components["schemas"]["ReportSchedule"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * ReportSchedulePut
+         * @description A schedule as it shall be.
+         */
+        ReportSchedulePut: {
+            /**
+             * Active
+             * @default true
+             */
+            active?: boolean;
+            /** @description `day`: of the day before; `week`: of the week before, Monday to Sunday. */
+            every: components["schemas"]["Every"];
+            /** Formats */
+            formats?: ("pdf" | "xlsx" | "csv")[];
+            /**
+             * Language
+             * @default en
+             * @enum {string}
+             */
+            language?: "en" | "zh-CN";
+            /**
+             * Line
+             * @description `site/area/line` of that site; null: all.
+             */
+            line?: string | null;
+            /**
+             * Minute
+             * @description Of the day, on the plant's clock: 390 is 6:30.
+             */
+            minute: number;
+            /**
+             * Name
+             * @description The mail's subject begins with it.
+             */
+            name: string;
+            /** Reason */
+            reason?: string | null;
+            /**
+             * Recipients
+             * @description Addresses; each gets a mail of its own.
+             */
+            recipients: string[];
+            /** Reports */
+            reports: components["schemas"]["MailedReport"][];
+            /**
+             * Site
+             * @description null: every site.
+             */
+            site?: string | null;
+            /**
+             * Time Zone
+             * @description On whose clock; null: the site's, or that of all sites where it is one.
+             */
+            time_zone?: string | null;
+            /**
+             * Version
+             * @description The version that the caller saw.
+             */
+            version: number;
+            /**
+             * Weekday
+             * @description Of weekly ones: 0 is Monday.
+             * @default 0
+             */
+            weekday?: number;
+        };
+        /**
+         * ReportScope
+         * @description What the report is about.
+         */
+        ReportScope: {
+            /** Line */
+            line: string | null;
+            /** Machine */
+            machine?: string | null;
+            /** Site */
+            site: string | null;
+            /**
+             * Sites
+             * @description The sites it takes in, by code.
+             */
+            sites: string[];
+        };
+        /**
+         * ReportSending
+         * @description A period of a schedule.
+         */
+        ReportSending: {
+            /**
+             * Due At
+             * Format: date-time
+             */
+            due_at: string;
+            /**
+             * First
+             * Format: date
+             */
+            first: string;
+            /** Id */
+            id: number;
+            /**
+             * Last
+             * Format: date
+             */
+            last: string;
+            /**
+             * Letters
+             * @description How many mails by what became of them: `waiting`, `sent`, `given_up`, `withdrawn`.
+             */
+            letters: {
+                [key: string]: number;
+            };
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /**
+             * Sent
+             * @description false: nothing ran when it was due, and a later period was due by then; the mail of that one says so.
+             */
+            sent: boolean;
+        };
+        /**
+         * ReportSendingList
+         * @description What was sent, the newest first.
+         */
+        ReportSendingList: {
+            /** Items */
+            items: components["schemas"]["ReportSending"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * ReportSent
+         * @description A mail that was asked for.
+         */
+        ReportSent: {
+            /** Address */
+            address: string;
+            /**
+             * First
+             * Format: date
+             */
+            first: string;
+            /**
+             * Last
+             * Format: date
+             */
+            last: string;
+            /**
+             * Message Id
+             * Format: uuid
+             * @description See `GET /v1/notifications`.
+             */
+            message_id: string;
+        };
+        /**
+         * ReportShare
+         * @description What one cause has of a line's delay.
+         */
+        ReportShare: {
+            /** Cause */
+            cause: string;
+            /** Label */
+            label: string;
+            /** Ms */
+            ms: number;
+            /**
+             * Subject
+             * @description A machine, a resource, an item, a work order; may be empty.
+             */
+            subject: string;
+        };
+        /**
+         * ReportTarget
+         * @description What a figure is to reach, from a day on.
+         */
+        ReportTarget: {
+            /** Code */
+            code: string;
+            /**
+             * Recorded At
+             * Format: date-time
+             */
+            recorded_at: string;
+            /** Recorded By */
+            recorded_by: string;
+            /**
+             * Site
+             * @description null: every site without one of its own.
+             */
+            site: string | null;
+            /**
+             * Target
+             * @description In the figure's own unit, ratios as such (0.95); null: taken back.
+             */
+            target: number | null;
+            /**
+             * Valid From
+             * Format: date
+             */
+            valid_from: string;
+        };
+        /**
+         * ReportTargetEntry
+         * @description What a figure is to reach from a day on.
+         */
+        ReportTargetEntry: {
+            /** Code */
+            code: string;
+            /** Site */
+            site?: string | null;
+            /**
+             * Target
+             * @description In the figure's own unit, ratios as such (0.95); null takes it back.
+             */
+            target: number | string | null;
+            /**
+             * Valid From
+             * Format: date
+             */
+            valid_from: string;
+        };
+        /**
+         * ReportTargetList
+         * @description What figures are to reach.
+         */
+        ReportTargetList: {
+            /** Items */
+            items: components["schemas"]["ReportTarget"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * ReportTargetsEntered
+         * @description Targets to enter.
+         */
+        ReportTargetsEntered: {
+            /** Reason */
+            reason?: string | null;
+            /** Targets */
+            targets: components["schemas"]["ReportTargetEntry"][];
+        };
+        /**
          * Reservation
          * @description A quantity that somebody was promised.
          */
@@ -10165,6 +16112,96 @@ export interface components {
          */
         Resolution: "raw" | "5m" | "1h" | "1d";
         /**
+         * Resource
+         * @description An operator or a tool, or several alike, that work needs beside its machine.
+         */
+        Resource: {
+            /**
+             * Absences
+             * @description What is not over, by begin.
+             */
+            absences: components["schemas"]["Absence"][];
+            /** Code */
+            code: string;
+            /** Id */
+            id: number;
+            kind: components["schemas"]["ResourceKind"];
+            /** Name */
+            name: string;
+            /**
+             * Pattern
+             * @description Of operators: the shift pattern they work by instead.
+             */
+            pattern: string | null;
+            /**
+             * Place
+             * @description Of operators: whose calendar they work by.
+             */
+            place: string | null;
+            /**
+             * Quantity
+             * @description How many there are; so many operations can have one.
+             */
+            quantity: number;
+            /** Site */
+            site: string;
+            /**
+             * Skills
+             * @description What they are good for; their code counts as one.
+             */
+            skills: string[];
+        };
+        /**
+         * ResourceAway
+         * @description An operator or a tool is not there then.
+         */
+        ResourceAway: {
+            /**
+             * Count
+             * @description How many of several alike; null: all of them.
+             */
+            count?: number | null;
+            /**
+             * Ends At
+             * Format: date-time
+             */
+            ends_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "resource_away";
+            /**
+             * Resource
+             * @description Its `id` in `GET /v1/resources`.
+             */
+            resource: number;
+            /**
+             * Starts At
+             * Format: date-time
+             */
+            starts_at: string;
+        };
+        /**
+         * ResourceKind
+         * @description What a resource is.
+         * @enum {string}
+         */
+        ResourceKind: "operator" | "tool";
+        /**
+         * ResourceList
+         * @description Operators and tools by site and code.
+         */
+        ResourceList: {
+            /** Items */
+            items: components["schemas"]["Resource"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
          * ResumeAll
          * @description Let them go on.
          */
@@ -10196,6 +16233,52 @@ export interface components {
          * @enum {string}
          */
         Role: "admin" | "supervisor" | "planner" | "sales" | "customer_service" | "purchasing" | "warehouse" | "quality" | "finance" | "operator" | "viewer" | "gateway" | "customer";
+        /**
+         * RotaAsked
+         * @description A rota, as it is or as it might be, over a time.
+         */
+        RotaAsked: {
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /** Rota */
+            rota: {
+                [key: string]: unknown;
+            };
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+        };
+        /**
+         * RotaTurn
+         * @description Somebody is on call from a moment until another; `member`: null if nobody is.
+         */
+        RotaTurn: {
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /** Member */
+            member: string | null;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+        };
+        /**
+         * RotaTurns
+         * @description Who is on call when, in order and without gaps.
+         */
+        RotaTurns: {
+            /** Items */
+            items: components["schemas"]["RotaTurn"][];
+        };
         /**
          * Routing
          * @description How the item is made at a site.
@@ -10265,6 +16348,89 @@ export interface components {
          * @enum {string}
          */
         Running: "stop" | "to_stock";
+        /**
+         * RushAcceptance
+         * @description An order is taken as a rush order, at the price that was told of it.
+         *
+         *     `plan_number`, and `end` and `cost` of `rushed`, as `priceRushOrder` told them. An order whose
+         *     lines were priced before it was there is taken in first.
+         */
+        RushAcceptance: {
+            /** Cost */
+            cost: number;
+            /**
+             * Due
+             * @description As asked about; lines that are due later are due then.
+             */
+            due?: string | null;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /** Order */
+            order: string;
+            /** Plan Number */
+            plan_number: number | null;
+            /**
+             * Priority
+             * @description As asked about; by default that of a rush order.
+             */
+            priority?: number | null;
+        };
+        /**
+         * RushPrice
+         * @description What a rush order costs, before anybody says yes.
+         */
+        RushPrice: {
+            /**
+             * As Of
+             * Format: date-time
+             */
+            as_of: string;
+            /** @description What the policy lets it displace. */
+            displacement: components["schemas"]["Displacement"];
+            /** Plan Number */
+            plan_number: number | null;
+            /**
+             * Planned End
+             * @description When the order ends as it is planned now; null for a new one.
+             */
+            planned_end: string | null;
+            /** Priority */
+            priority: number;
+            /** @description By the rule; as `waiting` where that is no sooner. */
+            rushed: components["schemas"]["Price"];
+            /** Scope */
+            scope: string;
+            /** @description It displaces nobody. */
+            waiting: components["schemas"]["Price"];
+        };
+        /**
+         * RushWish
+         * @description What would be put before others: an order that is there, or lines of a new one.
+         */
+        RushWish: {
+            /** Due */
+            due?: string | null;
+            /**
+             * Lines
+             * @default []
+             */
+            lines?: components["schemas"]["api__what_if__changes__NewLine"][];
+            /** Order */
+            order?: string | null;
+            /**
+             * Priority
+             * @description By default that of a rush order, by the scope's policy.
+             */
+            priority?: number | null;
+            /**
+             * Site
+             * @description Where; the scope's only site by default.
+             */
+            site?: string | null;
+        };
         /**
          * SavedOutboundSettings
          * @description Settings as they were saved; a secret that was drawn or given is shown here only.
@@ -10340,6 +16506,22 @@ export interface components {
         SeenRequest: {
             /** Work Order */
             work_order: string;
+        };
+        /**
+         * SendNow
+         * @description What to send at once.
+         */
+        SendNow: {
+            /**
+             * First
+             * @description Of which day on; null: of the period that would be due next.
+             */
+            first?: string | null;
+            /**
+             * Last
+             * @description Up to which day.
+             */
+            last?: string | null;
         };
         /**
          * Sent
@@ -10928,6 +17110,54 @@ export interface components {
             total: number;
         };
         /**
+         * SolveRequest
+         * @description A problem of the caller's own.
+         */
+        SolveRequest: {
+            /**
+             * Problem
+             * @description By `GET /v1/problems/schema`.
+             */
+            problem: {
+                [key: string]: unknown;
+            };
+            /**
+             * Time Limit Ms
+             * @description So long a better plan is looked for after the first.
+             * @default 1000
+             */
+            time_limit_ms?: number;
+        };
+        /**
+         * SolvedPlan
+         * @description A plan that the independent validator accepts.
+         */
+        SolvedPlan: {
+            /** Bound */
+            bound: number | null;
+            /** Late */
+            late: {
+                [key: string]: unknown;
+            }[];
+            /** Method */
+            method: string;
+            /** Metrics */
+            metrics: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            outcome: "solved";
+            /** Plan */
+            plan: {
+                [key: string]: unknown;
+            };
+            /** Solve Ms */
+            solve_ms: number;
+        };
+        /**
          * SpecialDay
          * @description A holiday, or overtime, by date.
          */
@@ -11002,53 +17232,34 @@ export interface components {
             total: number;
         };
         /**
-         * Split
-         * @description Split a work order. `by` says how; the field of that name says how much.
+         * SplitPart
+         * @description Where a draft has what it splits off of an operation.
          */
-        Split: {
+        SplitPart: {
             /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
+             * End
+             * Format: date-time
              */
-            action: "split";
+            end: string;
+            /** Machine */
+            machine: string;
+            /** Operation */
+            operation: number;
+            /** Pieces */
+            pieces: number;
             /**
-             * Batch Max
-             * @description Pieces of a work order at most.
+             * Setup Start
+             * Format: date-time
              */
-            batch_max?: (number | string) | null;
-            /** Batch Min */
-            batch_min?: (number | string) | null;
+            setup_start: string;
             /**
-             * By
-             * @enum {string}
+             * Start
+             * Format: date-time
              */
-            by: "quantities" | "batch" | "capacity" | "due" | "order";
-            /**
-             * Capacity Hours
-             * @description As much as the slowest operation makes in this time.
-             */
-            capacity_hours?: (number | string) | null;
-            /** Multiple */
-            multiple?: (number | string) | null;
-            /**
-             * Quantities
-             * @description What is split off.
-             */
-            quantities?: (number | string)[] | null;
-            /**
-             * Window Hours
-             * @description Demands due further apart than this are cut apart.
-             */
-            window_hours?: number | null;
+            start: string;
             /** Work Order */
-            work_order: number;
+            work_order: string;
         };
-        /**
-         * Stage
-         * @description Where an order is, in a customer's terms.
-         * @enum {string}
-         */
-        Stage: "received" | "confirmed" | "scheduled" | "in_production" | "produced" | "packed" | "shipped" | "cancelled";
         /**
          * StageMark
          * @description A stage of the timeline.
@@ -11056,12 +17267,25 @@ export interface components {
         StageMark: {
             /** At */
             at: string | null;
-            stage: components["schemas"]["Stage"];
+            stage: components["schemas"]["domain__tracking__Stage"];
             /**
              * State
              * @enum {string}
              */
             state: "done" | "current" | "ahead";
+        };
+        /**
+         * StaleAlarm
+         * @description An alarm that has been active for more than a day.
+         */
+        StaleAlarm: {
+            /** Cause */
+            cause: string;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
         };
         /**
          * StateChange
@@ -11168,6 +17392,158 @@ export interface components {
          * @enum {string}
          */
         StockStatus: "available" | "quality" | "blocked" | "expired";
+        /**
+         * StopReason
+         * @description A reason of the plant's list.
+         */
+        StopReason: {
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /** Changed By */
+            changed_by: string;
+            /** Code */
+            code: string;
+            counts_as: components["schemas"]["TimeClass"];
+            /**
+             * Name
+             * @description In the language asked for.
+             */
+            name: string;
+            /** Name En */
+            name_en: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Retired */
+            retired: boolean;
+            /**
+             * Site
+             * @description null: every site without an entry of its own.
+             */
+            site: string | null;
+        };
+        /**
+         * StopReasonDefined
+         * @description How a reason is called and what it counts as.
+         */
+        StopReasonDefined: {
+            /**
+             * Counts As
+             * @enum {string}
+             */
+            counts_as: "setup" | "delay" | "idle" | "unknown" | "planned" | "micro_stop";
+            /** Name En */
+            name_en: string;
+            /** Name Zh */
+            name_zh: string;
+            /**
+             * Retired
+             * @default false
+             */
+            retired?: boolean;
+            /** Site */
+            site?: string | null;
+        };
+        /**
+         * StopReasonEntries
+         * @description Entries that were added.
+         */
+        StopReasonEntries: {
+            /** Items */
+            items: components["schemas"]["StopReasonEntry"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * StopReasonEntry
+         * @description An entry.
+         */
+        StopReasonEntry: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** By */
+            by: string;
+            /**
+             * From
+             * Format: date-time
+             */
+            from: string;
+            /** Id */
+            id: number;
+            /** Machine */
+            machine: string;
+            /** Note */
+            note: string | null;
+            /** Reason */
+            reason: string | null;
+            /**
+             * Undoes
+             * @description The entry that this one undoes.
+             */
+            undoes: number | null;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+        };
+        /**
+         * StopReasonGiven
+         * @description What somebody said of a stop.
+         */
+        StopReasonGiven: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** By */
+            by: string;
+            /**
+             * Id
+             * @description To undo it by.
+             */
+            id: number;
+            /** Note */
+            note: string | null;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * StopReasonList
+         * @description The plant's list; six to nine reasons a machine are enough.
+         */
+        StopReasonList: {
+            /** Items */
+            items: components["schemas"]["StopReason"][];
+            /**
+             * Total
+             * @description How many there are in all.
+             */
+            total: number;
+        };
+        /**
+         * StopReasonsToUndo
+         * @description Entries to undo.
+         */
+        StopReasonsToUndo: {
+            /** Ids */
+            ids: number[];
+        };
+        /**
+         * SubjectKind
+         * @description Kinds of things that alarms are about.
+         * @enum {string}
+         */
+        SubjectKind: "machine" | "line" | "order" | "item" | "scope" | "site" | "gateway";
         /**
          * Sum
          * @description An item's stock at a site.
@@ -11375,7 +17751,7 @@ export interface components {
              * @description Ours; null in a dry run that would make one.
              */
             order: string | null;
-            outcome: components["schemas"]["Outcome"];
+            outcome: components["schemas"]["domain__document_order__Outcome"];
             /** Priority */
             priority?: number | null;
             /** Problems */
@@ -11434,6 +17810,12 @@ export interface components {
             ticket: string;
         };
         /**
+         * TimeClass
+         * @description What a stretch of planned time went into; `PLANNED` lies outside of PBT.
+         * @enum {string}
+         */
+        TimeClass: "production" | "setup" | "delay" | "micro_stop" | "idle" | "unknown" | "planned";
+        /**
          * TimeInState
          * @description How long a machine was in a state, for the reason that it told.
          */
@@ -11443,6 +17825,35 @@ export interface components {
             /** Reason */
             reason: string | null;
             state: components["schemas"]["MachineState"];
+        };
+        /**
+         * TimePolicyEntered
+         * @description How a site is to class micro-stops.
+         */
+        TimePolicyEntered: {
+            /** Micro Stop Ms */
+            micro_stop_ms: number;
+            micro_stops: components["schemas"]["MicroStops"];
+        };
+        /**
+         * TimePolicyView
+         * @description How a site classes micro-stops.
+         */
+        TimePolicyView: {
+            /**
+             * Micro Stop Ms
+             * @description Shorter stops between production are micro-stops.
+             */
+            micro_stop_ms: number;
+            /** @description Which factor of OEE they lower. */
+            micro_stops: components["schemas"]["MicroStops"];
+            /**
+             * Since
+             * @description null: nobody has said anything else.
+             */
+            since: string | null;
+            /** Site */
+            site: string;
         };
         /**
          * TimelineEntry
@@ -11529,7 +17940,7 @@ export interface components {
              * @description The customer's own name for the order.
              */
             reference: string | null;
-            stage: components["schemas"]["Stage"];
+            stage: components["schemas"]["domain__tracking__Stage"];
             /** Stages */
             stages: components["schemas"]["StageMark"][];
             /** Time Zone */
@@ -11587,6 +17998,12 @@ export interface components {
             /** Reason */
             reason?: string | null;
         };
+        /**
+         * Unit
+         * @description What a figure is told in.
+         * @enum {string}
+         */
+        Unit: "percent" | "ms" | "pieces" | "money" | "per_year" | "days" | "count";
         /**
          * Unmatched
          * @description Why a move belongs to no order, for now.
@@ -11798,18 +18215,48 @@ export interface components {
         VersionStep: {
             /** Alternatives */
             alternatives: components["schemas"]["Way"][];
+            /**
+             * Batch Family
+             * @description What may be in an oven together.
+             */
+            batch_family: string | null;
+            /**
+             * Batch Room
+             * @description How much of an oven's `batch_capacity` a piece takes.
+             */
+            batch_room: number;
             /** Capability */
             capability: string | null;
             /** Cycle Ms */
             cycle_ms: number;
+            /**
+             * Interruptible
+             * @description Whether a break may fall into it.
+             */
+            interruptible: boolean;
             /** Machine */
             machine: string | null;
             /** Name */
             name: string;
+            /**
+             * Needs
+             * @description Skills: `welder`, `welder=2`, `setter@setup`.
+             */
+            needs: string[];
             /** Number */
             number: number;
             /** Setup Ms */
             setup_ms: number;
+            /**
+             * Transfer Batch
+             * @description So many pieces go on together; null: all at the end.
+             */
+            transfer_batch: number | null;
+            /**
+             * Wait Ms
+             * @description How long pieces wait after it: they cool, dry or travel.
+             */
+            wait_ms: number;
         };
         /**
          * ViewQuery
@@ -11955,6 +18402,95 @@ export interface components {
             total: number;
         };
         /**
+         * WhatIf
+         * @description What a draft is about.
+         */
+        WhatIf: {
+            /** Added */
+            added: components["schemas"]["AddedOperation"][];
+            /** Added Orders */
+            added_orders: components["schemas"]["AddedOrder"][];
+            /** Changes */
+            changes: components["schemas"]["ChangeView"][];
+            /** Created By */
+            created_by: string | null;
+            /** Expires At */
+            expires_at: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Parts
+             * @default []
+             */
+            parts?: components["schemas"]["SplitPart"][];
+            /**
+             * Publishable
+             * @description Whether its base is in force, and all that it takes for granted is entered by publishing it.
+             */
+            publishable: boolean;
+            /** Settle */
+            settle: string;
+            /**
+             * Stale
+             * @description Another plan is in force than the one it stands on: rebase.
+             */
+            stale: boolean;
+        };
+        /**
+         * Why
+         * @description Why a plan ends an order late, as things are now, and what would help.
+         */
+        Why: {
+            /**
+             * As Of
+             * Format: date-time
+             */
+            as_of: string;
+            /** Chain */
+            chain: components["schemas"]["LateCause"][];
+            /**
+             * Delay Minutes
+             * @description 0 or less: it is not late.
+             */
+            delay_minutes: number;
+            /** Due */
+            due: string | null;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /**
+             * Helps
+             * @description The best first; three at most.
+             */
+            helps: components["schemas"]["Help"][];
+            /** Order */
+            order: string;
+            /** Plan */
+            plan: number;
+            /** Shares */
+            shares: components["schemas"]["DelayCause"][];
+            /**
+             * Work Order
+             * @description The work order that is latest.
+             */
+            work_order: string;
+        };
+        /**
+         * WhyCoarse
+         * @description Why the dates stand on the coarse rule and on no plan.
+         */
+        WhyCoarse: {
+            /**
+             * Code
+             * @enum {string}
+             */
+            code: "no_planner" | "busy" | "no_answer" | "away" | "unknown_machine" | "no_resource" | "no_plan" | "not_supported" | "too_long" | "broken";
+            /** Detail */
+            detail: string;
+        };
+        /**
          * WorkOrder
          * @description A work order with its operations.
          */
@@ -11977,6 +18513,11 @@ export interface components {
             id: number;
             /** Item */
             item: string | null;
+            /**
+             * Not Before
+             * @description Nothing of it begins earlier.
+             */
+            not_before: string | null;
             /** Number */
             number: string;
             /** Operations */
@@ -12234,6 +18775,35 @@ export interface components {
          */
         api__audit__endpoints__Format: "csv" | "jsonl";
         /**
+         * Channel
+         * @description A channel, without its secret.
+         */
+        api__channels__schemas__Channel: {
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /** Customer */
+            customer: string | null;
+            /** Enabled */
+            enabled: boolean;
+            format: components["schemas"]["domain__documents__Format"];
+            /** Has Secret */
+            has_secret: boolean;
+            /** Mapping */
+            mapping: string | null;
+            /** Name */
+            name: string;
+            poll?: components["schemas"]["PollState"] | null;
+            /** Priority */
+            priority: number;
+            /** Site */
+            site: string | null;
+            /** Source */
+            source: string | null;
+        };
+        /**
          * Component
          * @description A part of the installation.
          */
@@ -12297,7 +18867,18 @@ export interface components {
             quantity: number;
             /** Scrap Factor */
             scrap_factor: number;
+            /**
+             * Step
+             * @description Which step of the routing takes it; null: the first one.
+             */
+            step: number | null;
         };
+        /**
+         * FileFormat
+         * @description What a list can be had as.
+         * @enum {string}
+         */
+        api__orders__listing__FileFormat: "csv" | "xlsx";
         /**
          * Delivery
          * @description A shipment of an order: `contracts.live`'s DeliveryView, as on `/v1/live`.
@@ -12406,6 +18987,33 @@ export interface components {
             unit?: string | null;
         };
         /**
+         * Move
+         * @description Give an order line a quantity from another supply.
+         */
+        api__pegging__schemas__Move: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            action: "move";
+            demand: components["schemas"]["LineName"];
+            /**
+             * Quantity
+             * @description In the item's unit.
+             */
+            quantity: number | string;
+            /**
+             * Source
+             * @description A work order's id, or goods; null: its shortage.
+             */
+            source?: number | components["schemas"]["GoodsName"] | null;
+            /**
+             * Target
+             * @description A work order's id, or goods; null: nowhere for now.
+             */
+            target?: number | components["schemas"]["GoodsName"] | null;
+        };
+        /**
          * Preview
          * @description What a rearrangement would do. Apply it with `token`, as long as nothing has changed.
          */
@@ -12445,6 +19053,48 @@ export interface components {
             work_orders_after: number;
             /** Work Orders Before */
             work_orders_before: number;
+        };
+        /**
+         * Split
+         * @description Split a work order. `by` says how; the field of that name says how much.
+         */
+        api__pegging__schemas__Split: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            action: "split";
+            /**
+             * Batch Max
+             * @description Pieces of a work order at most.
+             */
+            batch_max?: (number | string) | null;
+            /** Batch Min */
+            batch_min?: (number | string) | null;
+            /**
+             * By
+             * @enum {string}
+             */
+            by: "quantities" | "batch" | "capacity" | "due" | "order";
+            /**
+             * Capacity Hours
+             * @description As much as the slowest operation makes in this time.
+             */
+            capacity_hours?: (number | string) | null;
+            /** Multiple */
+            multiple?: (number | string) | null;
+            /**
+             * Quantities
+             * @description What is split off.
+             */
+            quantities?: (number | string)[] | null;
+            /**
+             * Window Hours
+             * @description Demands due further apart than this are cut apart.
+             */
+            window_hours?: number | null;
+            /** Work Order */
+            work_order: number;
         };
         /**
          * PlannedOperation
@@ -12613,6 +19263,70 @@ export interface components {
             total: number;
         };
         /**
+         * Move
+         * @description An operation goes to a machine.
+         */
+        api__what_if__changes__Move: {
+            /**
+             * Before
+             * @description It comes right before this operation of the machine.
+             */
+            before?: number | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "move";
+            /** Machine */
+            machine: string;
+            /**
+             * Operation
+             * @description `operation_id`.
+             */
+            operation: number;
+            /**
+             * Start
+             * @description It does not start before.
+             */
+            start?: string | null;
+        };
+        /**
+         * NewLine
+         * @description So much of an item.
+         */
+        api__what_if__changes__NewLine: {
+            /** Item */
+            item: string;
+            /**
+             * Quantity
+             * @description Exact; a JSON number or text.
+             */
+            quantity: number | string;
+            /** Unit */
+            unit?: string | null;
+        };
+        /**
+         * Split
+         * @description Part of an operation's pieces is made on another machine at the same time.
+         */
+        api__what_if__changes__Split: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "split";
+            /**
+             * Machine
+             * @description The other machine; both take about as long.
+             */
+            machine: string;
+            /**
+             * Operation
+             * @description `operation_id`.
+             */
+            operation: number;
+        };
+        /**
          * PlannedOperation
          * @description An operation to be planned. Without a quantity it makes the work order's.
          */
@@ -12625,6 +19339,8 @@ export interface components {
             alternatives?: components["schemas"]["Alternative"][];
             /** Cycle Ms */
             cycle_ms?: number | null;
+            /** @description Null: as usual. */
+            handling?: components["schemas"]["Handling"] | null;
             /**
              * Machine
              * @description The machine's path.
@@ -12642,6 +19358,24 @@ export interface components {
              */
             setup_ms?: number;
         };
+        /**
+         * FileFormat
+         * @description What a report can be had as.
+         * @enum {string}
+         */
+        connectors__report_files__formats__FileFormat: "csv" | "xlsx" | "pdf";
+        /**
+         * Channel
+         * @description Ways to people.
+         * @enum {string}
+         */
+        domain__alarms__recipients__Channel: "email" | "sms" | "web_push" | "webhook" | "wecom" | "dingtalk" | "feishu";
+        /**
+         * Outcome
+         * @description What became of a document.
+         * @enum {string}
+         */
+        domain__document_order__Outcome: "created" | "changed" | "cancelled" | "repeated" | "outdated" | "waiting" | "conflict" | "refused";
         /**
          * DocumentKind
          * @description What a document wants of the order that it names.
@@ -12673,11 +19407,29 @@ export interface components {
          */
         domain__outbound__DocumentKind: "order_answer" | "ship_notice" | "production";
         /**
+         * Stage
+         * @description A part of an order's way; its name says what ends it.
+         * @enum {string}
+         */
+        domain__reports__lead_times__Stage: "confirmation" | "release" | "start" | "production" | "packing" | "shipping" | "delivery";
+        /**
          * Severity
          * @description What a finding asks for.
          * @enum {string}
          */
         domain__review__Severity: "error" | "warning" | "off";
+        /**
+         * Stage
+         * @description Where an order is, in a customer's terms.
+         * @enum {string}
+         */
+        domain__tracking__Stage: "received" | "confirmed" | "scheduled" | "in_production" | "produced" | "packed" | "shipped" | "cancelled";
+        /**
+         * Outcome
+         * @description How a line did against its date.
+         * @enum {string}
+         */
+        store__reports__drill__Outcome: "on_time_in_full" | "missed" | "late" | "incomplete";
     };
     responses: never;
     parameters: never;
@@ -12768,6 +19520,720 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Readiness"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportAlarmDefinitions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    importAlarmDefinitions: {
+        parameters: {
+            query?: {
+                /** @description What to call the text in faults. */
+                file?: string;
+                /** @description Say what would happen; write nothing. */
+                dry_run?: boolean;
+                /** @description Why, for the audit log. */
+                reason?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/yaml": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmDefinitionImport"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listRotaTurns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RotaAsked"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RotaTurns"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tryAlarmRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlarmTrial"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmTrialled"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAlarmDefinitionSchema: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAlarmDefinitions: {
+        parameters: {
+            query?: {
+                /** @description Those that are not in force any more as well. */
+                retired?: boolean;
+            };
+            header?: never;
+            path: {
+                kind: components["schemas"]["AlarmDefinitionKind"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmDefinitionList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAlarmDefinition: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: components["schemas"]["AlarmDefinitionKind"];
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmDefinitionWithVersions"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putAlarmDefinition: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: components["schemas"]["AlarmDefinitionKind"];
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlarmDefinitionPut"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmDefinitionWithVersions"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retireAlarmDefinition: {
+        parameters: {
+            query?: {
+                /** @description Why, for the audit log. */
+                reason?: string | null;
+            };
+            header?: never;
+            path: {
+                kind: components["schemas"]["AlarmDefinitionKind"];
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmDefinitionWithVersions"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAlarms: {
+        parameters: {
+            query?: {
+                /** @description In these states; by default what stands in the list of alarms. */
+                state?: components["schemas"]["AlarmState"][] | null;
+                /** @description Of these. */
+                priority?: components["schemas"]["AlarmPriority"][] | null;
+                /** @description The rule's code. */
+                rule?: string | null;
+                subject_kind?: components["schemas"]["SubjectKind"] | null;
+                /** @description What it is about, by its name. */
+                subject?: string | null;
+                assigned_to?: string | null;
+                /** @description In names of alarms and things. */
+                search?: string | null;
+                /** @description Of this site only (its code). */
+                site?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acknowledgeAlarms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlarmAcknowledgement"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmsAcknowledged"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAlarmHistory: {
+        parameters: {
+            query?: {
+                /** @description Of this one. */
+                alarm?: number | null;
+                from?: string | null;
+                /** @description Not included. */
+                to?: string | null;
+                /** @description Only this. */
+                event?: components["schemas"]["AlarmEvent"] | null;
+                /** @description Of these. */
+                priority?: components["schemas"]["AlarmPriority"][] | null;
+                /** @description The rule's code. */
+                rule?: string | null;
+                /** @description What it is about, by its name. */
+                subject?: string | null;
+                /** @description In names of alarms and things. */
+                search?: string | null;
+                /** @description Of this site only (its code). */
+                site?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmHistory"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAlarmRates: {
+        parameters: {
+            query?: {
+                /** @description By default a week before the end. */
+                from?: string | null;
+                /** @description By default now. */
+                to?: string | null;
+                /** @description Among how many people alarms are shared. */
+                operators?: number;
+                /** @description Of this site only (its code). */
+                site?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmRates"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAlarm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alarm: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmWithMessages"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    assignAlarm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alarm: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlarmAssignment"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alarm"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeAlarm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alarm: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlarmReason"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alarm"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resetAlarm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alarm: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlarmReasonOrNone"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alarm"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    returnAlarm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alarm: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlarmReasonOrNone"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alarm"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    shelveAlarm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alarm: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlarmShelving"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alarm"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unshelveAlarm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alarm: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlarmReasonOrNone"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alarm"];
                 };
             };
             /** @description A problem (RFC 9457). */
@@ -13105,7 +20571,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Channel"];
+                    "application/json": components["schemas"]["api__channels__schemas__Channel"];
                 };
             };
             /** @description A problem (RFC 9457). */
@@ -13140,7 +20606,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Channel"];
+                    "application/json": components["schemas"]["api__channels__schemas__Channel"];
                 };
             };
             /** @description A problem (RFC 9457). */
@@ -13266,8 +20732,72 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Channel"];
+                    "application/json": components["schemas"]["api__channels__schemas__Channel"];
                 };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeContact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                contact_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ContactChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeContact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                contact_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem (RFC 9457). */
             default: {
@@ -13367,6 +20897,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CustomerDetail"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listContacts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContactList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createContact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewContact"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
                 };
             };
             /** @description A problem (RFC 9457). */
@@ -13555,6 +21151,64 @@ export interface operations {
             };
         };
     };
+    listGateways: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KnownGatewayList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    forgetGateway: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listUnmatchedMoves: {
         parameters: {
             query?: {
@@ -13625,7 +21279,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description What became of them: `waiting`, `refused`, … */
-                state?: components["schemas"]["Outcome"] | null;
+                state?: components["schemas"]["domain__document_order__Outcome"] | null;
                 /** @description Of this order (its number). */
                 order?: string | null;
                 source?: string | null;
@@ -14338,6 +21992,102 @@ export interface operations {
             };
         };
     };
+    listMaintenance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MaintenanceList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    planMaintenance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewMaintenance"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Maintenance"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    giveUpMaintenance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                path: string;
+                maintenance_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listMetrics: {
         parameters: {
             query?: never;
@@ -14505,6 +22255,7 @@ export interface operations {
                     lines?: Record<string, unknown>[];
                     machines?: Record<string, unknown>[];
                     price_rules?: Record<string, unknown>[];
+                    resources?: Record<string, unknown>[];
                     routings?: Record<string, unknown>[];
                     setups?: Record<string, unknown>[];
                     shift_patterns?: Record<string, unknown>[];
@@ -14581,6 +22332,646 @@ export interface operations {
             };
         };
     };
+    showConfirmation: {
+        parameters: {
+            query?: {
+                /** @description Of the page. */
+                language?: ("en" | "zh-CN") | null;
+            };
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirmContact: {
+        parameters: {
+            query?: {
+                /** @description Of the page. */
+                language?: ("en" | "zh-CN") | null;
+            };
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    showUnsubscription: {
+        parameters: {
+            query?: {
+                /** @description Of the page. */
+                language?: ("en" | "zh-CN") | null;
+            };
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unsubscribeContact: {
+        parameters: {
+            query?: {
+                /** @description Of the page. */
+                language?: ("en" | "zh-CN") | null;
+            };
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listBadAddresses: {
+        parameters: {
+            query?: {
+                /** @description Only those that are sent nothing; false: the others. */
+                suppressed?: boolean | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BadAddressList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    releaseBadAddress: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddressRelease"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listNotificationTemplates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationTemplateList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getNotificationTemplate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                language: "en" | "zh-CN";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationTemplateWithVersions"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putNotificationTemplate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                language: "en" | "zh-CN";
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NotificationTemplatePut"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationTemplateWithVersions"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    previewNotificationTemplate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                language: "en" | "zh-CN";
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NotificationPreview"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationPreviewed"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listNotificationWays: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationWayList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getNotificationWaySchema: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationWayKinds"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getNotificationWay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationWay"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putNotificationWay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NotificationWayPut"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationWay"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteNotificationWay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    testNotificationWay: {
+        parameters: {
+            query?: {
+                /** @description How long to wait for the provider's answer. */
+                wait_s?: number;
+            };
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NotificationTest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationTested"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listNotifications: {
+        parameters: {
+            query?: {
+                /** @description In one of these. */
+                state?: ("held" | "gathered" | "told" | "waiting" | "sent" | "given_up" | "withdrawn")[] | null;
+                /** @description As `alarms`, `tests`. */
+                source?: string | null;
+                /** @description As `alarm:7`, `way:mail`. */
+                cause?: string | null;
+                /** @description By code. */
+                recipient?: string | null;
+                channel?: components["schemas"]["domain__alarms__recipients__Channel"] | null;
+                address?: string | null;
+                from?: string | null;
+                /** @description Not included. */
+                to?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getNotification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                message: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Notification"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retryNotification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                message: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NotificationRetry"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Notification"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getOpenApi: {
         parameters: {
             query?: never;
@@ -14639,6 +23030,70 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["OperationList"];
                 };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    lockOperation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                operation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Lock"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unlockOperation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                operation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem (RFC 9457). */
             default: {
@@ -14896,7 +23351,7 @@ export interface operations {
     exportOrders: {
         parameters: {
             query?: {
-                format?: components["schemas"]["FileFormat"];
+                format?: components["schemas"]["api__orders__listing__FileFormat"];
                 state?: components["schemas"]["domain__orders__LineState"] | null;
                 /** @description The customer's code. */
                 customer?: string | null;
@@ -16286,6 +24741,132 @@ export interface operations {
             };
         };
     };
+    listOwnContacts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContactList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createOwnContact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewOwnContact"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeOwnContact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                contact_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ContactChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeOwnContact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                contact_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listOwnOrders: {
         parameters: {
             query?: {
@@ -16451,6 +25032,107 @@ export interface operations {
             };
         };
     };
+    listDrafts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                scope: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DraftList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    makeDraft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                scope: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDraft"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Draft"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dragOperation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                scope: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Drag"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Draft"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listPlans: {
         parameters: {
             query?: {
@@ -16544,6 +25226,140 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PlanRequested"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acceptRushPrice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                scope: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RushAcceptance"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RushPrice"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    priceRushOrder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                scope: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RushWish"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RushPrice"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    comparePlans: {
+        parameters: {
+            query: {
+                /** @description Ids of plans of one scope, separated by commas; 2 to 8. The first is what the others are compared with. */
+                ids: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlansCompared"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportComparedPlans: {
+        parameters: {
+            query: {
+                /** @description Ids of plans of one scope, separated by commas; 2 to 8. The first is what the others are compared with. */
+                ids: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
                 };
             };
             /** @description A problem (RFC 9457). */
@@ -16653,6 +25469,68 @@ export interface operations {
             };
         };
     };
+    listPlanEntries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                plan_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntryList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    takeBackPlanEntries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                plan_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntryList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listPlanOperations: {
         parameters: {
             query?: {
@@ -16720,6 +25598,69 @@ export interface operations {
             };
         };
     };
+    rebaseDraft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                plan_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Draft"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    explainLateOrder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                plan_id: number;
+                order: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Why"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listPriceRules: {
         parameters: {
             query?: {
@@ -16743,6 +25684,70 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PriceRuleList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getProblemSchema: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    solveProblem: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SolveRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SolvedPlan"] | components["schemas"]["NoPlan"];
                 };
             };
             /** @description A problem (RFC 9457). */
@@ -16967,6 +25972,128 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Purchase"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPush: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PushState"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    subscribePush: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PushSubscriptionAsked"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PushSubscription"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unsubscribePush: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                subscription: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    testPush: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                subscription: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PushTested"];
                 };
             };
             /** @description A problem (RFC 9457). */
@@ -17207,6 +26334,1297 @@ export interface operations {
             };
         };
     };
+    listReportSchedules: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportScheduleList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createReportSchedule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewReportSchedule"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportSchedule"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getReportSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportSchedule"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putReportSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReportSchedulePut"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportSchedule"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteReportSchedule: {
+        parameters: {
+            query?: {
+                /** @description Why, for the audit log. */
+                reason?: string | null;
+            };
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sendReportScheduleNow: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the same answer, for two days. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SendNow"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportSent"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listReportSendings: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportSendingList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDelayCausesReport: {
+        parameters: {
+            query?: {
+                /** @description Of this site only; else of all that one may see. */
+                site?: string | null;
+                /** @description Of this line: `site/area/line`. */
+                line?: string | null;
+                /** @description Of this machine, by its path. */
+                machine?: string | null;
+                /** @description The first day, on the plant's clock; else 30 days ago. */
+                from?: string | null;
+                /** @description The last day, included; else today. */
+                to?: string | null;
+                /** @description How the period is cut; it is widened to whole ones. Else by length. */
+                grain?: components["schemas"]["Grain"] | null;
+                /** @description What rows are; none: there are none. */
+                by?: string | null;
+                /** @description As it was known at this moment; by default now. */
+                as_of?: string | null;
+                /** @description `en` or `zh`; by default as `Accept-Language` says. */
+                language?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDeliveryReport: {
+        parameters: {
+            query?: {
+                /** @description Which date counts: the first that was agreed, or the one that holds. */
+                against?: components["schemas"]["Against"];
+                /** @description Of this site only; else of all that one may see. */
+                site?: string | null;
+                /** @description Of this line: `site/area/line`. */
+                line?: string | null;
+                /** @description Of this machine, by its path. */
+                machine?: string | null;
+                /** @description The first day, on the plant's clock; else 30 days ago. */
+                from?: string | null;
+                /** @description The last day, included; else today. */
+                to?: string | null;
+                /** @description How the period is cut; it is widened to whole ones. Else by length. */
+                grain?: components["schemas"]["Grain"] | null;
+                /** @description What rows are; none: there are none. */
+                by?: string | null;
+                /** @description As it was known at this moment; by default now. */
+                as_of?: string | null;
+                /** @description `en` or `zh`; by default as `Accept-Language` says. */
+                language?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getForecastsReport: {
+        parameters: {
+            query?: {
+                /** @description Of this site only; else of all that one may see. */
+                site?: string | null;
+                /** @description Of this line: `site/area/line`. */
+                line?: string | null;
+                /** @description Of this machine, by its path. */
+                machine?: string | null;
+                /** @description The first day, on the plant's clock; else 30 days ago. */
+                from?: string | null;
+                /** @description The last day, included; else today. */
+                to?: string | null;
+                /** @description How the period is cut; it is widened to whole ones. Else by length. */
+                grain?: components["schemas"]["Grain"] | null;
+                /** @description What rows are; none: there are none. */
+                by?: string | null;
+                /** @description As it was known at this moment; by default now. */
+                as_of?: string | null;
+                /** @description `en` or `zh`; by default as `Accept-Language` says. */
+                language?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listItemCosts: {
+        parameters: {
+            query?: {
+                /** @description Of this item only. */
+                item?: string | null;
+                /** @description As they were known then. */
+                as_of?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ItemCostList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    enterItemCosts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ItemCostsEntered"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ItemCostList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getLeadTimesReport: {
+        parameters: {
+            query?: {
+                /** @description What ends the lead time; of lines that got there in the period. */
+                stage?: components["schemas"]["domain__reports__lead_times__Stage"];
+                /** @description Of this site only; else of all that one may see. */
+                site?: string | null;
+                /** @description Of this line: `site/area/line`. */
+                line?: string | null;
+                /** @description Of this machine, by its path. */
+                machine?: string | null;
+                /** @description The first day, on the plant's clock; else 30 days ago. */
+                from?: string | null;
+                /** @description The last day, included; else today. */
+                to?: string | null;
+                /** @description How the period is cut; it is widened to whole ones. Else by length. */
+                grain?: components["schemas"]["Grain"] | null;
+                /** @description What rows are; none: there are none. */
+                by?: string | null;
+                /** @description As it was known at this moment; by default now. */
+                as_of?: string | null;
+                /** @description `en` or `zh`; by default as `Accept-Language` says. */
+                language?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listReportLines: {
+        parameters: {
+            query: {
+                /** @description Behind which report. */
+                report: components["schemas"]["Of"];
+                /** @description Which date counts: the first that was agreed, or the one that holds. */
+                against?: components["schemas"]["Against"];
+                /** @description What ends the lead time; of lines that got there in the period. */
+                stage?: components["schemas"]["domain__reports__lead_times__Stage"];
+                /** @description Behind this row of the report by `by`. */
+                key?: string | null;
+                /** @description Of deliveries: only these. */
+                outcome?: components["schemas"]["store__reports__drill__Outcome"] | null;
+                /** @description The page before's `next`, with its `as_of`. */
+                cursor?: string | null;
+                limit?: number;
+                /** @description Of this site only; else of all that one may see. */
+                site?: string | null;
+                /** @description Of this line: `site/area/line`. */
+                line?: string | null;
+                /** @description Of this machine, by its path. */
+                machine?: string | null;
+                /** @description The first day, on the plant's clock; else 30 days ago. */
+                from?: string | null;
+                /** @description The last day, included; else today. */
+                to?: string | null;
+                /** @description How the period is cut; it is widened to whole ones. Else by length. */
+                grain?: components["schemas"]["Grain"] | null;
+                /** @description What rows are; none: there are none. */
+                by?: string | null;
+                /** @description As it was known at this moment; by default now. */
+                as_of?: string | null;
+                /** @description `en` or `zh`; by default as `Accept-Language` says. */
+                language?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportLines"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getLoadReport: {
+        parameters: {
+            query?: {
+                /** @description Of this site only; else of all that one may see. */
+                site?: string | null;
+                /** @description Of this line: `site/area/line`. */
+                line?: string | null;
+                /** @description Of this machine, by its path. */
+                machine?: string | null;
+                /** @description The first day, on the plant's clock; else 30 days ago. */
+                from?: string | null;
+                /** @description The last day, included; else today. */
+                to?: string | null;
+                /** @description How the period is cut; it is widened to whole ones. Else by length. */
+                grain?: components["schemas"]["Grain"] | null;
+                /** @description What rows are; none: there are none. */
+                by?: string | null;
+                /** @description As it was known at this moment; by default now. */
+                as_of?: string | null;
+                /** @description `en` or `zh`; by default as `Accept-Language` says. */
+                language?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getLossesReport: {
+        parameters: {
+            query?: {
+                /** @description Of this site only; else of all that one may see. */
+                site?: string | null;
+                /** @description Of this line: `site/area/line`. */
+                line?: string | null;
+                /** @description Of this machine, by its path. */
+                machine?: string | null;
+                /** @description The first day, on the plant's clock; else 30 days ago. */
+                from?: string | null;
+                /** @description The last day, included; else today. */
+                to?: string | null;
+                /** @description How the period is cut; it is widened to whole ones. Else by length. */
+                grain?: components["schemas"]["Grain"] | null;
+                /** @description What rows are; none: there are none. */
+                by?: string | null;
+                /** @description As it was known at this moment; by default now. */
+                as_of?: string | null;
+                /** @description `en` or `zh`; by default as `Accept-Language` says. */
+                language?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getOeeReport: {
+        parameters: {
+            query?: {
+                /** @description Of this site only; else of all that one may see. */
+                site?: string | null;
+                /** @description Of this line: `site/area/line`. */
+                line?: string | null;
+                /** @description Of this machine, by its path. */
+                machine?: string | null;
+                /** @description The first day, on the plant's clock; else 30 days ago. */
+                from?: string | null;
+                /** @description The last day, included; else today. */
+                to?: string | null;
+                /** @description How the period is cut; it is widened to whole ones. Else by length. */
+                grain?: components["schemas"]["Grain"] | null;
+                /** @description What rows are; none: there are none. */
+                by?: string | null;
+                /** @description As it was known at this moment; by default now. */
+                as_of?: string | null;
+                /** @description `en` or `zh`; by default as `Accept-Language` says. */
+                language?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getOverviewReport: {
+        parameters: {
+            query?: {
+                /** @description Which date counts: the first that was agreed, or the one that holds. */
+                against?: components["schemas"]["Against"];
+                /** @description What ends the lead time; of lines that got there in the period. */
+                stage?: components["schemas"]["domain__reports__lead_times__Stage"];
+                /** @description Of this site only; else of all that one may see. */
+                site?: string | null;
+                /** @description Of this line: `site/area/line`. */
+                line?: string | null;
+                /** @description Of this machine, by its path. */
+                machine?: string | null;
+                /** @description The first day, on the plant's clock; else 30 days ago. */
+                from?: string | null;
+                /** @description The last day, included; else today. */
+                to?: string | null;
+                /** @description How the period is cut; it is widened to whole ones. Else by length. */
+                grain?: components["schemas"]["Grain"] | null;
+                /** @description What rows are; none: there are none. */
+                by?: string | null;
+                /** @description As it was known at this moment; by default now. */
+                as_of?: string | null;
+                /** @description `en` or `zh`; by default as `Accept-Language` says. */
+                language?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getScrapReport: {
+        parameters: {
+            query?: {
+                /** @description Of this site only; else of all that one may see. */
+                site?: string | null;
+                /** @description Of this line: `site/area/line`. */
+                line?: string | null;
+                /** @description Of this machine, by its path. */
+                machine?: string | null;
+                /** @description The first day, on the plant's clock; else 30 days ago. */
+                from?: string | null;
+                /** @description The last day, included; else today. */
+                to?: string | null;
+                /** @description How the period is cut; it is widened to whole ones. Else by length. */
+                grain?: components["schemas"]["Grain"] | null;
+                /** @description What rows are; none: there are none. */
+                by?: string | null;
+                /** @description As it was known at this moment; by default now. */
+                as_of?: string | null;
+                /** @description `en` or `zh`; by default as `Accept-Language` says. */
+                language?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getServiceLevelReport: {
+        parameters: {
+            query?: {
+                /** @description Of this site only; else of all that one may see. */
+                site?: string | null;
+                /** @description Of this line: `site/area/line`. */
+                line?: string | null;
+                /** @description Of this machine, by its path. */
+                machine?: string | null;
+                /** @description The first day, on the plant's clock; else 30 days ago. */
+                from?: string | null;
+                /** @description The last day, included; else today. */
+                to?: string | null;
+                /** @description How the period is cut; it is widened to whole ones. Else by length. */
+                grain?: components["schemas"]["Grain"] | null;
+                /** @description What rows are; none: there are none. */
+                by?: string | null;
+                /** @description As it was known at this moment; by default now. */
+                as_of?: string | null;
+                /** @description `en` or `zh`; by default as `Accept-Language` says. */
+                language?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listStopReasons: {
+        parameters: {
+            query?: {
+                /** @description What holds for this site. */
+                site?: string | null;
+                /** @description `en` or `zh`; by default as `Accept-Language` says. */
+                language?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StopReasonList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putStopReason: {
+        parameters: {
+            query?: {
+                /** @description `en` or `zh`; by default as `Accept-Language` says. */
+                language?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description As machines tell it, and people choose it. */
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StopReasonDefined"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StopReasonList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listMachineStops: {
+        parameters: {
+            query?: {
+                /** @description Of this class only. */
+                time_class?: components["schemas"]["TimeClass"] | null;
+                /** @description With this reason only; empty: without one. */
+                reason?: string | null;
+                longer_than_ms?: number;
+                /** @description That began before; see `next`. */
+                before?: string | null;
+                limit?: number;
+                /** @description Of this site only; else of all that one may see. */
+                site?: string | null;
+                /** @description Of this line: `site/area/line`. */
+                line?: string | null;
+                /** @description Of this machine, by its path. */
+                machine?: string | null;
+                /** @description The first day, on the plant's clock; else 30 days ago. */
+                from?: string | null;
+                /** @description The last day, included; else today. */
+                to?: string | null;
+                /** @description How the period is cut; it is widened to whole ones. Else by length. */
+                grain?: components["schemas"]["Grain"] | null;
+                /** @description What rows are; none: there are none. */
+                by?: string | null;
+                /** @description As it was known at this moment; by default now. */
+                as_of?: string | null;
+                /** @description `en` or `zh`; by default as `Accept-Language` says. */
+                language?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MachineStopList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    giveStopReasons: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewStopReasons"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StopReasonEntries"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    undoStopReasons: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StopReasonsToUndo"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StopReasonEntries"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listReportTargets: {
+        parameters: {
+            query?: {
+                /** @description As they were then. */
+                as_of?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportTargetList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putReportTargets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReportTargetsEntered"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportTargetList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getTimePolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TimePolicyView"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putTimePolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TimePolicyEntered"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TimePolicyView"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getTurnsReport: {
+        parameters: {
+            query?: {
+                /** @description Of this site only; else of all that one may see. */
+                site?: string | null;
+                /** @description Of this line: `site/area/line`. */
+                line?: string | null;
+                /** @description Of this machine, by its path. */
+                machine?: string | null;
+                /** @description The first day, on the plant's clock; else 30 days ago. */
+                from?: string | null;
+                /** @description The last day, included; else today. */
+                to?: string | null;
+                /** @description How the period is cut; it is widened to whole ones. Else by length. */
+                grain?: components["schemas"]["Grain"] | null;
+                /** @description What rows are; none: there are none. */
+                by?: string | null;
+                /** @description As it was known at this moment; by default now. */
+                as_of?: string | null;
+                /** @description `en` or `zh`; by default as `Accept-Language` says. */
+                language?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getReportFile: {
+        parameters: {
+            query?: {
+                /** @description `csv`: one figure a line, or a table; `xlsx`: all sheets; `pdf`: A4. */
+                format?: components["schemas"]["connectors__report_files__formats__FileFormat"];
+                /** @description Of CSV: which table (`rows`, `series`); none: one figure a line. */
+                table?: string | null;
+                /** @description Whether a CSV begins with a byte order mark, as Excel wants it. */
+                mark?: boolean;
+                /** @description Of this site only; else of all that one may see. */
+                site?: string | null;
+                /** @description Of this line: `site/area/line`. */
+                line?: string | null;
+                /** @description Of this machine, by its path. */
+                machine?: string | null;
+                /** @description The first day, on the plant's clock; else 30 days ago. */
+                from?: string | null;
+                /** @description The last day, included; else today. */
+                to?: string | null;
+                /** @description How the period is cut; it is widened to whole ones. Else by length. */
+                grain?: components["schemas"]["Grain"] | null;
+                /** @description What rows are; none: there are none. */
+                by?: string | null;
+                /** @description As it was known at this moment; by default now. */
+                as_of?: string | null;
+                /** @description `en` or `zh`; by default as `Accept-Language` says. */
+                language?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description The report. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/pdf": string;
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                    "text/csv; charset=utf-8": string;
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listReservations: {
         parameters: {
             query?: {
@@ -17376,6 +27794,140 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Reservation"];
                 };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listResources: {
+        parameters: {
+            query?: {
+                kind?: components["schemas"]["ResourceKind"] | null;
+                skill?: string | null;
+                /** @description Of this site only (its code). */
+                site?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description How many to leave out first. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResourceList"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getResource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                resource_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Resource"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tellAbsence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                resource_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAbsence"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Absence"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endAbsence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                resource_id: number;
+                absence_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem (RFC 9457). */
             default: {
@@ -19354,6 +29906,137 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Tracking"];
                 };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createLinkContact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewLinkContact"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Asked"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getTrackingPush: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PushState"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    subscribeTrackingPush: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PushSubscriptionAsked"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PushSubscription"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unsubscribeTrackingPush: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+                subscription: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem (RFC 9457). */
             default: {

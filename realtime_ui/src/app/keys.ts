@@ -1,14 +1,15 @@
 /** A screen of the navigation. `g`, then its own key, leads to it as well. */
 export interface Way {
   key: string;
-  to: "/" | "/orders" | "/review" | "/promise" | "/import" | "/stock" | "/outbound" | "/plan" | "/master-data" | "/dead-letters" | "/own";
-  name: "nav.floor" | "nav.orders" | "nav.review" | "nav.promise" | "nav.import" | "nav.stock" | "nav.outbound" | "nav.plan" | "nav.master_data" | "nav.dead_letters" | "nav.own";
+  to: "/" | "/alarms" | "/orders" | "/review" | "/promise" | "/import" | "/stock" | "/outbound" | "/plan" | "/reports" | "/master-data" | "/dead-letters" | "/own";
+  name: "nav.floor" | "nav.alarms" | "nav.orders" | "nav.review" | "nav.promise" | "nav.import" | "nav.stock" | "nav.outbound" | "nav.plan" | "nav.reports" | "nav.master_data" | "nav.dead_letters" | "nav.own";
   needs: "read" | "order" | "dead_letters" | "own_orders";
 }
 
 /** In the order of the navigation. */
 export const WAYS: readonly Way[] = [
   { key: "f", to: "/", name: "nav.floor", needs: "read" },
+  { key: "a", to: "/alarms", name: "nav.alarms", needs: "read" },
   { key: "o", to: "/own", name: "nav.own", needs: "own_orders" },
   { key: "o", to: "/orders", name: "nav.orders", needs: "read" },
   { key: "r", to: "/review", name: "nav.review", needs: "read" },
@@ -17,6 +18,7 @@ export const WAYS: readonly Way[] = [
   { key: "s", to: "/stock", name: "nav.stock", needs: "read" },
   { key: "b", to: "/outbound", name: "nav.outbound", needs: "read" },
   { key: "p", to: "/plan", name: "nav.plan", needs: "read" },
+  { key: "k", to: "/reports", name: "nav.reports", needs: "read" },
   { key: "m", to: "/master-data", name: "nav.master_data", needs: "read" },
   { key: "x", to: "/dead-letters", name: "nav.dead_letters", needs: "dead_letters" },
 ];

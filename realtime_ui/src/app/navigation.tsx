@@ -4,6 +4,7 @@ import type { ReactElement } from "react";
 import { api } from "../api/endpoints.ts";
 import { useT } from "../i18n/staff.tsx";
 import { useLive } from "../live/react.tsx";
+import { PushSwitch } from "../push/switch.tsx";
 import { forgetSession } from "../session/session.ts";
 import { useNarrow } from "../ui/narrow.ts";
 import { ConnectionBadge } from "./connection.tsx";
@@ -42,6 +43,7 @@ export function NavigationBar({ name }: { name: string }): ReactElement {
       <div className="bar-end">
         <ConnectionBadge />
         <Shortcuts />
+        <PushSwitch />
         <Preferences />
         {!narrow && (
           <>

@@ -1,8 +1,11 @@
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet } from "@tanstack/react-router";
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from "@tanstack/react-router";
+import { alarmSearchOf, historySearchOf, ratesSearchOf, rulesSearchOf, type AlarmSearch, type HistorySearch, type RatesSearch, type RulesSearch, waysSearchOf, type WaysSearch } from "../alarms/search.ts";
+import { policyOf, type SoundPolicy } from "../alarms/sound.ts";
 import { filtersOf, type OrderFilters } from "../orders/filters.ts";
 import { masterSearchOf, type MasterSearch } from "../masterdata/kinds.ts";
 import type { Looks } from "../plan/gantt/gantt.tsx";
 import { outboundSearchOf, type OutboundSearch } from "../outbound/search.ts";
+import { reportSearchOf, stopsSearchOf, type ReportSearch, type StopsSearch } from "../reports/search.ts";
 import { stockSearchOf, type StockSearch } from "../stock/search.ts";
 import { LoginPage } from "../session/login.tsx";
 import { HomePage, Shell } from "./shell.tsx";
@@ -36,7 +39,55 @@ const floor = createRoute({
   getParentRoute: () => shell,
   path: "/floor/$site",
   component: lazyRouteComponent(() => import("../floor/page.tsx"), "FloorPage"),
-  validateSearch: (search): { wall?: 1 } => (search["wall"] === 1 || search["wall"] === "1" ? { wall: 1 } : {}),
+  validateSearch: (search): { wall?: 1; sound?: SoundPolicy } => {
+    const sound = policyOf(search["sound"]);
+    return { ...(search["wall"] === 1 || search["wall"] === "1" ? { wall: 1 } : {}), ...(sound === undefined ? {} : { sound }) };
+  },
+});
+
+const alarms = createRoute({
+  getParentRoute: () => shell,
+  path: "/alarms",
+  component: lazyRouteComponent(() => import("../alarms/page.tsx"), "AlarmsPage"),
+  validateSearch: (search): AlarmSearch => alarmSearchOf(search),
+});
+
+/** What a letter leads to. */
+const alarm = createRoute({
+  getParentRoute: () => shell,
+  path: "/alarms/$id",
+  beforeLoad: ({ params }) => {
+    const id = Number(params.id);
+    redirect({ to: "/alarms", search: Number.isSafeInteger(id) && id > 0 ? { alarm: id } : {}, replace: true, throw: true });
+  },
+});
+
+const alarmHistory = createRoute({
+  getParentRoute: () => shell,
+  path: "/alarms/history",
+  component: lazyRouteComponent(() => import("../alarms/history.tsx"), "AlarmHistoryPage"),
+  validateSearch: (search): HistorySearch => historySearchOf(search),
+});
+
+const alarmRates = createRoute({
+  getParentRoute: () => shell,
+  path: "/alarms/rates",
+  component: lazyRouteComponent(() => import("../alarms/rates.tsx"), "AlarmRatesPage"),
+  validateSearch: (search): RatesSearch => ratesSearchOf(search),
+});
+
+const alarmRules = createRoute({
+  getParentRoute: () => shell,
+  path: "/alarms/rules",
+  component: lazyRouteComponent(() => import("../alarms/rules.tsx"), "AlarmRulesPage"),
+  validateSearch: (search): RulesSearch => rulesSearchOf(search),
+});
+
+const alarmWays = createRoute({
+  getParentRoute: () => shell,
+  path: "/alarms/ways",
+  component: lazyRouteComponent(() => import("../alarms/delivery.tsx"), "AlarmWaysPage"),
+  validateSearch: (search): WaysSearch => waysSearchOf(search),
 });
 
 const orders = createRoute({
@@ -115,17 +166,32 @@ const plan = createRoute({
   getParentRoute: () => shell,
   path: "/plan",
   component: lazyRouteComponent(() => import("../plan/page.tsx"), "PlanPage"),
-  validateSearch: (search): Looks & { scope?: string } => {
+  validateSearch: (search): Looks & { scope?: string; why?: string; draft?: number } => {
     // A site's own name finds the scope that it is planned in.
     const scope = text(search["scope"]) ?? text(search["site"]);
     const lit = text(search["order"]);
+    const why = text(search["why"]);
+    const draft = Number(search["draft"]);
     return {
+      ...(why === undefined ? {} : { why }),
+      ...(Number.isSafeInteger(draft) && draft > 0 ? { draft } : {}),
       ...(scope === undefined ? {} : { scope }),
       ...(lit === undefined ? {} : { order: lit }),
-      ...(search["rows"] === "order" ? { rows: "order" } : {}),
+      ...(search["rows"] === "order" || search["rows"] === "resource" ? { rows: search["rows"] } : {}),
       ...(search["colour"] === "lateness" ? { colour: "lateness" } : {}),
       ...(search["form"] === "table" ? { form: "table" } : {}),
     };
+  },
+});
+
+const planCompare = createRoute({
+  getParentRoute: () => shell,
+  path: "/plan/compare",
+  component: lazyRouteComponent(() => import("../plan/whatif/compare.tsx"), "ComparePage"),
+  validateSearch: (search): { scope?: string; ids?: string } => {
+    const scope = text(search["scope"]);
+    const ids = text(search["ids"]);
+    return { ...(scope === undefined ? {} : { scope }), ...(ids === undefined ? {} : { ids }) };
   },
 });
 
@@ -145,6 +211,26 @@ const planVersion = createRoute({
   component: lazyRouteComponent(() => import("../plan/version.tsx"), "VersionPage"),
 });
 
+const reports = createRoute({
+  getParentRoute: () => shell,
+  path: "/reports",
+  component: lazyRouteComponent(() => import("../reports/page.tsx"), "ReportsPage"),
+  validateSearch: (search): ReportSearch => reportSearchOf(search),
+});
+
+const reportStops = createRoute({
+  getParentRoute: () => shell,
+  path: "/reports/stops",
+  component: lazyRouteComponent(() => import("../reports/stops.tsx"), "StopsPage"),
+  validateSearch: (search): StopsSearch => stopsSearchOf(search),
+});
+
+const reportSchedules = createRoute({
+  getParentRoute: () => shell,
+  path: "/reports/schedules",
+  component: lazyRouteComponent(() => import("../reports/schedules.tsx"), "SchedulesPage"),
+});
+
 const terminal = createRoute({
   getParentRoute: () => shell,
   path: "/terminal/$",
@@ -162,7 +248,7 @@ const deadLetters = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([login, shell.addChildren([home, floor, orders, order, review, importing, promise, stock, outbound, masterData, own, ownOrder, plan, planHistory, planVersion, terminal, deadLetters])]),
+  routeTree: root.addChildren([login, shell.addChildren([home, floor, alarms, alarm, alarmHistory, alarmRates, alarmRules, alarmWays, orders, order, review, importing, promise, stock, outbound, masterData, own, ownOrder, plan, planCompare, planHistory, planVersion, reports, reportStops, reportSchedules, terminal, deadLetters])]),
   defaultPreload: "intent",
   defaultErrorComponent: Broken,
   scrollRestoration: true,

@@ -1,5 +1,6 @@
 import { Navigate, Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
 import { useEffect, useState, type ReactElement } from "react";
+import { AlarmStrip } from "../alarms/strip.tsx";
 import { useT } from "../i18n/staff.tsx";
 import { usePermission, useSession } from "../session/session.ts";
 import { Failed, Skeleton } from "../ui/states.tsx";
@@ -12,7 +13,8 @@ function ToSignIn({ from }: { from: string }): ReactElement {
   const navigate = useNavigate();
   const [next] = useState(from);
   useEffect(() => {
-    void navigate({ to: "/login", search: { next }, replace: true });
+    // Whoever signs out is on the way there already.
+    if (!next.startsWith("/login")) void navigate({ to: "/login", search: { next }, replace: true });
   }, [navigate, next]);
   return <ShellSkeleton />;
 }
@@ -38,7 +40,10 @@ export function Shell(): ReactElement {
       <a className="skip" href="#content">
         {t("nav.skip")}
       </a>
-      <NavigationBar name={session.data.display_name} />
+      <div>
+        <NavigationBar name={session.data.display_name} />
+        <AlarmStrip />
+      </div>
       <main id="content" className="page" tabIndex={-1}>
         <Outlet />
       </main>

@@ -82,6 +82,7 @@ function Help({ ways, on, turn, close }: { ways: readonly Way[]; on: boolean; tu
     ...(desk
       ? ([
           ["keys.list", [["↑ ↓  j k", t("keys.move")], ["Enter", t("keys.enter")], ["Space  x", t("keys.choose")], ["Shift ↑ ↓", t("keys.extend")], ["Ctrl A", t("keys.all")], ["Esc", t("keys.none")]]],
+          ["keys.alarms", [["a", t("keys.alarm_acknowledge")], ["s", t("keys.alarm_shelve")]]],
           ["keys.promise", [["Enter", t("keys.ask")], ["Alt N", t("keys.line")]]],
         ] as const)
       : []),

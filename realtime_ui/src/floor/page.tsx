@@ -1,6 +1,7 @@
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef, useState, useSyncExternalStore, type CSSProperties, type ReactElement, type RefObject } from "react";
 import type { FloorSummary, MachineTile } from "../api/types.ts";
+import { WallAlarms } from "../alarms/wall.tsx";
 import { LiveLoading } from "../app/unreachable.tsx";
 import { formatDuration } from "../i18n/format.ts";
 import { useT } from "../i18n/staff.tsx";
@@ -24,13 +25,15 @@ const CALM_FROM = 60;
 
 export function FloorPage(): ReactElement {
   const { site } = route.useParams();
-  const wall = route.useSearch().wall === 1;
+  const { wall: onWall, sound } = route.useSearch();
+  const wall = onWall === 1;
   const channel = useChannel(`floor:${site}`);
   const status = useChannelStatus(channel);
   useBlink();
   return (
     <div className={wall ? "floor floor-wall" : "floor"}>
       <FloorHeader channel={channel} wall={wall} site={site} />
+      {wall && <WallAlarms key={site} site={site} wanted={sound} />}
       <StaleBand delayed={status.kind === "delayed"} />
       {status.kind === "refused" ? <NoFloor site={site} code={status.code} detail={status.detail} /> : channel.keys.length === 0 && status.kind !== "ready" ? <LiveLoading><FloorSkeleton wall={wall} /></LiveLoading> : <Board channel={channel} wall={wall} />}
     </div>

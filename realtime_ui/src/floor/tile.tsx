@@ -35,7 +35,13 @@ export const Tile = memo(function Tile({ channel, machine, zone }: TileProps): R
         </Link>
       </div>
       <p className="tile-why">
-        <span className="tile-reason">{reasonWords(t, tile)}</span>
+        {tile.state === "down" && tile.reason === null && tile.configured ? (
+          <Link className="tile-reason" to="/reports/stops" search={{ machine }} title={t("tile.give_reason")}>
+            {reasonWords(t, tile)}
+          </Link>
+        ) : (
+          <span className="tile-reason">{reasonWords(t, tile)}</span>
+        )}
         <span className="tile-since">{sinceWords(t, tile, now, zone)}</span>
       </p>
       <OperationLines operation={operation} />

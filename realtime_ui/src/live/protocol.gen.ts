@@ -5,6 +5,54 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AlarmSummary
+         * @description Key `summary` of `alarms:<site>`. Who is limited to lines is not told it.
+         */
+        AlarmSummary: {
+            site: string | null;
+            alarms: number;
+            listed: number;
+            unacknowledged: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * AlarmView
+         * @description Key `alarm/<id>` of `alarms:<site>`: the same as an `Alarm` of the REST API.
+         */
+        AlarmView: {
+            id: number;
+            cause: string;
+            rule: string;
+            rule_version: number;
+            name: string;
+            response: string;
+            kind: string;
+            subject_kind: string;
+            subject: string;
+            site: string | null;
+            place: string | null;
+            priority: string;
+            state: string;
+            active: boolean;
+            occurrence: number;
+            raised_at: string;
+            since: string | null;
+            cleared_at: string | null;
+            acknowledged_at: string | null;
+            acknowledged_by: string | null;
+            shelved_until: string | null;
+            shelved_by: string | null;
+            shelve_minutes: number;
+            suppressed_by: string | null;
+            assigned_to: string | null;
+            value: number | null;
+            limit: number | null;
+            detail: Record<string, unknown>;
+            changed_at: string;
+            version: number;
+        };
+        /**
          * CurrentOperation
          * @description The operation on a machine, as a tile shows it.
          */
@@ -242,6 +290,8 @@ export interface components {
             due: string | null;
             lateness_minutes: number | null;
             after: number[];
+            /** @default [] */
+            needs?: string[];
         };
         /**
          * PlanHead
@@ -280,6 +330,10 @@ export interface components {
             reason: string | null;
             state_since: string | null;
             unavailable: string[][];
+            /** @default [] */
+            needs?: string[];
+            /** @default null */
+            batch_capacity?: number | null;
         };
         /**
          * PlanReason
@@ -300,6 +354,20 @@ export interface components {
             occurred?: string | null;
             /** @default {} */
             detail?: Record<string, unknown>;
+        };
+        /**
+         * PlanResource
+         * @description Key `resource/<id>` of `plan:<scope>`: a person, a tool, or several alike.
+         */
+        PlanResource: {
+            id: number;
+            code: string;
+            name: string;
+            site: string;
+            kind: string;
+            quantity: number;
+            skills: string[];
+            unavailable: string[][];
         };
         /**
          * Pong

@@ -38,11 +38,12 @@ const KINDS: readonly KindView[] = [
   { name: "sites", fields: [text("code", key), text("name", named), text("time_zone", shown), text("planning_scope", shown)] },
   { name: "areas", fields: [text("site", key), text("code", key), text("name", named), number("position", shown)] },
   { name: "lines", fields: [text("site", key), text("area", key), text("code", key), text("name", named), number("position", shown)] },
-  { name: "machines", fields: [text("path", key), text("name", named), number("position", shown), { name: "capabilities", type: "list", ...shown }] },
+  { name: "machines", fields: [text("path", key), text("name", named), number("position", shown), { name: "capabilities", type: "list", ...shown }, number("batch_capacity"), { name: "needs", type: "list" }] },
   { name: "setups", fields: [text("machine", key), text("from_family", key), text("to_family", key), number("setup_ms", named)] },
   { name: "shift_patterns", fields: [text("code", key), text("name", named), number("rotation_weeks", shown), day("first_day"), ...validity, { name: "shifts", type: "children", ...shown }] },
   { name: "shift_plans", fields: [text("at", key), text("pattern", named), day("valid_from", maybeKey), day("valid_to", shown)] },
   { name: "special_days", fields: [text("at", key), day("day", key), day("last_day", shown), { name: "start", type: "clock", ...maybeKey }, { name: "end", type: "clock", ...shown }, { name: "working", type: "truth", ...shown }, text("reason", named)] },
+  { name: "resources", fields: [text("site", key), text("code", key), text("name", named), text("kind", { ...named, choices: ["operator", "tool"] }), number("quantity", shown), { name: "skills", type: "list", ...shown }, text("place", shown), text("pattern", shown)] },
   { name: "calendars", fields: [text("site", key), text("machine", maybeKey), { name: "shifts", type: "children", ...shown }] },
   { name: "calendar_exceptions", fields: [text("site", key), text("machine", maybeKey), { name: "starts_at", type: "moment", ...key }, { name: "ends_at", type: "moment", ...key }, { name: "working", type: "truth", ...shown }, text("reason", named)] },
   { name: "items", fields: [text("code", key), text("name", named), text("unit", shown), text("kind", { column: true, choices: ["made", "bought", "both"] }), text("family", shown), text("setup_family"), text("description"), text("gtin"), number("weight_kg"), number("lot_size"), number("batch_min"), number("batch_max")] },
@@ -63,7 +64,7 @@ export const GROUPS: readonly Group[] = [
   { name: "items", kinds: ["items", "bills", "routings", "item_sites", "item_names"] },
   { name: "partners", kinds: ["customers", "suppliers", "customer_names"] },
   { name: "rules", kinds: ["price_rules", "lead_time_rules", "transport_times", "shipping_zones"] },
-  { name: "places", kinds: ["sites", "areas", "lines", "machines", "setups"] },
+  { name: "places", kinds: ["sites", "areas", "lines", "machines", "setups", "resources"] },
   { name: "times", kinds: ["shift_patterns", "shift_plans", "special_days", "calendars", "calendar_exceptions"] },
 ];
 

@@ -1,8 +1,11 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState, type ReactElement } from "react";
 import { tell } from "../app/toasts.tsx";
+import { Contacts } from "../contacts/list.tsx";
+import { customerContacts } from "../contacts/source.ts";
 import { dayIn } from "../i18n/format.ts";
 import { wordOf } from "../i18n/translator.ts";
+import { usePermission } from "../session/session.ts";
 import { useNow } from "../ui/clock.ts";
 import { Dialog, FormFoot } from "../ui/dialog.tsx";
 import { Failed, Skeleton } from "../ui/states.tsx";
@@ -24,6 +27,7 @@ interface DialogProps {
 /** A record with everything it says; its simple fields can be changed in place, for a reason. */
 export function RecordDialog({ kind, record, edits, close }: DialogProps): ReactElement {
   const t = useMaster();
+  const orders = usePermission("order");
   const [mode, setMode] = useState<"show" | "edit" | "remove">(record === null ? "edit" : "show");
   const title = record === null ? t("master.new_of", { kind: wordOf(t, "one", kind.name) }) : keyText(record.key);
   return (
@@ -31,6 +35,7 @@ export function RecordDialog({ kind, record, edits, close }: DialogProps): React
       {mode === "show" && record !== null && (
         <>
           <Shown kind={kind} record={record.record} />
+          {kind.name === "customers" && orders && <Contacts source={customerContacts(String(record.record["code"]))} />}
           {kind.name === "items" && <OfItem code={String(record.record["code"])} />}
           {edits && (
             <div className="dialog-actions">

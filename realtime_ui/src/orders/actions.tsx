@@ -118,6 +118,7 @@ function ChangeDialog({ order, details, close, read }: OrderProps & { close: () 
   const lines = details.lines.filter((line) => !["produced", "cancelled"].includes(line.state));
   const asIs = (line: OrderLine): Draft => ({ quantity: String(line.quantity), due: localOf(line.due, zone) });
   const [drafts, setDrafts] = useState(() => new Map(lines.map((line) => [line.number, asIs(line)])));
+  const [asked, setAsked] = useState(false);
   const wanted = (of: (line: OrderLine) => Draft): NonNullable<OrderChange["lines"]> =>
     lines.flatMap((line) => {
       const [now, next] = [drafts.get(line.number) ?? asIs(line), of(line)];
@@ -130,14 +131,14 @@ function ChangeDialog({ order, details, close, read }: OrderProps & { close: () 
     });
   const changes = wanted((line) => drafts.get(line.number) ?? asIs(line));
   const change = useMutation({
-    mutationFn: () => api.changeOrder(order.number, { version: details.version, lines: changes }),
+    mutationFn: () => api.changeOrder(order.number, { version: details.version, lines: changes, asked_by_customer: asked }),
     onSuccess: () => {
       const back = wanted(asIs);
       tell(t("order.changed_done", { number: order.number }), {
         undo: () => {
           void api
             .order(order.number)
-            .then((now) => api.changeOrder(order.number, { version: now.version, lines: back }))
+            .then((now) => api.changeOrder(order.number, { version: now.version, lines: back, asked_by_customer: asked }))
             .then(
               () => { tell(t("order.undone")); },
               (error: unknown) => { tell(reasonOf(t, error), { bad: true }); },
@@ -173,6 +174,10 @@ function ChangeDialog({ order, details, close, read }: OrderProps & { close: () 
             </label>
           </fieldset>
         ))}
+        <label className="check">
+          <input type="checkbox" checked={asked} onChange={(event) => { setAsked(event.target.checked); }} />
+          <span>{t("order.change_asked")}</span>
+        </label>
         <FormFoot error={change.error} waiting={change.isPending || changes.length === 0} action={t("order.change_submit")} close={close} />
       </form>
     </Dialog>

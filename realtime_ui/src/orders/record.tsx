@@ -225,6 +225,8 @@ function detailsOf(t: DeskTranslator, { kind, detail }: TimelineEntry, now: numb
       return [`${text("quantity")} ${text("item")}`];
     case "operation_ended":
       return [t("events.pieces", { good: text("good_pieces"), scrap: text("scrap_pieces") })];
+    case "customer_told":
+      return toldOf(t, detail, now, zone);
     case "shipment_picking":
     case "shipment_packed":
     case "shipment_shipped":
@@ -238,6 +240,17 @@ function detailsOf(t: DeskTranslator, { kind, detail }: TimelineEntry, now: numb
         return line === null ? change : t("history.of_line", { line, change });
       });
   }
+}
+
+/** Who was told of which dates, why, and what became of the message. */
+function toldOf(t: DeskTranslator, detail: TimelineEntry["detail"], now: number, zone: string): string[] {
+  const moment = (value: unknown): string => {
+    const at = timeOf(typeof value === "string" ? value : null);
+    return at === null ? "–" : formatMoment(t, at, now, zone);
+  };
+  const lines = Array.isArray(detail["lines"]) ? (detail["lines"] as Record<string, unknown>[]) : [];
+  const said = lines.map((line) => t("events.told", { recipient: String(detail["recipient"]), from: moment(line["from"]), to: moment(line["to"]) }));
+  return [...said, t("events.told_because", { reason: wordOf(t, "told_reason", String(detail["reason"])) }), wordOf(t, "told_state", String(detail["state"]))];
 }
 
 /** A value of an audit entry in words. */

@@ -1,12 +1,13 @@
+import { Link } from "@tanstack/react-router";
 import type { ReactElement } from "react";
 import type { OrderView } from "../api/types.ts";
 import { useMachineName } from "../app/machines.ts";
-import { useT } from "../i18n/staff.tsx";
+import { useDesk } from "../desk/language.tsx";
 import { becauseWords } from "./words.ts";
 
 /** The chain of causes that makes the plan end an order late, the last link first. */
 export function WhyLate({ order }: { order: OrderView }): ReactElement | null {
-  const t = useT();
+  const t = useDesk();
   const nameOf = useMachineName();
   const chain = order.late_because ?? [];
   if (chain.length === 0) return null;
@@ -23,6 +24,9 @@ export function WhyLate({ order }: { order: OrderView }): ReactElement | null {
           </li>
         ))}
       </ol>
+      <Link to="/plan" search={{ scope: order.site, why: order.number, order: order.number }} className="button" data-testid="why-helps">
+        {t("order.why_helps")}
+      </Link>
     </section>
   );
 }

@@ -54,6 +54,12 @@ export function becauseWords(t: StaffTranslator, link: LateCause, nameOf: Machin
       return t("because.unavailable", { machine, duration });
     case "release":
       return t("because.release", { duration });
+    case "resource":
+      return t("because.resource", { duration, resource: link.resource ?? "" });
+    case "material":
+      return t("because.material", { duration });
+    case "held":
+      return t("because.held", { duration });
     case "work":
       return t("because.work");
     default:

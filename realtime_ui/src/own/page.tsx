@@ -3,6 +3,8 @@ import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { useEffect, useState, type ReactElement } from "react";
 import { api } from "../api/endpoints.ts";
 import type { OwnOrderSummary, TrackingView } from "../api/types.ts";
+import { Contacts } from "../contacts/list.tsx";
+import { ownContacts } from "../contacts/source.ts";
 import { ExportButton } from "../desk/export.tsx";
 import { DeskWords, useDesk } from "../desk/language.tsx";
 import { Pager } from "../desk/pager.tsx";
@@ -88,6 +90,7 @@ function OwnOrders(): ReactElement {
           <Pager total={orders.data.total} rows={PAGE_ROWS} page={page} to={(next) => ({ to: "/own", search: { ...(search === undefined ? {} : { search }), ...(open === undefined ? {} : { open }), page: next } })} />
         </>
       )}
+      <Contacts source={ownContacts} />
     </div>
   );
 }

@@ -6,6 +6,7 @@ import { tell } from "../app/toasts.tsx";
 import { formatDuration } from "../i18n/format.ts";
 import { Dialog, FormFoot } from "../ui/dialog.tsx";
 import { Failed, Skeleton } from "../ui/states.tsx";
+import { Displacement, Goals, orderOf } from "./goals.tsx";
 import { usePlanWords } from "./language.tsx";
 import { FIELDS, formOf, policyOf, WEIGHTS, type PolicyForm } from "./fields.ts";
 
@@ -65,6 +66,7 @@ function PolicyFields({ scope, name, policy, close }: { scope: string; name: str
       await queries.invalidateQueries({ queryKey: ["planning"] });
     },
   });
+  const goals = (form["goals"] ?? "").split(",");
   const edit = (part: PolicyForm): void => { setForm({ ...form, ...part }); };
   return (
     <form
@@ -91,6 +93,9 @@ function PolicyFields({ scope, name, policy, close }: { scope: string; name: str
           </label>
         ))}
       </div>
+      <Goals t={t} goals={goals} change={(next) => { edit({ goals: next.join() }); }} />
+      {orderOf(goals) === null && <p role="alert">{t("missing.goals")}</p>}
+      <Displacement t={t} value={form["displacement"] ?? "lower"} change={(displacement) => { edit({ displacement }); }} />
       <details>
         <summary>{t("policy.weights")}</summary>
         <p className="faint">{t("policy.weights_text")}</p>
@@ -103,7 +108,7 @@ function PolicyFields({ scope, name, policy, close }: { scope: string; name: str
           ))}
         </div>
       </details>
-      <FormFoot error={save.error} waiting={save.isPending} action={t("policy.save")} close={close} />
+      <FormFoot error={save.error} waiting={save.isPending || orderOf(goals) === null} action={t("policy.save")} close={close} />
     </form>
   );
 }

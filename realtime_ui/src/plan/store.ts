@@ -1,6 +1,6 @@
-import type { DisruptionView, PlanBar, PlanHead, PlanMachine } from "../api/types.ts";
+import type { DisruptionView, PlanBar, PlanHead, PlanMachine, PlanResource } from "../api/types.ts";
 import type { Channel } from "../live/channel.ts";
-import { barOf, machineOf, type Bar, type MachineRow } from "./gantt/bars.ts";
+import { barOf, machineOf, resourceOf, type Bar, type MachineRow, type ResourceRow } from "./gantt/bars.ts";
 import { successorsOf } from "./gantt/chain.ts";
 import { familiesOf } from "./gantt/rows.ts";
 
@@ -13,6 +13,8 @@ type Listener = () => void;
 export class PlanStore {
   readonly bars = new Map<number, Bar>();
   readonly machines = new Map<string, MachineRow>();
+  /** People and tools by their keys. */
+  readonly resources = new Map<string, ResourceRow>();
   /** Families by their place in the palette: a family keeps its colour as long as the page is open. */
   readonly families = new Map<string, number>();
   /** The newest ones, the newest first. A new array when one comes, goes or is answered. */
@@ -45,7 +47,7 @@ export class PlanStore {
 
   /** Follow the channel until the returned function is called. */
   follow(): () => void {
-    this.#take([...this.#channel.keys, ...[...this.bars.keys()].map((id) => `bar/${id}`), ...[...this.machines.keys()].map((path) => `machine/${path}`)]);
+    this.#take([...this.#channel.keys, ...[...this.bars.keys()].map((id) => `bar/${id}`), ...[...this.machines.keys()].map((path) => `machine/${path}`), ...this.resources.keys()]);
     return this.#channel.onChange((changed) => { this.#take(changed); });
   }
 
@@ -61,6 +63,7 @@ export class PlanStore {
       if (key.startsWith("bar/")) this.#takeBar(key);
       else if (key.startsWith("disruption/")) disturbed = true;
       else if (key.startsWith("machine/")) this.#takeMachine(key);
+      else if (key.startsWith("resource/")) this.#takeResource(key);
       else if (key !== "plan") continue;
       changed = true;
     }
@@ -88,6 +91,12 @@ export class PlanStore {
     const view = this.#channel.get(key) as PlanMachine | undefined;
     if (view === undefined) this.machines.delete(path);
     else if (this.machines.get(path)?.view !== view) this.machines.set(path, machineOf(view));
+  }
+
+  #takeResource(key: string): void {
+    const view = this.#channel.get(key) as PlanResource | undefined;
+    if (view === undefined) this.resources.delete(key);
+    else if (this.resources.get(key)?.view !== view) this.resources.set(key, resourceOf(view));
   }
 }
 

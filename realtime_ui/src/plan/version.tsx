@@ -6,7 +6,9 @@ import type { PlannedOrder, PlanVersion } from "../api/types.ts";
 import { Failed, Skeleton } from "../ui/states.tsx";
 import { download } from "../ui/csv.ts";
 import { differencesCsv } from "./csv.ts";
+import { usePermission } from "../session/session.ts";
 import { Differences, useDifferences } from "./differences.tsx";
+import { EnteredPart } from "./whatif/entries.tsx";
 import { PlanWords, usePlanWords } from "./language.tsx";
 import { LatenessMark } from "./lateness.tsx";
 import { useTelling } from "./telling.ts";
@@ -40,6 +42,7 @@ function Loaded(): ReactElement {
 function Version({ plan, sites }: { plan: PlanVersion; sites: readonly string[] }): ReactElement {
   const telling = useTelling(sites);
   const { t } = telling;
+  const mayPlan = usePermission("plan");
   const waiting = waitingSentence(t, plan);
   const differences = useDifferences(plan.id).data;
   const late = plan.orders.filter((order) => (order.lateness_minutes ?? 0) > LATE_MINUTES);
@@ -80,11 +83,15 @@ function Version({ plan, sites }: { plan: PlanVersion; sites: readonly string[] 
           <strong>{t("version.late", { n: plan.late_orders })}</strong>
           {waiting !== "" && ` · ${waiting}`}
         </p>
+        {plan.bound != null && (
+          <p data-testid="plan-bound">{plan.bound.gap_percent === 0 ? t("version.best") : t("version.gap", { percent: plan.bound.gap_percent })}</p>
+        )}
       </section>
       <section className="version-part">
         <h2>{plan.base_number === null ? t("version.base_none") : t("version.base", { number: plan.base_number })}</h2>
         <Differences id={plan.id} telling={telling} />
       </section>
+      <EnteredPart plan={plan.id} mayPlan={mayPlan} telling={telling} />
       {late.length > 0 && (
         <section className="version-part">
           <h2>{t("version.late_orders")}</h2>

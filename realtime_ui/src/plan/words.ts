@@ -73,6 +73,8 @@ export function causeWords({ t, machine }: Telling, cause: Cause): string {
       return t("why.machine_up", { machine: where });
     case "operation_late":
       return t("why.operation_late", { what, duration });
+    case "operation_early":
+      return t("why.operation_early", { what, duration });
     case "promise_at_risk":
       return t("why.promise_at_risk", { order, duration });
     case "work_released":
@@ -85,6 +87,18 @@ export function causeWords({ t, machine }: Telling, cause: Cause): string {
       return t("why.order_cancelled", { order });
     case "calendar_changed":
       return detail["what"] === "policy" ? t("why.policy_changed", { by }) : t("why.calendar_changed");
+    case "material_late": {
+      const item = text(detail["item"]);
+      return item === null ? t("why.material_late", { what, duration }) : t("why.material_late_item", { what, duration, item, reference: text(detail["reference"]) ?? "–" });
+    }
+    case "resource_absent": {
+      const name = text(detail["name"]) ?? t("why.somebody");
+      return detail["back"] === true ? t("why.resource_back", { name }) : t("why.resource_absent", { name, reason: reason ?? "–" });
+    }
+    case "operation_locked":
+      return text(detail["to"]) === null ? t("why.operation_freed", { by, what }) : t("why.operation_locked", { by, what, machine: where });
+    case "maintenance_planned":
+      return detail["given_up"] === true ? t("why.maintenance_given_up", { machine: where }) : t("why.maintenance_planned", { machine: where, reason: reason ?? "–" });
     case "requested":
       return t("why.requested", { by, reason: reason ?? "–" });
     default:
@@ -175,6 +189,12 @@ export function lateCauseWords(telling: Telling, cause: PlanLateCause): string {
       return since === null ? t("cause.unavailable_alone", { machine }) : t("cause.unavailable", { machine, time: since });
     case "release":
       return since === null ? t("cause.release_alone", { what }) : t("cause.release", { what, time: since });
+    case "resource":
+      return t("cause.resource", { what, duration: minutesWords(t, cause.wait_minutes ?? 0), resource: cause.resource ?? "" });
+    case "material":
+      return since === null ? t("cause.material_alone", { what }) : t("cause.material", { what, time: since });
+    case "held":
+      return t("cause.held", { what, duration: minutesWords(t, cause.wait_minutes ?? 0) });
     case "work":
       return t("cause.work", { what });
     default:

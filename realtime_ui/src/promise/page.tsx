@@ -16,6 +16,7 @@ import { useNow } from "../ui/clock.ts";
 import { Glyph } from "../ui/glyph.tsx";
 import { Empty, Forbidden, reasonOf, Skeleton } from "../ui/states.tsx";
 import { codeOf, promiseOf, type AskedDraft } from "./asked.ts";
+import { Basis, SoonerDate } from "./dates.tsx";
 import "../orders/orders.css";
 import "../desk/desk.css";
 
@@ -74,7 +75,7 @@ function Inquiry(): ReactElement {
     mutationFn: async ({ question, answer: shown }: { question: NewPromise; answer: PromiseAnswer }) => {
       // What the answer takes from stock is held before the order is there, and becomes the order's:
       // nobody else gets it in between.
-      const answer = shown.reservations.length > 0 ? shown : await api.promise({ ...question, hold_minutes: MEANWHILE_MINUTES });
+      const answer = shown.reservations.length > 0 ? shown : await api.promise({ ...question, ...within(shown), hold_minutes: MEANWHILE_MINUTES });
       if (later(answer, shown)) {
         await Promise.allSettled(answer.reservations.map((each) => api.releaseReservation(each.id)));
         ask.mutate(question);
@@ -241,6 +242,12 @@ function Inquiry(): ReactElement {
   );
 }
 
+/** Asked again for the same end of validity: a plan's earliest date else moves with the clock. */
+function within(shown: PromiseAnswer): { release_within_minutes?: number } {
+  const until = timeOf(shown.valid_until);
+  return until === null ? {} : { release_within_minutes: Math.max(0, Math.floor((until - Date.now()) / 60_000)) };
+}
+
 /** Whether a new answer is worse than the one that was read out to the customer. */
 function later(answer: PromiseAnswer, shown: PromiseAnswer): boolean {
   if (answer.site !== shown.site) return true;
@@ -265,6 +272,7 @@ function Answer({ answer, outdated, children }: { answer: PromiseAnswer; outdate
             {answer.in_time !== null && <strong>{t(answer.in_time ? "promise.in_time" : "promise.too_late")} · </strong>}
             {t("promise.at_site", { site: sites.data?.items.find((each) => each.code === answer.site)?.name ?? answer.site })}
           </p>
+          <Basis answer={answer} />
           {outdated && <p className="faint">{t("promise.outdated")}</p>}
         </div>
         <div className="actions">{children}</div>
@@ -312,6 +320,7 @@ function Answer({ answer, outdated, children }: { answer: PromiseAnswer; outdate
           };
         })}
       />
+      <SoonerDate answer={answer} />
       {elsewhere.length > 0 && (
         <p className="faint">
           {t("promise.elsewhere")}{" "}

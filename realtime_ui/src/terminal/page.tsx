@@ -92,6 +92,9 @@ function Terminal({ path, tile, queue }: { path: string; tile: MachineTile; queu
           <h1>{tile.name}</h1>
           <p className="faint">{path}</p>
         </div>
+        <Link to="/reports/stops" search={{ machine: path }} className="button" data-testid="stops">
+          {t("terminal.stops")}
+        </Link>
         <MachineState tile={tile} />
       </header>
       <Feedback sending={sending} waiting={waiting} age={age} retry={() => { if (sending !== null) say(sending.said.event, sending.said.operation); }} />

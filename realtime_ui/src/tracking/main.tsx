@@ -27,7 +27,7 @@ function App({ words }: { words: TrackingTranslator }): ReactElement {
       setWords(() => loaded);
     });
   };
-  return <TrackingPage t={t} source={source} switchLanguage={switchLanguage} />;
+  return <TrackingPage t={t} token={token} source={source} switchLanguage={switchLanguage} />;
 }
 
 showTheme(firstTheme());

@@ -2,16 +2,21 @@ import type { ReactElement } from "react";
 import type { TrackingView } from "../api/types.ts";
 import { formatClock, formatDay, formatDuration, formatMoment, formatNumber, formatUnit, formatZone, timeOf, zoneDiffers, dayIn } from "../i18n/format.ts";
 import { wordOf } from "../i18n/translator.ts";
+import { TellMe } from "./tellme.tsx";
 import { useTime, useTracking, type Tracking, type TrackingSource } from "./source.ts";
 import { changesOf, deliveredQuantity, deliveryAt, sentence, stagesOf, type TrackingTranslator } from "./words.ts";
 
+/** Stages in which a date can still move. */
+const MOVES: readonly string[] = ["received", "confirmed", "scheduled", "in_production"];
+
 interface PageProps {
+  token: string;
   t: TrackingTranslator;
   source: TrackingSource;
   switchLanguage: () => void;
 }
 
-export function TrackingPage({ t, source, switchLanguage }: PageProps): ReactElement {
+export function TrackingPage({ t, token, source, switchLanguage }: PageProps): ReactElement {
   const tracking = useTracking(source);
   return (
     <div className="customer">
@@ -23,7 +28,7 @@ export function TrackingPage({ t, source, switchLanguage }: PageProps): ReactEle
       </header>
       <main>
         {tracking.view !== null ? (
-          <Order t={t} view={tracking.view} stale={!tracking.live && tracking.problem === "unreachable"} />
+          <Order t={t} token={token} view={tracking.view} stale={!tracking.live && tracking.problem === "unreachable"} />
         ) : tracking.problem === "invalid" ? (
           <Notice title={t("link.invalid.title")} text={t("link.invalid.text")} />
         ) : tracking.problem === "unreachable" ? (
@@ -57,7 +62,7 @@ function Freshness({ t, tracking }: { t: TrackingTranslator; tracking: Tracking 
   );
 }
 
-function Order({ t, view, stale }: { t: TrackingTranslator; view: TrackingView; stale: boolean }): ReactElement {
+function Order({ t, token, view, stale }: { t: TrackingTranslator; token: string; view: TrackingView; stale: boolean }): ReactElement {
   const now = useTime(15_000);
   return (
     <article className={stale ? "is-stale" : undefined}>
@@ -70,6 +75,7 @@ function Order({ t, view, stale }: { t: TrackingTranslator; view: TrackingView; 
         {view.item} · {formatNumber(view.quantity_ordered, t.language)} {formatUnit(t, view.unit, view.quantity_ordered)} · {view.customer}
       </p>
       <Expected t={t} view={view} now={now} />
+      {MOVES.includes(view.stage) && <TellMe language={t.language} token={token} />}
       {view.stage !== "cancelled" && <Progress t={t} view={view} />}
       <Deliveries t={t} view={view} now={now} />
       <Stages t={t} view={view} now={now} />

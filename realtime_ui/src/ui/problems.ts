@@ -66,7 +66,10 @@ export function faultWords(t: StaffTranslator, fault: FieldProblem): string {
 /** Why something cannot be done, in the reader's language as far as we know the code. */
 export function problemWords(t: StaffTranslator, told: Told): string | null {
   const parts = told.errors.map((fault) => faultWords(t, fault));
-  const whole = say(t, `problem.${told.code}`, told.params);
+  // The planner says itself what contradicts what, in both languages.
+  const chinese = t.language === "zh-CN" && typeof told.params["zh"] === "string" ? told.params["zh"] : null;
+  if (told.code === "no_plan" && typeof told.params["why"] === "string") return t.language === "zh-CN" ? (chinese ?? told.params["why"]) : told.params["why"];
+  const whole = say(t, `problem.${told.code}`, told.params) ?? chinese;
   // The code of the only field is the problem's own: it is said once.
   if (whole !== null && told.errors.length === 1 && told.errors[0]?.code === told.code) return whole;
   if (whole === null && told.code !== "invalid") return null;

@@ -1,4 +1,4 @@
-import type { PlanBar, PlanMachine } from "../../api/types.ts";
+import type { PlanBar, PlanMachine, PlanResource } from "../../api/types.ts";
 import { timeOf } from "../../i18n/format.ts";
 
 /** A span of time in epoch milliseconds. */
@@ -18,12 +18,36 @@ export interface Bar {
   projected: Span | null;
   /** When a new plan moved it last, in the page's clock; for the mark that shows so. */
   movedAt: number | null;
+  /** Where it was drawn before that plan. */
+  movedFrom: Place | null;
+  /** Of a bar that stands for all that an oven takes at once: what is in it, itself among them. */
+  batch?: readonly Bar[];
+}
+
+/** Where a bar is drawn: its upper and lower half, and the machine that it is planned on. */
+export interface Place {
+  planned: Span | null;
+  projected: Span | null;
+  machine: string | null;
+}
+
+/** A time in which a machine, or somebody, does not work, and the code of its reason. */
+export interface Closure extends Span {
+  why: string;
+  /** Of several alike, where it is not all of them. */
+  units?: number;
 }
 
 /** A machine's row: what the plant says, with times as numbers. */
 export interface MachineRow {
   view: PlanMachine;
-  unavailable: readonly (Span & { why: string })[];
+  unavailable: readonly Closure[];
+}
+
+/** A person, a tool or several alike: what the plant says, with times as numbers. */
+export interface ResourceRow {
+  view: PlanResource;
+  unavailable: readonly Closure[];
 }
 
 /** Within this of its due date an order counts as on time. */
@@ -49,15 +73,23 @@ export function barOf(view: PlanBar, before: Bar | undefined, now: number): Bar 
     setupFrom: timeOf(view.setup_start),
     projected: spanOf(view.projected_start, view.projected_end),
     movedAt: moved ? now : (before?.movedAt ?? null),
+    movedFrom: moved ? { planned: before.planned, projected: before.projected, machine: before.view.machine } : (before?.movedFrom ?? null),
   };
 }
 
-export function machineOf(view: PlanMachine): MachineRow {
-  const unavailable = view.unavailable.flatMap(([from, to, why]) => {
+function closuresOf(told: readonly (readonly string[])[]): Closure[] {
+  return told.flatMap(([from, to, why, units]) => {
     const span = spanOf(from ?? null, to ?? null);
-    return span === null ? [] : [{ ...span, why: why ?? "closed" }];
+    return span === null ? [] : [{ ...span, why: why ?? "closed", ...(units === undefined ? {} : { units: Number(units) }) }];
   });
-  return { view, unavailable };
+}
+
+export function machineOf(view: PlanMachine): MachineRow {
+  return { view, unavailable: closuresOf(view.unavailable) };
+}
+
+export function resourceOf(view: PlanResource): ResourceRow {
+  return { view, unavailable: closuresOf(view.unavailable) };
 }
 
 export function hasStarted(bar: Bar): boolean {

@@ -1,9 +1,11 @@
-import { confine, LONGEST, pan, SHORTEST, zoom, type View } from "./scale.ts";
+import { confine, LONGEST, pan, zoom, type View } from "./scale.ts";
 import type { Span } from "./bars.ts";
 
 /** Now stands at this share of the width. */
 const NOW_AT = 0.12;
 const HOUR = 3_600_000;
+/** Who looks for all there is does not want a single minute of it to fill the screen. */
+const LEAST = HOUR / 4;
 
 /** Which stretch of time is in sight. It goes along with now until somebody looks elsewhere. */
 export class Camera {
@@ -55,13 +57,13 @@ export class Camera {
 
   /** So much of what lies ahead that all open work is in sight, if that is not more than `longest`. */
   open(now: number, end: number, longest: number): void {
-    const length = Math.min(longest, Math.max(SHORTEST, (end - now) * 1.25));
+    const length = Math.min(longest, Math.max(LEAST, (end - now) * 1.25));
     this.#span = { from: now - NOW_AT * length, to: now + (1 - NOW_AT) * length };
     this.#following = true;
   }
 
   fit(span: Span): void {
-    const length = Math.min(LONGEST, Math.max(SHORTEST, (span.to - span.from) * 1.06));
+    const length = Math.min(LONGEST, Math.max(LEAST, (span.to - span.from) * 1.06));
     const middle = (span.from + span.to) / 2;
     this.#look({ from: middle - length / 2, to: middle + length / 2 });
   }

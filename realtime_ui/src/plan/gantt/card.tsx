@@ -7,8 +7,12 @@ import { StateBadge } from "../../ui/states.tsx";
 import type { PlanStore } from "../store.ts";
 import { LatenessMark } from "../lateness.tsx";
 import { operationWords, type Telling } from "../words.ts";
-import { hasStarted, lowerMachine, lowerSpan, type Bar, type Span } from "./bars.ts";
+import { hasStarted, lowerMachine, lowerSpan, riskOf, type Bar, type Span } from "./bars.ts";
+import { loadWith } from "./batches.ts";
 import { chainOf } from "./chain.ts";
+import type { Hands } from "./gantt.tsx";
+import { mayMove } from "./hand.ts";
+import { needsOf, skillName } from "./lanes.ts";
 
 interface CardProps {
   store: PlanStore;
@@ -18,23 +22,37 @@ interface CardProps {
   pinned: boolean;
   /** Its size may have changed. */
   shown: () => void;
+  hands: Hands;
+  /** Take it in hand, to be moved by keys. */
+  grab: () => void;
 }
 
 /** All about one bar, beside it. */
-export function BarCard({ store, id, telling, pinned, shown }: CardProps): ReactElement | null {
+export function BarCard({ store, id, telling, pinned, shown, hands, grab }: CardProps): ReactElement | null {
   const bar = useSyncExternalStore(
     (listener) => store.subscribe(listener),
     () => store.bars.get(id),
   );
   useLayoutEffect(shown, [shown, bar, pinned]);
-  return bar === undefined ? null : <CardBody store={store} bar={bar} telling={telling} pinned={pinned} />;
+  return bar === undefined ? null : <CardBody store={store} bar={bar} telling={telling} pinned={pinned} hands={hands} grab={grab} />;
 }
 
-function CardBody({ store, bar, telling, pinned }: { store: PlanStore; bar: Bar; telling: Telling; pinned: boolean }): ReactElement {
+interface BodyProps {
+  store: PlanStore;
+  bar: Bar;
+  telling: Telling;
+  pinned: boolean;
+  hands: Hands;
+  grab: () => void;
+}
+
+function CardBody({ store, bar, telling, pinned, hands, grab }: BodyProps): ReactElement {
   const { t, now, zone, machine } = telling;
   const { view } = bar;
   const chain = chainOf(bar.id, store.bars, store.successors);
   const due = timeOf(view.due);
+  const load = loadWith(bar, store.bars.values(), store.machines);
+  const needs = needsOf(bar, store.machines);
   const range = (span: Span): string => t("card.range", { from: formatShortMoment(t, span.from, now, zone), to: formatShortMoment(t, span.to, now, zone) });
   return (
     <>
@@ -53,6 +71,24 @@ function CardBody({ store, bar, telling, pinned }: { store: PlanStore; bar: Bar;
           {bar.planned !== null && bar.setupFrom !== null && bar.setupFrom < bar.planned.from && <small>{t("card.setup", { time: formatShortMoment(t, bar.setupFrom, now, zone) })}</small>}
         </dd>
         <Projected bar={bar} range={range} telling={telling} />
+        {load.length > 0 && (
+          <>
+            <dt>{t("card.load")}</dt>
+            <dd>
+              {load.map((each) => (
+                <span key={each.id} className="gantt-card-step">
+                  {[each.view.order_number ?? each.view.work_order, each.view.item, each.view.customer].filter((part) => part !== null).join(" · ")} <LatenessMark t={t} minutes={each.view.lateness_minutes} />
+                </span>
+              ))}
+            </dd>
+          </>
+        )}
+        {needs.length > 0 && (
+          <>
+            <dt>{t("card.needs")}</dt>
+            <dd>{needs.map((need) => t("card.need", { n: need.count, skill: skillName(need.skill, store.resources.values()), during: need.during })).join(", ")}</dd>
+          </>
+        )}
         {due !== null && (
           <>
             <dt>{t("card.due")}</dt>
@@ -72,12 +108,43 @@ function CardBody({ store, bar, telling, pinned }: { store: PlanStore; bar: Bar;
           <Glyph name="on_hold" /> {t("card.on_hold", { started: hasStarted(bar) ? "yes" : "no" })}
         </p>
       )}
-      {pinned && view.order_number !== null && (
-        <Link to="/orders/$number" params={{ number: view.order_number }} className="button button-primary">
-          {t("card.open", { order: view.order_number })}
+      {pinned && <CardActions bar={bar} t={t} hands={hands} grab={grab} />}
+    </>
+  );
+}
+
+/** What can be done with a bar: the same as by keys, for whoever points. */
+function CardActions({ bar, t, hands, grab }: { bar: Bar; t: Telling["t"]; hands: Hands; grab: () => void }): ReactElement {
+  const { view } = bar;
+  const order = view.order_number;
+  return (
+    <div className="gantt-card-actions">
+      {order !== null && riskOf(bar) === "late" && (
+        <button type="button" className="button button-primary" aria-keyshortcuts="W" onClick={() => { hands.why(order); }} data-testid="card-why">
+          {t("card.why")}
+        </button>
+      )}
+      {hands.mayPlan && mayMove(bar) && (
+        <>
+          <button type="button" className="button" aria-keyshortcuts="M" onClick={grab} data-testid="card-move">
+            {t("card.move")}
+          </button>
+          <button type="button" className="button" aria-keyshortcuts="L" onClick={() => { hands.lock(bar); }} data-testid="card-lock">
+            {view.pin === "locked" ? t("card.free") : t("card.lock")}
+          </button>
+        </>
+      )}
+      {hands.mayOrder && order !== null && !hasStarted(bar) && (
+        <button type="button" className="button" onClick={() => { hands.rush(order); }}>
+          {t("card.rush")}
+        </button>
+      )}
+      {order !== null && (
+        <Link to="/orders/$number" params={{ number: order }} className="button">
+          {t("card.open", { order })}
         </Link>
       )}
-    </>
+    </div>
   );
 }
 

@@ -1,6 +1,14 @@
 import type { Bar } from "./bars.ts";
+import type { Ghosts } from "./ghosts.ts";
+import type { Held } from "./hand.ts";
 import type { Arrangement } from "./rows.ts";
 import type { ChartWords, Colouring } from "./scene.ts";
+
+/** Pixels from the canvas' upper left corner. */
+export interface Point {
+  x: number;
+  y: number;
+}
 
 /** How the chart is shown; a new object for each change. */
 export interface ChartSettings {
@@ -10,6 +18,12 @@ export interface ChartSettings {
   words: ChartWords;
   /** The order whose path is lit. */
   order: string | null;
+  /** What the draft that is looked at does otherwise. */
+  ghosts: Ghosts | null;
+  /** Whether operations can be moved. */
+  movable: boolean;
+  /** Orders that somebody put on hold. */
+  onHold: ReadonlySet<string>;
 }
 
 export interface ChartElements {
@@ -21,9 +35,19 @@ export interface ChartElements {
   card: HTMLElement;
 }
 
+/** What can be done with a bar; lock or free it; why is it late; why does it not move. */
+export type Question = "menu" | "lock" | "why" | "stuck";
+
 export interface ChartEvents {
   /** The bar in question changed: under the pointer, under the keyboard, or chosen. */
   onBar: (id: number | null, pinned: boolean) => void;
   onChoose: (bar: Bar) => void;
   onLeave: () => void;
+  /** What is in hand, or nothing any more. */
+  onHeld: (held: Held | null) => void;
+  /** It was put elsewhere. */
+  onDrop: (held: Held) => void;
+  onAsk: (bar: Bar, what: Question) => void;
+  /** The last step of the draft is to be taken back. */
+  onUndo: () => void;
 }

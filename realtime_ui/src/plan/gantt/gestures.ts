@@ -1,26 +1,53 @@
+import type { Point } from "./contract.ts";
 import { AXIS_HEIGHT } from "./layout.ts";
 
-/** What gestures do to the chart. Points are pixels from the canvas' upper left corner. */
+/** What gestures do to the chart. */
 export interface Gestures {
   /** The width of the rows' labels: there the wheel scrolls rows. */
   labels(): number;
   drag(x: number, y: number): void;
   zoom(factor: number, x: number): void;
-  hover(point: { x: number; y: number } | null): void;
-  tap(point: { x: number; y: number }): void;
+  hover(point: Point | null): void;
+  tap(point: Point): void;
+  /** Take what is under a point in hand; false: nothing there can be moved, so the chart is. */
+  grab(point: Point): boolean;
+  carry(point: Point): void;
+  /** Let it go where it is; `kept` is false when the gesture was broken off. */
+  release(kept: boolean): void;
+  /** What can be done with what is there? */
+  menu(point: Point): void;
 }
 
 const WHEEL = 0.0016;
 const LINE = 16;
-/** A press that moved less is a tap. */
+/** A press that moved less is a tap; a finger is less steady than a mouse. */
 const SLACK = 5;
+const FINGER_SLACK = 10;
+/** A finger that stays so long takes what is under it in hand. */
+const LONG_PRESS_MS = 450;
 
-/** Wheel and pinch zoom, drag moves, a tap chooses. Returns what takes the listeners off again. */
+/**
+ * Wheel and pinch zoom, drag moves the chart or an operation, a tap chooses. A finger moves the chart
+ * at once, and an operation after it has stayed on it for a moment. Returns what takes the listeners
+ * off again.
+ */
 export function listenTo(canvas: HTMLCanvasElement, on: Gestures): () => void {
-  const pointers = new Map<number, { x: number; y: number }>();
-  let pressed: { x: number; y: number } | null = null;
+  const pointers = new Map<number, Point>();
+  let pressed: Point | null = null;
   let apart = 0;
-  const here = (event: MouseEvent): { x: number; y: number } => {
+  let carrying = false;
+  let staying: ReturnType<typeof setTimeout> | null = null;
+  const stir = (): void => {
+    if (staying !== null) clearTimeout(staying);
+    staying = null;
+  };
+  const letGo = (kept: boolean): void => {
+    stir();
+    if (!carrying) return;
+    carrying = false;
+    on.release(kept);
+  };
+  const here = (event: MouseEvent): Point => {
     const box = canvas.getBoundingClientRect();
     return { x: event.clientX - box.left, y: event.clientY - box.top };
   };
@@ -37,12 +64,22 @@ export function listenTo(canvas: HTMLCanvasElement, on: Gestures): () => void {
     if (!event.ctrlKey && (event.shiftKey || Math.abs(x) > Math.abs(y))) on.drag(event.shiftKey && x === 0 ? y : x, 0);
     else on.zoom(Math.exp(Math.max(-240, Math.min(240, y)) * (event.ctrlKey ? WHEEL * 5 : WHEEL)), point.x);
   };
+  const stay = (): void => {
+    staying = null;
+    if (pressed === null || !on.grab(pressed)) return;
+    carrying = true;
+    pressed = null;
+    // A short knock tells the finger that it holds something; some browsers have none.
+    (navigator as Partial<Navigator>).vibrate?.(15);
+  };
   const down = (event: PointerEvent): void => {
     if (event.button !== 0) return;
+    letGo(false);
     pointers.set(event.pointerId, here(event));
     canvas.setPointerCapture(event.pointerId);
     pressed = pointers.size === 1 ? here(event) : null;
     apart = distance();
+    if (event.pointerType === "touch" && pressed !== null) staying = setTimeout(stay, LONG_PRESS_MS);
   };
   const move = (event: PointerEvent): void => {
     const before = pointers.get(event.pointerId);
@@ -51,11 +88,18 @@ export function listenTo(canvas: HTMLCanvasElement, on: Gestures): () => void {
       if (event.pointerType !== "touch") on.hover(point);
       return;
     }
-    if (pressed !== null && Math.hypot(point.x - pressed.x, point.y - pressed.y) < SLACK) return;
+    const touch = event.pointerType === "touch";
+    if (pressed !== null && Math.hypot(point.x - pressed.x, point.y - pressed.y) < (touch ? FINGER_SLACK : SLACK)) return;
     pointers.set(event.pointerId, point);
     if (pressed !== null) {
+      stir();
+      carrying = !touch && on.grab(pressed);
       pressed = null;
       on.hover(null);
+    }
+    if (carrying) {
+      on.carry(point);
+      return;
     }
     if (pointers.size === 1) {
       on.drag(before.x - point.x, before.y - point.y);
@@ -69,23 +113,36 @@ export function listenTo(canvas: HTMLCanvasElement, on: Gestures): () => void {
   };
   const up = (event: PointerEvent): void => {
     if (!pointers.delete(event.pointerId)) return;
+    letGo(event.type === "pointerup");
     if (pressed !== null && event.type === "pointerup") on.tap(pressed);
     pressed = null;
     apart = 0;
   };
   const leave = (): void => { on.hover(null); };
+  const menu = (event: MouseEvent): void => {
+    event.preventDefault();
+    // A long press is a right click to some browsers: what it took in hand comes first.
+    if (!carrying) on.menu(here(event));
+  };
+  // Rows scroll under a finger by themselves, but not while it carries something.
+  const slide = (event: TouchEvent): void => { if (carrying) event.preventDefault(); };
   canvas.addEventListener("wheel", wheel, { passive: false });
   canvas.addEventListener("pointerdown", down);
   canvas.addEventListener("pointermove", move);
   canvas.addEventListener("pointerup", up);
   canvas.addEventListener("pointercancel", up);
   canvas.addEventListener("pointerleave", leave);
+  canvas.addEventListener("contextmenu", menu);
+  canvas.addEventListener("touchmove", slide, { passive: false });
   return () => {
+    stir();
+    canvas.removeEventListener("touchmove", slide);
     canvas.removeEventListener("wheel", wheel);
     canvas.removeEventListener("pointerdown", down);
     canvas.removeEventListener("pointermove", move);
     canvas.removeEventListener("pointerup", up);
     canvas.removeEventListener("pointercancel", up);
     canvas.removeEventListener("pointerleave", leave);
+    canvas.removeEventListener("contextmenu", menu);
   };
 }

@@ -24,12 +24,15 @@ export interface Layout {
   height: number;
   /** By operation: the row in which its lower half is drawn. */
   places: ReadonlyMap<number, Placed>;
+  /** By the rows' keys. */
+  rows: ReadonlyMap<string, Placed>;
 }
 
 /** Rows under their groups' headings, from the top. */
 export function layOut(groups: readonly Group[]): Layout {
   const items: Placed[] = [];
   const places = new Map<number, Placed>();
+  const rows = new Map<string, Placed>();
   let top = 0;
   for (const group of groups) {
     if (group.label !== "") {
@@ -39,11 +42,12 @@ export function layOut(groups: readonly Group[]): Layout {
     for (const row of group.rows) {
       const placed = { top, height: ROW_HEIGHT, group: null, row };
       items.push(placed);
-      for (const bar of row.lower) places.set(bar.id, placed);
+      rows.set(row.key, placed);
+      for (const bar of row.lower) for (const each of bar.batch ?? [bar]) places.set(each.id, placed);
       top += ROW_HEIGHT;
     }
   }
-  return { items, height: top, places };
+  return { items, height: top, places, rows };
 }
 
 /** The place of the last item that begins at or above `y`; -1 above all. */
@@ -108,7 +112,7 @@ export function neighbour(layout: Layout, id: number | null, direction: Directio
   };
   const row = rows[here];
   if (row === undefined) return closest(rows[0], near);
-  const place = row.lower.findIndex((bar) => bar.id === id);
+  const place = row.lower.findIndex((bar) => bar.id === id || bar.batch?.some((each) => each.id === id) === true);
   const bar = row.lower[place] ?? null;
   if (direction === "left") return row.lower[place - 1] ?? bar;
   if (direction === "right") return row.lower[place + 1] ?? bar;

@@ -4,7 +4,7 @@ import { Glyph } from "../../ui/glyph.tsx";
 import type { PlanTranslator } from "../language.tsx";
 import type { PlanStore } from "../store.ts";
 import { FAMILY_COLOURS } from "./palette.ts";
-import { familiesOf } from "./rows.ts";
+import { familiesOf, type Arrangement } from "./rows.ts";
 import type { Colouring } from "./scene.ts";
 
 function Key({ look, word, colour }: { look: string; word: string; colour?: string }): ReactElement {
@@ -13,6 +13,7 @@ function Key({ look, word, colour }: { look: string; word: string; colour?: stri
       <span className={`key key-${look}`} style={colour === undefined ? undefined : ({ "--key": colour } as CSSProperties)} aria-hidden="true">
         {look === "late" && <Glyph name="late" />}
         {look === "frozen" && <Glyph name="frozen" />}
+        {look === "locked" && <Glyph name="locked" />}
         {look === "hold" && <Glyph name="on_hold" />}
       </span>
       {word}
@@ -21,7 +22,7 @@ function Key({ look, word, colour }: { look: string; word: string; colour?: stri
 }
 
 /** What the colours and hatches of the chart mean. */
-export function Legend({ store, t, colouring }: { store: PlanStore; t: PlanTranslator; colouring: Colouring }): ReactElement {
+export function Legend({ store, t, arrangement, colouring, draft }: { store: PlanStore; t: PlanTranslator; arrangement: Arrangement; colouring: Colouring; draft: boolean }): ReactElement {
   const families = useSyncExternalStore(
     (listener) => store.subscribe(listener),
     () => familiesOf(store.bars.values()).join("\n"),
@@ -44,7 +45,12 @@ export function Legend({ store, t, colouring }: { store: PlanStore; t: PlanTrans
       <Key look="setup" word={t("legend.setup")} />
       <Key look="closed" word={t("legend.closed")} />
       <Key look="down" word={t("legend.down")} />
+      {arrangement === "resource" && <Key look="away" word={t("legend.away")} />}
+      {arrangement !== "order" && <Key look="load" word={t("legend.load")} />}
       <Key look="frozen" word={t("legend.frozen")} />
+      {arrangement === "order" && <Key look="due" word={t("legend.due")} />}
+      <Key look="locked" word={t("legend.locked")} />
+      {draft && <Key look="draft" word={t("legend.draft")} />}
       <Key look="hold" word={wordOf(t, "stage", "on_hold")} />
     </ul>
   );

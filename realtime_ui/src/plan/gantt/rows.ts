@@ -1,13 +1,19 @@
-import { isOver, lowerMachine, lowerSpan, riskOf, type Bar, type MachineRow } from "./bars.ts";
+import { timeOf } from "../../i18n/format.ts";
+import { isOver, lowerMachine, lowerSpan, riskOf, type Bar, type Closure, type MachineRow } from "./bars.ts";
+import { lowerLoads, plannedLoads } from "./batches.ts";
+import type { Lane } from "./lanes.ts";
 
-/** A row of the chart: a machine, or a work order of a customer's order. */
+/** A row of the chart: a machine, a place among people or tools, or a work order of a customer's order. */
 export interface Row {
   key: string;
   label: string;
   detail: string;
   machine: MachineRow | null;
+  lane: Lane | null;
   order: string | null;
   lateness: number | null;
+  /** When the order is due; null: nothing is, or it is a machine's row. */
+  due: number | null;
   /** By the start of their upper and lower bars; one bar may be planned here and run elsewhere. */
   planned: readonly Bar[];
   lower: readonly Bar[];
@@ -21,15 +27,15 @@ export interface Group {
   rows: readonly Row[];
 }
 
-export type Arrangement = "machine" | "order";
+export type Arrangement = "machine" | "resource" | "order";
 
-const numeric = new Intl.Collator("en", { numeric: true });
+export const numeric = new Intl.Collator("en", { numeric: true });
 
-function byPlannedStart(bars: Bar[]): Bar[] {
+export function byPlannedStart(bars: Bar[]): Bar[] {
   return bars.sort((a, b) => (a.planned?.from ?? 0) - (b.planned?.from ?? 0));
 }
 
-function byLowerStart(bars: Bar[]): Bar[] {
+export function byLowerStart(bars: Bar[]): Bar[] {
   return bars.sort((a, b) => (lowerSpan(a)?.from ?? 0) - (lowerSpan(b)?.from ?? 0));
 }
 
@@ -37,6 +43,11 @@ function push<K>(map: Map<K, Bar[]>, key: K, bar: Bar): void {
   const list = map.get(key);
   if (list === undefined) map.set(key, [bar]);
   else list.push(bar);
+}
+
+/** When a row's machine, or who or what it stands for, does not work. */
+export function closuresOf(row: Row): readonly Closure[] {
+  return row.machine?.unavailable ?? row.lane?.unavailable ?? [];
 }
 
 /** In floor order, as on the board; what has no place there comes last. */
@@ -70,10 +81,12 @@ export function rowsByMachine(machines: Iterable<MachineRow>, bars: Iterable<Bar
       label: name,
       detail: "",
       machine,
+      lane: null,
       order: null,
       lateness: null,
-      planned: byPlannedStart(planned.get(path) ?? []),
-      lower: byLowerStart(lower.get(path) ?? []),
+      due: null,
+      planned: plannedLoads(machine, byPlannedStart(planned.get(path) ?? [])),
+      lower: lowerLoads(machine, byLowerStart(lower.get(path) ?? [])),
     });
   }
   return [...lines].map(([key, group]) => ({ key, ...group }));
@@ -90,7 +103,9 @@ export function rowsByOrder(bars: Iterable<Bar>): Group[] {
       label: first?.order_number ?? first?.work_order ?? "",
       detail: [first?.order_number == null ? null : first.work_order, first?.customer, first?.item].filter((part) => part != null && part !== "").join(" · "),
       machine: null,
+      lane: null,
       order: first?.order_number ?? null,
+      due: timeOf(first?.due),
       lateness: own.some((bar) => riskOf(bar) === "late") ? Math.max(...own.map((bar) => bar.view.lateness_minutes ?? 0)) : null,
       planned: byPlannedStart(own.filter((bar) => bar.planned !== null)),
       lower: byLowerStart(own.filter((bar) => lowerSpan(bar) !== null)),

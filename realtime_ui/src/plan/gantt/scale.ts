@@ -1,12 +1,13 @@
 import { offsetAt } from "../../orders/dates.ts";
 import type { Span } from "./bars.ts";
 
-const MINUTE = 60_000;
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** From a quarter of an hour to a month fits into the width. */
-export const SHORTEST = 15 * MINUTE;
+/** From a minute to a month fits into the width. */
+export const SHORTEST = MINUTE;
 export const LONGEST = 31 * DAY;
 
 /** How a stretch of time lies on a stretch of the screen. */
@@ -42,7 +43,7 @@ export function pan(view: View, pixels: number): Span {
   return { from: view.from + by, to: view.to + by };
 }
 
-const STEPS = [MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY];
+const STEPS = [5 * SECOND, 10 * SECOND, 15 * SECOND, 30 * SECOND, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY];
 /** 1 January 1970 was a Thursday: weeks begin on Mondays. */
 const FIRST_MONDAY = 4 * DAY;
 

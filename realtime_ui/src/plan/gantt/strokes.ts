@@ -1,12 +1,16 @@
 import { hasStarted, isOver, lowerMachine, lowerSpan, riskOf, type Bar } from "./bars.ts";
+import { isAmong } from "./batches.ts";
 import type { Brush } from "./brush.ts";
+import { GLIDE_MS } from "./glide.ts";
 import { LOWER_LANE, NARROWEST, PLAN_LANE, type Placed } from "./layout.ts";
 import { FAMILY_COLOURS } from "./palette.ts";
 import { xOf } from "./scale.ts";
 import type { Scene } from "./scene.ts";
 
 const DIMMED = 0.2;
+const LEFT_BEHIND = 0.4;
 const MOVED_MS = 8_000;
+const FADE_MS = 2_000;
 const PAD = 6;
 const GLYPH = 12;
 /** Narrower than this nobody sees a round corner or an outline, and hundreds of them are in sight. */
@@ -23,16 +27,18 @@ function colourOf(brush: Brush, scene: Scene, bar: Bar): string {
 }
 
 function alphaOf(scene: Scene, bar: Bar): number {
-  return scene.lit === null || scene.lit.has(bar.id) ? 1 : DIMMED;
+  // Where a draft has it elsewhere, or where it was taken from.
+  if (scene.held?.bar.id === bar.id || (scene.ghosts !== null && isAmong(bar, scene.ghosts.byOperation))) return LEFT_BEHIND;
+  return scene.lit === null || isAmong(bar, scene.lit) ? 1 : DIMMED;
 }
 
-interface Box {
+export interface Box {
   left: number;
   right: number;
 }
 
 /** From where to where on the canvas, at most a little beyond its edges; null when out of sight. */
-function boxOf(scene: Scene, from: number, to: number): Box | null {
+export function boxOf(scene: Scene, from: number, to: number): Box | null {
   const left = scene.labels + xOf(scene.view, from);
   const right = Math.max(left + NARROWEST, scene.labels + xOf(scene.view, to));
   if (right < scene.labels || left > scene.width) return null;
@@ -97,7 +103,7 @@ export function drawLower(brush: Brush, scene: Scene, bar: Bar, top: number, roo
   drawEdge(brush, bar, box.left, y, height);
   const late = riskOf(bar) === "late";
   if (late) brush.fill(palette.abnormal, box.left, y + height - 3, width, 3);
-  drawWriting(brush, scene, bar, { left: Math.max(box.left, scene.labels), right: box.left + width }, made, y, room);
+  drawWriting(brush, scene, bar, { left: Math.max(box.left, scene.labels), right: Math.min(box.left + width, scene.width) }, made, y, room);
   drawMarks(brush, scene, bar, box.left, width, y);
   context.globalAlpha = 1;
 }
@@ -172,14 +178,16 @@ function drawMarks(brush: Brush, scene: Scene, bar: Bar, left: number, width: nu
   else if (scene.chain.has(bar.id)) brush.outline(palette.brand, left - 2, y - 2, width + 4, height + 4, 5, 2);
   const age = bar.movedAt === null ? MOVED_MS : scene.clock - bar.movedAt;
   if (age >= MOVED_MS) return;
-  context.globalAlpha = Math.min(1, (MOVED_MS - age) / 2_000);
+  context.globalAlpha = Math.min(1, (MOVED_MS - age) / FADE_MS);
   brush.outline(palette.brand, left - 2, y - 2, width + 4, height + 4, 5, 2);
   context.globalAlpha = 1;
 }
 
-/** Whether a mark on the bars still fades, so that another frame is due. */
+/** Whether a bar is on its way or its mark fades, so that another frame is due; in between it stands still. */
 export function isFading(bar: Bar, clock: number): boolean {
-  return bar.movedAt !== null && clock - bar.movedAt < MOVED_MS;
+  if (bar.movedAt === null) return false;
+  const age = clock - bar.movedAt;
+  return age < GLIDE_MS || (age > MOVED_MS - FADE_MS && age < MOVED_MS);
 }
 
 /** The way of an order from operation to operation, across rows. */
