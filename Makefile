@@ -102,6 +102,8 @@ up: setup ui ## Runs everything without demo data
 
 .PHONY: test
 test: setup-dev ui ## Runs the whole test suite (ARGS="-k floor" picks)
+	@# Machine code first: a test that had to wait for minutes of it would run out of time.
+	@$(BIN)/python -m scheduler.compiling --all
 	@# Most tests wait for processes to start: more workers than cores, a module to a worker.
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 	@$(NPM) run --silent test

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
@@ -23,7 +24,9 @@ from runtime.settings import ApiSettings
 from store.database import Connection, Pool
 from store.intake import idempotency
 from store.log import StreamLog
+from store.questions import Questions
 
+_FILES_AT_ONCE: Final = 2
 CLAIM: Final[ContextVar[tuple[str, str] | None]] = ContextVar("idempotency claim", default=None)
 """Who sent which `Idempotency-Key` with the request at hand, where one was sent."""
 
@@ -37,6 +40,7 @@ class Limits:
     tracking: RateLimit
     tracking_failures: RateLimit
     tracking_link: RateLimit
+    contacts_by_link: RateLimit
     oidc: RateLimit
     webhooks: RateLimit
     webhook_failures: RateLimit
@@ -51,24 +55,28 @@ class Context:
         pool: connections to the database, which may be away.
         redis: live state, tickets and the services' health.
         log: the stream log.
+        questions: what the planner is asked by.
         signing_key: signs the installation's bearer tokens.
         clock: the time.
         limits: how often what may be tried.
         metrics: what is counted of requests.
         oidc: the OpenID provider that people may sign in with; None: passwords only.
         intake: requests with documents, taken in together.
+        files: whoever makes files of reports takes one of its places.
     """
 
     settings: ApiSettings
     pool: Pool
     redis: Redis
     log: StreamLog
+    questions: Questions
     signing_key: str
     clock: Clock
     limits: Limits
     metrics: RequestMetrics
     oidc: OpenIdProvider | None = None
     intake: Gathering = field(default_factory=Gathering)
+    files: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_FILES_AT_ONCE))
 
     @cached_property
     def customer_ids(self) -> CustomerIds:

@@ -27,7 +27,7 @@ from store.log import LogError
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_S: Final = 2
 _LONGEST_VALUE: Final = 200
-_SECRET_FIELDS: Final = frozenset({"password", "token"})
+_SECRET_FIELDS: Final = frozenset({"password", "token", "secrets"})
 
 logger = logging.getLogger("gemba.api")
 

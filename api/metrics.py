@@ -11,6 +11,7 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.reports.answering import AnswerCounts
 from runtime.health import Health, HealthState
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -23,6 +24,8 @@ class RequestMetrics:
     """The duration of requests by route. Routes, not paths: a path may hold a secret."""
 
     def __init__(self) -> None:
+        self.answers = AnswerCounts()
+        """Of questions about orders, for the service level."""
         self._registry = CollectorRegistry()
         self._duration = Histogram(
             "gemba_api_request_seconds",
@@ -35,6 +38,7 @@ class RequestMetrics:
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request."""
         self._duration.labels(method, route, str(status)).observe(seconds)
+        self.answers.count(method, route, status, seconds)
 
     def text(self, services: Sequence[Health]) -> bytes:
         """The exposition: the API's own figures and what the other services say of themselves."""

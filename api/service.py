@@ -13,6 +13,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from api import errors
+from api.alarms import definitions as alarm_definitions
+from api.alarms import endpoints as alarms
+from api.alarms import gateways
 from api.audit import endpoints as audit
 from api.auth import endpoints as auth
 from api.auth.oidc import endpoints as oidc
@@ -20,6 +23,8 @@ from api.auth.oidc.provider import OpenIdProvider
 from api.auth.rate_limit import RateLimit
 from api.calendars import endpoints as calendars
 from api.channels import endpoints as channels
+from api.contacts import endpoints as contacts
+from api.contacts import notices
 from api.context import Context, Limits
 from api.customers import endpoints as customers
 from api.dead_letters import endpoints as dead_letters
@@ -37,9 +42,14 @@ from api.items import endpoints as items
 from api.keys import endpoints as keys
 from api.live import endpoint as live
 from api.live.hub import LiveHub
+from api.locks import endpoints as locks
 from api.machines import endpoints as machines
+from api.maintenance import endpoints as maintenance
 from api.master_data import endpoints as master_data
 from api.metrics import MeasureRequests, RequestMetrics
+from api.notification import letters as notifications
+from api.notification import templates as notification_templates
+from api.notification import ways as notification_ways
 from api.operations import endpoints as operations
 from api.orders import batch as order_batches
 from api.orders import endpoints as orders
@@ -54,8 +64,15 @@ from api.planning import endpoints as planning
 from api.plans import endpoints as plans
 from api.promises import endpoints as promises
 from api.purchases import endpoints as purchases
+from api.push import endpoints as push
 from api.replenishment import endpoints as replenishment
+from api.report_schedules import endpoints as report_schedules
+from api.reports import endpoints as reports
+from api.reports import files as report_files
+from api.reports import machine_endpoints as machine_reports
+from api.reports.answering import keep_written
 from api.reservations import endpoints as reservations
+from api.resources import endpoints as resources
 from api.review import endpoints as review
 from api.shifts import endpoints as shifts
 from api.shipping import endpoints as shipping
@@ -66,6 +83,7 @@ from api.tracking import endpoints as tracking
 from api.ui import endpoints as ui
 from api.users import endpoints as users
 from api.webhooks import endpoints as webhooks
+from api.what_if import endpoints as what_if
 from api.work_orders import endpoints as work_orders
 from runtime import tasks
 from runtime.clock import Clock, SystemClock
@@ -75,6 +93,7 @@ from runtime.settings import ApiSettings
 from store.database import build_pool
 from store.live_channels import connect_redis
 from store.log import build_log
+from store.questions import Questions
 
 logger = logging.getLogger("gemba.api")
 
@@ -97,7 +116,10 @@ _ROUTERS = (
     calendars.router,
     shifts.router,
     history.router,  # before the machines' own, whose paths take everything
+    maintenance.router,  # and this one
     machines.router,
+    contacts.router,  # before the customers' own, whose codes take everything
+    notices.router,
     customers.router,
     items.router,
     master_data.router,
@@ -114,7 +136,10 @@ _ROUTERS = (
     orders.router,
     orders.links_router,
     work_orders.router,
+    locks.router,
     operations.router,
+    resources.router,
+    what_if.router,  # before scopes and plans, whose names and ids take everything
     planning.router,
     plans.router,
     disruptions.router,
@@ -127,6 +152,19 @@ _ROUTERS = (
     purchases.router,
     replenishment.router,
     replenishment.shortages_router,
+    reports.router,
+    machine_reports.router,
+    report_files.router,
+    report_schedules.router,
+    alarms.router,
+    alarm_definitions.router,
+    notification_ways.router,
+    notification_templates.router,
+    notifications.router,
+    notifications.addresses_router,
+    gateways.router,
+    push.router,
+    push.tracking_router,
     dead_letters.router,
     ingest.router,
     channels.router,
@@ -243,6 +281,8 @@ def _context(settings: ApiSettings, clock: Clock) -> Context:
         pool=pool,
         redis=connect_redis(redis_url),
         log=build_log(settings.stream_url, pool),
+        # Of their own connections: a question that waits must not keep screens waiting.
+        questions=Questions(connect_redis(redis_url)),
         signing_key=installation_key(
             settings.data_dir, settings.installation_key.get_secret_value()
         ),
@@ -253,6 +293,7 @@ def _context(settings: ApiSettings, clock: Clock) -> Context:
             tracking=RateLimit(clock, tries=600, seconds=60.0),
             tracking_failures=RateLimit(clock, tries=20, seconds=60.0),
             tracking_link=RateLimit(clock, tries=120, seconds=60.0),
+            contacts_by_link=RateLimit(clock, tries=10, seconds=3_600.0),
             oidc=RateLimit(clock, tries=60, seconds=60.0),
             webhooks=RateLimit(clock, tries=1_200, seconds=60.0),
             webhook_failures=RateLimit(clock, tries=20, seconds=60.0),
@@ -275,6 +316,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         reporting,
         asyncio.create_task(prepare_topics(context), name="topics"),
         asyncio.create_task(_keep(hub.run), name="live"),
+        asyncio.create_task(
+            keep_written(context.pool, context.metrics.answers, context.clock), name="answers"
+        ),
     ]
     try:
         yield
@@ -284,6 +328,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await tasks.end(background)
         await context.log.close()
         await context.pool.close()
+        await context.questions.aclose()
         await context.redis.aclose()
 
 

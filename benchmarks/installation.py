@@ -38,7 +38,7 @@ async def running_installation(
                 return httpx.get(f"{addresses.http_url}/readyz").status_code == 200
             return False
 
-        await until(up)
+        await until(up, 180.0)
         if addresses is None:
             raise RuntimeError("the installation did not come up")
         yield psutil.Process(supervisor.pid), addresses

@@ -45,6 +45,7 @@ class Permission(enum.StrEnum):
     PURCHASE = "purchase"
     SHIP = "ship"
     OPERATE = "operate"
+    ALARMS = "alarms"
     DEAD_LETTERS = "dead_letters"
     METRICS = "metrics"
     AUDIT = "audit"
@@ -71,6 +72,7 @@ _GRANTED: Final[Mapping[Permission, frozenset[Role]]] = MappingProxyType(
         Permission.PURCHASE: frozenset({Role.ADMIN, Role.PLANNER, Role.PURCHASING}),
         Permission.SHIP: frozenset({Role.ADMIN, Role.WAREHOUSE, Role.CUSTOMER_SERVICE}),
         Permission.OPERATE: frozenset({Role.ADMIN, Role.SUPERVISOR, Role.OPERATOR}),
+        Permission.ALARMS: _STAFF - {Role.VIEWER, Role.FINANCE},
         Permission.DEAD_LETTERS: frozenset({Role.ADMIN, Role.SUPERVISOR}),
         Permission.METRICS: frozenset({Role.ADMIN, Role.GATEWAY}),
         Permission.AUDIT: frozenset({Role.ADMIN, Role.QUALITY, Role.FINANCE}),

@@ -160,6 +160,7 @@ class Gateway:
         return Health(
             service=SERVICE,
             instance=self._options.instance,
+            name=self._options.name,
             state=state,
             reason=reason,
             at_ms=self._clock.now_ms(),

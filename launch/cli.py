@@ -12,14 +12,17 @@ from typing import Annotated, NoReturn
 import typer
 
 from launch import (
+    cli_bench,
     cli_deploy,
     cli_device,
     cli_key,
     cli_master_data,
+    cli_notify,
     cli_orders,
     cli_replay,
     cli_restored,
     cli_simulate,
+    cli_solve,
     cli_transfer,
     cli_user,
 )
@@ -46,10 +49,12 @@ app = typer.Typer(
     "The data directory is `GEMBA_DATA_DIR`, by default `var` here.",
 )
 contracts_app = typer.Typer(help="The contracts that cross process boundaries.")
+app.add_typer(cli_bench.app, name="bench", no_args_is_help=True)
 app.add_typer(cli_device.app, name="device", no_args_is_help=True)
 app.add_typer(cli_orders.app, name="orders", no_args_is_help=True)
 app.add_typer(cli_master_data.app, name="master-data", no_args_is_help=True)
 app.add_typer(cli_key.app, name="key", no_args_is_help=True)
+app.add_typer(cli_notify.app, name="notify", no_args_is_help=True)
 app.add_typer(cli_replay.app, name="replay", no_args_is_help=True)
 app.add_typer(cli_simulate.app, name="simulate")
 app.add_typer(cli_user.app, name="user", no_args_is_help=True)
@@ -68,6 +73,9 @@ app.command(
 app.command("restored", epilog="Example: `GEMBA_DATABASE_URL=postgresql://… gemba restored`")(
     cli_restored.restored
 )
+app.command(
+    "solve", epilog="Example: `gemba solve ft06.txt --format jobshop --time-limit 2 --json`"
+)(cli_solve.solve)
 app.command("healthy", epilog="Example: `gemba healthy streams`")(cli_deploy.healthy)
 
 
@@ -82,7 +90,7 @@ class Service(StrEnum):
     STREAMS = "streams"
     SCHEDULER = "scheduler"
     NOTIFY = "notify"
-    """Tells the outside: webhooks."""
+    """Tells the outside: webhooks, alarms, messages to people."""
     API = "api"
     RELAY = "relay"
     """Needed on Kafka only: what was written to the outbox goes on to it."""

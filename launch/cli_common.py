@@ -105,7 +105,7 @@ def print_json(value: object) -> None:
     typer.echo(json.dumps(value))
 
 
-def fail(message: str) -> NoReturn:
-    """End the command with exit code 1 and say why."""
+def fail(message: str, *, code: int = 1) -> NoReturn:
+    """End the command with an exit code and say why."""
     typer.secho(f"gemba: {message}", fg="red", err=True)
-    raise typer.Exit(1)
+    raise typer.Exit(code)

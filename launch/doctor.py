@@ -28,7 +28,7 @@ from runtime.logging import without_credentials
 from runtime.mqtt_client import MqttClient
 from runtime.mqtt_url import connection_problem, parse_mqtt_url
 from runtime.settings import Installation as Settings
-from store import customer_role
+from store import customer_role, report_views
 from store.migrate import known_versions, schema_version
 
 _OLDEST_PYTHON = (3, 11)
@@ -183,13 +183,15 @@ async def _database(addresses: Addresses) -> str:
         detail = f"PostgreSQL {version}, {flavour}, schema {schema or 'empty'}"
         newest = known_versions()[-1]
         problem = await customer_role.of_database(connection) if schema == newest else None
+        unread = await report_views.problem_of(connection) if schema == newest else None
     if number < _OLDEST_POSTGRES:
         raise _WrongError(detail, "use PostgreSQL 15 or newer")
     if schema != newest:
         raise _WrongError(detail, f"this program has {newest}: run `gemba migrate`")
     if problem is not None:
         raise _WrongError(f"{detail}; {problem.problem}", problem.advice)
-    return detail
+    # Nothing is wrong with that: only who wants to read by SQL has to do something.
+    return detail if unread is None else f"{detail}; {unread}"
 
 
 async def _redis(addresses: Addresses) -> str:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from runtime.health import Health, HealthState
 
-START_GRACE_S = 30.0
+START_GRACE_S = 120.0
+"""A loaded machine starts a service slowly, and starting it again does not make that faster."""
 PATIENCE_S = 20.0
 STALLED = "stalled"
 

@@ -42,6 +42,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     service: str
     instance: str = ""
     """Which process of the service; empty where there is one only."""
+    name: str = ""
+    """What people call it for good, whatever process it is (a gateway's `GEMBA_GATEWAY`)."""
     state: HealthState
     reason: str | None = None
     at_ms: int

@@ -53,8 +53,17 @@ class Installation(BaseSettings):
         description="The key that signs tokens, one for all services and commands; empty: made at"
         " the first start, in GEMBA_DATA_DIR/secrets/installation.key.",
     )
+    report_font: str = Field(
+        default="",
+        description="The path of a font with Chinese characters, for reports as PDF; empty: the"
+        " one that the system has (Debian: fonts-noto-cjk).",
+    )
     http_host: str = Field(default="127.0.0.1", description="Where the API listens.")
     http_port: int = Field(default=8000, ge=0, le=65_535, description="Its port.")
+    public_url: str = Field(
+        default="",
+        description="How the outside names this installation, for links: https://gemba.example",
+    )
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
 
     @classmethod
@@ -149,6 +158,54 @@ class NotifySettings(Installation):
         description="For how many days events, deliveries, carriers' words and documents that went"
         " out are kept. What has not arrived stays.",
     )
+    alarm_days: int = Field(
+        default=400,
+        ge=90,
+        le=3_650,
+        description="For how many days is kept what happened to alarms, and who was told.",
+    )
+    customer_notice_settle_s: float = Field(
+        default=30.0,
+        ge=0,
+        le=86_400,
+        description="For how many seconds a customer's date has to have moved before they are told:"
+        " plans improve in the background.",
+    )
+    customer_notice_swing_minutes: float = Field(
+        default=15.0,
+        ge=0,
+        le=1_440,
+        description="For how many minutes, where it turned back after they were told; twice as long"
+        " with every further turn of a day.",
+    )
+    smtp_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="The mail server that messages go by, smtps://user:password@host (TLS from the"
+        " first byte), smtp://user:password@host:587 (STARTTLS) or smtp+plain://localhost:1025"
+        " (none, to this machine or, with GEMBA_WEBHOOKS_TO_PRIVATE_ADDRESSES, this network);"
+        " empty: what is configured in gemba.",
+    )
+    smtp_from: str = Field(
+        default="",
+        description="The address its mails come from: gemba@plant.example; empty: gemba@ and the"
+        " host of GEMBA_PUBLIC_URL.",
+    )
+    notification_timeout_s: float = Field(
+        default=30.0, gt=0, le=120, description="How long a provider has to take a message."
+    )
+    notification_hours: int = Field(
+        default=24,
+        ge=1,
+        le=240,
+        description="After so many hours a message that could not be sent is given up.",
+    )
+    notification_bounces: int = Field(
+        default=3,
+        ge=1,
+        le=100,
+        description="An address that refuses so many messages in a row, for good, is sent nothing"
+        " more until somebody releases it.",
+    )
 
 
 class ApiSettings(Installation):
@@ -162,10 +219,6 @@ class ApiSettings(Installation):
         default=12, ge=1, le=720, description="How long people stay signed in."
     )
     ui_dir: Path = Field(default=Path("realtime_ui/dist"), description="The built pages.")
-    public_url: str = Field(
-        default="",
-        description="How the outside names this installation, for links: https://gemba.example",
-    )
     password_sign_in: bool = Field(
         default=True,
         description="Whether people may sign in with a password of gemba; false: with the OpenID"

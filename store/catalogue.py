@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
+from typing import Any, Final
 
 import msgspec
 from psycopg import sql
@@ -68,6 +69,26 @@ class Alternative(msgspec.Struct, frozen=True, kw_only=True):
     setup_ms: int
 
 
+class Handling(msgspec.Struct, frozen=True, kw_only=True):
+    """How a step is done, beside where and how fast; copied into operations at release.
+
+    Attributes:
+        interruptible: whether a break may fall into it.
+        transfer_batch: so many pieces go on to the next step together; None: all at the end.
+        wait_ms: how long pieces wait after it before the next step.
+        batch_family: what may be in an oven together; then the cycle is that of a load.
+        batch_room: how much of an oven's capacity a piece takes.
+        needs: skills it needs beside its machine (`domain.master_data.needs`).
+    """
+
+    interruptible: bool = True
+    transfer_batch: Decimal | None = None
+    wait_ms: int = 0
+    batch_family: str | None = None
+    batch_room: Decimal = Decimal(1)
+    needs: tuple[str, ...] = ()
+
+
 class StepRow(msgspec.Struct, frozen=True, kw_only=True):
     """A step of an item's routing at a site. Times are milliseconds per piece and per set-up."""
 
@@ -80,6 +101,7 @@ class StepRow(msgspec.Struct, frozen=True, kw_only=True):
     cycle_ms: int
     setup_ms: int
     alternatives: tuple[Alternative, ...]
+    handling: Handling = Handling()
 
 
 async def customers(connection: Connection, page: Page) -> tuple[list[CustomerRow], int]:
@@ -179,11 +201,13 @@ async def routings(
                (array_agg(w.setup_ms ORDER BY w.preference))[1] AS setup_ms,
                jsonb_agg(jsonb_build_object('machine', m.path, 'machine_id', m.id,
                    'cycle_ms', w.cycle_ms, 'setup_ms', w.setup_ms) ORDER BY m.path)
-                   FILTER (WHERE w.preference > 1) AS alternatives
+                   FILTER (WHERE w.preference > 1) AS alternatives,
+               t.interruptible, t.transfer_batch, t.wait_ms, t.batch_family, t.batch_room, t.needs
         FROM routing_ways(coalesce(%s, now()), %s) w
+        JOIN routing_version_steps t ON (t.routing_id, t.number) = (w.routing_id, w.number)
         JOIN sites s ON s.id = w.site_id
         JOIN machines m ON m.id = w.machine_id
-        GROUP BY w.item_id, s.code, w.number, w.name
+        GROUP BY w.item_id, s.code, w.number, w.name, t.routing_id, t.number
         ORDER BY s.code, w.number
         """,
         (at, list(item_ids)),
@@ -214,7 +238,19 @@ def with_preferred(
     return [preferred, *others]
 
 
+HANDLED: Final = frozenset(Handling.__struct_fields__)
+"""The columns that say how a step or an operation is done."""
+
+
 def _step(*, alternatives: list[dict[str, Any]] | None, **columns: Any) -> StepRow:
+    handling = {name: columns.pop(name) for name in HANDLED}
     return StepRow(
-        alternatives=msgspec.convert(alternatives or [], tuple[Alternative, ...]), **columns
+        alternatives=msgspec.convert(alternatives or [], tuple[Alternative, ...]),
+        handling=handling_of(**handling),
+        **columns,
     )
+
+
+def handling_of(*, needs: Sequence[str], **columns: Any) -> Handling:
+    """How a step is done, of the columns that say it."""
+    return Handling(needs=tuple(needs), **columns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
 from typing import Final, TypeAlias
 
 import msgspec
@@ -19,7 +20,9 @@ from store.filters import Page
 from store.live_times import rfc3339, rfc3339_ms, to_minute
 from store.machines import SiteRow
 from store.planning import shift_plans
-from store.planning.calendars import Calendar, exceptions, read_calendars, zone_of
+from store.planning.calendar_reading import read_calendars
+from store.planning.calendar_rows import exceptions
+from store.planning.calendars import Calendar, Calendars, zone_of
 from store.planning.disruptions import disruptions, open_count
 from store.planning.plan_rows import PlanRow, draft, published
 from store.planning.policies import policy_of, sites_of_scope
@@ -45,6 +48,8 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
         policy: its policy.
         plan: the plan in force.
         closures: when each machine does not work, breakdowns aside.
+        off: when each operator has no shift, by resource.
+        horizon: so far all this is told.
     """
 
     scope: str
@@ -52,6 +57,8 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy
     plan: PlanRow | None
     closures: Mapping[int, Sequence[Closure]]
+    off: Mapping[int, Sequence[Interval]]
+    horizon: Interval
 
     @property
     def site_ids(self) -> list[int]:
@@ -70,6 +77,8 @@ class _MachineRow(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     reason: str | None
     state_since_ms: int | None
+    needs: list[str]
+    batch_capacity: Decimal | None
 
 
 async def read_board(connection: Connection, scope: str, *, now_ms: int) -> Board:
@@ -82,12 +91,18 @@ async def read_board(connection: Connection, scope: str, *, now_ms: int) -> Boar
     if not sites:
         raise LookupError(f"there is no planning scope {scope!r}")
     plan = await published(connection, scope)
+    horizon = await _horizon(connection, plan, now_ms)
+    calendars = await read_calendars(
+        connection, [site.id for site in sites], since_ms=horizon.start_ms
+    )
     return Board(
         scope=scope,
         sites=sites,
         policy=await policy_of(connection, scope),
         plan=plan,
-        closures=await _closures(connection, sites, await _horizon(connection, plan, now_ms)),
+        closures=await _closures(connection, sites, calendars, horizon),
+        off=calendars.away(horizon.start_ms, horizon.end_ms),
+        horizon=horizon,
     )
 
 
@@ -104,11 +119,8 @@ async def _horizon(connection: Connection, plan: PlanRow | None, now_ms: int) ->
 
 
 async def _closures(
-    connection: Connection, sites: Sequence[SiteRow], horizon: Interval
+    connection: Connection, sites: Sequence[SiteRow], calendars: Calendars, horizon: Interval
 ) -> dict[int, list[Closure]]:
-    calendars = await read_calendars(
-        connection, [site.id for site in sites], since_ms=horizon.start_ms
-    )
     alike: dict[Calendar, list[Closure]] = {}
     found = {}
     for machine, calendar in calendars.by_machine.items():
@@ -196,7 +208,8 @@ async def plan_machines(
         await cursor.execute(
             """
             SELECT m.id, m.path, m.name, s.code AS site, m.area, m.line, m.position,
-                   coalesce(t.state, 'offline') AS state, t.reason, t.state_since_ms
+                   coalesce(t.state, 'offline') AS state, t.reason, t.state_since_ms,
+                   m.needs, m.batch_capacity
             FROM machines m
             JOIN sites s ON s.id = m.site_id
             LEFT JOIN machine_states t ON t.machine_id = m.id
@@ -232,6 +245,8 @@ def _machine(row: _MachineRow, board: Board, now_ms: int) -> PlanMachine:
             for start_ms, end_ms, why in closures
             if end_ms > start_ms
         ],
+        needs=row.needs,
+        batch_capacity=None if row.batch_capacity is None else float(row.batch_capacity),
     )
 
 

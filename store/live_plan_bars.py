@@ -50,6 +50,7 @@ class _BarRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     projected_start_ms: int | None
     projected_end_ms: int | None
     before: int | None
+    needs: list[str]
 
 
 class _WorkRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -214,6 +215,7 @@ def _bar(row: _BarRow, work: _WorkRow | None, lateness: Mapping[int, int]) -> Pl
         due=rfc3339(due_at),
         lateness_minutes=lateness.get(row.work_order_id),
         after=[row.before] if row.before is not None else [],
+        needs=row.needs,
     )
 
 
@@ -229,7 +231,7 @@ SELECT o.id, o.work_order_id, w.number AS work_order, o.number, o.name,
        coalesce(a.start_ms, b.start_ms) AS start_ms, coalesce(a.end_ms, b.end_ms) AS end_ms, a.pin,
        w.id IN (SELECT id FROM work_orders_on_hold) AS on_hold, r.path AS real_machine,
        q.path AS projected_machine, e.start_ms AS projected_start_ms, e.end_ms AS projected_end_ms,
-       lag(o.id) OVER (PARTITION BY o.work_order_id ORDER BY o.number) AS before
+       lag(o.id) OVER (PARTITION BY o.work_order_id ORDER BY o.number) AS before, o.needs
 FROM operations o
 JOIN work_orders w ON w.id = o.work_order_id
 LEFT JOIN items i ON i.id = w.item_id

@@ -24,7 +24,7 @@ from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
 from yoyo.migrations import default_migration_table, read_migrations
 
-from store import customer_role
+from store import customer_role, report_views
 from store.database import Connection
 
 _ADVISORY_LOCK = 0x67656D6261  # "gemba"
@@ -96,6 +96,7 @@ def migrate(url: str) -> list[str]:
                 raise MigrationError(str(problem))
         for migration in pending:
             _apply(backend, migration)
+        report_views.refresh(backend.connection)
         return [str(migration.id) for migration in pending]
 
 

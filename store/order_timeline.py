@@ -33,6 +33,8 @@ class Kind(enum.StrEnum):
     LINE_STATE = "line_state"
     PLANNED = "planned"
     EXPECTED_MOVED = "expected_moved"
+    CUSTOMER_TOLD = "customer_told"
+    """A message said that dates moved, to one of the customer's people."""
     OPERATION_STARTED = "operation_started"
     FIRST_PIECE = "first_piece"
     LAST_PIECE = "last_piece"
@@ -209,6 +211,16 @@ _EVENTS: Final = sql.SQL(
     CROSS JOIN LATERAL (VALUES ('reserved', r.created_at), ('reservation_closed', r.closed_at))
         e (kind, at)
     WHERE l.order_id = %(order)s AND e.at IS NOT NULL
+    UNION ALL
+    SELECT n.decided_at, 'customer_told', NULL, NULL,
+           CASE WHEN jsonb_array_length(n.body->'lines') = 1
+                THEN (n.body->'lines'->0->>'line')::integer END,
+           NULL, NULL, NULL,
+           jsonb_build_object('notice', n.message_id, 'recipient', n.recipient,
+               'channel', n.channel, 'language', n.language, 'state', n.state,
+               'sent_at', n.sent_at, 'problem', n.last_error, 'note', n.note,
+               'reason', n.body->>'reason', 'lines', n.body->'lines')
+    FROM customer_notices n WHERE n.order_id = %(order)s AND n.why = 'date_moved'
     UNION ALL
     SELECT to_timestamp(e.at_ms / 1000.0), e.kind, NULL, NULL, NULL, NULL, NULL, NULL,
            jsonb_build_object('shipment', h.number, 'state', h.state)

@@ -31,7 +31,8 @@ async def put_routing(
     """Replace the way an item is made at a site. Work orders that exist keep their operations.
 
     The version that is effective today gets other steps; where there is none, a new one is made
-    that fills the gap between those before and after. Without steps the version is given up.
+    that fills the gap between those before and after. Without steps the version is given up. How a
+    step is handled beside where and how fast stays what master data says of its number.
     """
     routing_id = await _effective(connection, item_id, site_id)
     if not steps:
@@ -42,7 +43,11 @@ async def put_routing(
     if routing_id is None:
         routing_id = await _new_version(connection, item_id, site_id)
     await connection.execute(
-        "DELETE FROM routing_version_steps WHERE routing_id = %s", (routing_id,)
+        "DELETE FROM routing_version_steps WHERE routing_id = %s AND number <> ALL (%s)",
+        (routing_id, [step.number for step in steps]),
+    )
+    await connection.execute(
+        "DELETE FROM routing_version_alternatives WHERE routing_id = %s", (routing_id,)
     )
     cursor = connection.cursor()
     await cursor.executemany(
@@ -50,6 +55,9 @@ async def put_routing(
         INSERT INTO routing_version_steps
             (routing_id, number, name, machine_id, cycle_ms, setup_ms)
         VALUES (%s, %s, %s, %s, %s, %s)
+        ON CONFLICT (routing_id, number) DO UPDATE
+        SET name = excluded.name, machine_id = excluded.machine_id, capability = NULL,
+            cycle_ms = excluded.cycle_ms, setup_ms = excluded.setup_ms
         """,
         [(routing_id, s.number, s.name, s.machine_id, s.cycle_ms, s.setup_ms) for s in steps],
     )

@@ -14,9 +14,20 @@ import msgspec
 from psycopg import sql
 from psycopg.rows import class_row, kwargs_row
 
-from store.catalogue import Alternative
+from store.catalogue import HANDLED, Alternative, Handling, handling_of
 from store.database import Connection
 from store.filters import Filters, Page
+
+
+class Lock(msgspec.Struct, frozen=True, kw_only=True):
+    """A planner's word: an operation stays on a machine, and does not start before a moment."""
+
+    machine: str
+    not_before: datetime | None
+    turn: int | None
+    reason: str | None
+    locked_by: str
+    locked_at: datetime
 
 
 class OperationRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +54,8 @@ class OperationRow(msgspec.Struct, frozen=True, kw_only=True):
     started_ms: int | None
     ended_ms: int | None
     alternatives: tuple[Alternative, ...]
+    handling: Handling
+    lock: Lock | None
 
 
 class WorkOrderRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +71,7 @@ class WorkOrderRow(msgspec.Struct, frozen=True, kw_only=True):
     quantity_ordered: Decimal | None
     unit: str
     due_at: datetime | None
+    not_before: datetime | None
     planned: bool
     cancelled: bool
     version: int
@@ -76,6 +90,7 @@ class NewWorkOrder(msgspec.Struct, frozen=True, kw_only=True):
     quantity_ordered: Decimal | None = None
     unit: str = "pcs"
     due_at: datetime | None = None
+    not_before: datetime | None = None
     intake_digest: bytes | None = None
 
 
@@ -90,6 +105,7 @@ class NewOperation(msgspec.Struct, frozen=True, kw_only=True):
     quantity: Decimal | None
     alternatives: Sequence[Alternative] = ()
     """Every machine that may do it, `machine_id` included; none: it has no choice."""
+    handling: Handling = Handling()
 
 
 class StoredWorkOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,7 +159,13 @@ _OPERATION: Final = sql.SQL(
                 'machine', am.path, 'machine_id', a.machine_id,
                 'cycle_ms', a.cycle_ms, 'setup_ms', a.setup_ms) ORDER BY am.path)
             FROM operation_alternatives a JOIN machines am ON am.id = a.machine_id
-            WHERE a.operation_id = o.id) AS alternatives
+            WHERE a.operation_id = o.id) AS alternatives,
+           o.interruptible, o.transfer_batch, o.wait_ms, o.batch_family, o.batch_room, o.needs,
+           (SELECT jsonb_build_object(
+                'machine', lm.path, 'not_before', k.not_before, 'turn', k.turn,
+                'reason', k.reason, 'locked_by', k.locked_by, 'locked_at', k.locked_at)
+            FROM operation_locks k JOIN machines lm ON lm.id = k.machine_id
+            WHERE k.operation_id = o.id) AS lock
     FROM operations o
     JOIN work_orders w ON w.id = o.work_order_id
     JOIN sites s ON s.id = w.site_id
@@ -157,7 +179,7 @@ _WORK_ORDER: Final = sql.SQL(
            coalesce(w.external_id, CASE WHEN NOT w.planned THEN w.number END) AS external_id,
            coalesce(i.code, w.item_text) AS item, i.setup_family,
            coalesce(w.quantity_ordered, made.requested) AS quantity_ordered, w.unit, w.due_at,
-           w.planned, w.cancelled_at IS NOT NULL AS cancelled, w.version,
+           w.not_before, w.planned, w.cancelled_at IS NOT NULL AS cancelled, w.version,
            coalesce(made.good_pieces, 0) AS good_pieces,
            coalesce(made.scrap_pieces, 0) AS scrap_pieces
     FROM (SELECT w.* FROM work_orders w JOIN sites s ON s.id = w.site_id {where}
@@ -323,8 +345,8 @@ async def insert(connection: Connection, new: NewWorkOrder) -> tuple[int, str] |
             """
             INSERT INTO work_orders
                 (site_id, number, external_source, external_id, item_id, quantity_ordered, unit,
-                 due_at, intake_digest, planned)
-            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, true)
+                 due_at, not_before, intake_digest, planned)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, true)
             ON CONFLICT DO NOTHING RETURNING id
             """,
             (
@@ -336,6 +358,7 @@ async def insert(connection: Connection, new: NewWorkOrder) -> tuple[int, str] |
                 new.quantity_ordered,
                 new.unit,
                 new.due_at,
+                new.not_before,
                 new.intake_digest,
             ),
         )
@@ -353,7 +376,7 @@ async def adopt(connection: Connection, work_order_id: int, new: NewWorkOrder) -
         UPDATE work_orders
         SET planned = true, external_source = coalesce(%s, external_source),
             external_id = coalesce(%s, external_id), item_id = %s, quantity_ordered = %s,
-            unit = %s, due_at = %s, intake_digest = %s, version = version + 1
+            unit = %s, due_at = %s, not_before = %s, intake_digest = %s, version = version + 1
         WHERE id = %s
         """,
         (
@@ -363,6 +386,7 @@ async def adopt(connection: Connection, work_order_id: int, new: NewWorkOrder) -
             new.quantity_ordered,
             new.unit,
             new.due_at,
+            new.not_before,
             new.intake_digest,
             work_order_id,
         ),
@@ -377,16 +401,34 @@ async def put_operations(
     await cursor.executemany(
         """
         INSERT INTO operations AS o
-            (work_order_id, number, name, planned, machine_id, cycle_ms, setup_ms, quantity)
-        VALUES (%s, %s, %s, true, %s, %s, %s, %s)
+            (work_order_id, number, name, planned, machine_id, cycle_ms, setup_ms, quantity,
+             interruptible, transfer_batch, wait_ms, batch_family, batch_room, needs)
+        VALUES (%s, %s, %s, true, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         ON CONFLICT (work_order_id, number) DO UPDATE
         SET planned = true, name = excluded.name, machine_id = excluded.machine_id,
             cycle_ms = excluded.cycle_ms, setup_ms = excluded.setup_ms,
-            quantity = excluded.quantity, version = o.version + 1
+            quantity = excluded.quantity, interruptible = excluded.interruptible,
+            transfer_batch = excluded.transfer_batch, wait_ms = excluded.wait_ms,
+            batch_family = excluded.batch_family, batch_room = excluded.batch_room,
+            needs = excluded.needs, version = o.version + 1
         """,
         [
-            (work_order_id, o.number, o.name, o.machine_id, o.cycle_ms, o.setup_ms, o.quantity)
-            for o in sorted(new, key=lambda operation: operation.number)
+            (
+                work_order_id,
+                one.number,
+                one.name,
+                one.machine_id,
+                one.cycle_ms,
+                one.setup_ms,
+                one.quantity,
+                one.handling.interruptible,
+                one.handling.transfer_batch,
+                one.handling.wait_ms,
+                one.handling.batch_family,
+                one.handling.batch_room,
+                list(one.handling.needs),
+            )
+            for one in sorted(new, key=lambda operation: operation.number)
         ],
     )
     await connection.execute(
@@ -467,9 +509,15 @@ async def acknowledge_closing(
     return None if row is None else row[0]
 
 
-def _operation(*, alternatives: list[dict[str, Any]] | None, **columns: Any) -> OperationRow:
+def _operation(
+    *, alternatives: list[dict[str, Any]] | None, lock: dict[str, Any] | None, **columns: Any
+) -> OperationRow:
+    handling = {name: columns.pop(name) for name in HANDLED}
     return OperationRow(
-        alternatives=msgspec.convert(alternatives or [], tuple[Alternative, ...]), **columns
+        alternatives=msgspec.convert(alternatives or [], tuple[Alternative, ...]),
+        handling=handling_of(**handling),
+        lock=None if lock is None else msgspec.convert(lock, Lock),
+        **columns,
     )
 
 

@@ -45,7 +45,14 @@ from store.live_channels import (
 from store.live_site import read_site
 from streams.consumption import Message
 from streams.marks import Mark, MarkKind, marks_of
-from streams.projections import REFRESH_S, Due, PlanProjection, Projection, SiteCache
+from streams.projections import (
+    REFRESH_S,
+    AlarmsProjection,
+    Due,
+    PlanProjection,
+    Projection,
+    SiteCache,
+)
 from streams.reading import Changes, Reading, resolve
 from streams.turn import Gained, PassingOn, Turn
 from streams.watched import ORDER_KINDS, Watched
@@ -56,6 +63,7 @@ _SWEEP_S: Final = 10.0
 _HOLD_S: Final = 0.5
 _BACK_OFF_S: Final = (0.2, 0.5, 1.0, 2.0)
 _AWAY: Final = (RedisError, OSError, psycopg.OperationalError, psycopg_pool.PoolTimeout)
+_WHOLE: Final = (*ORDER_KINDS, ChannelKind.ALARMS)
 _log = logging.getLogger(__name__)
 
 
@@ -132,7 +140,7 @@ class LiveProjector:
     async def handle(self, batch: Sequence[Message]) -> None:
         """Mark what a batch of events names.
 
-        Topics: FLOOR, PROGRESS, ORDERS, PLANS, DISRUPTIONS, DEAD_LETTERS.
+        Topics: FLOOR, PROGRESS, ORDERS, PLANS, DISRUPTIONS, DEAD_LETTERS, ALARMS.
         It may be acknowledged at once: after a restart everything watched is read in full. A
         record that the relay tells again marks what is then read once more and found the same, so
         its number in the outbox is not asked for.
@@ -373,6 +381,8 @@ class LiveProjector:
                 changes[each.name] = await reading.plan(each, what)
                 if each.board is not None:
                     self._watched.stands(each, [site.code for site in each.board.sites])
+            elif isinstance(each, AlarmsProjection):
+                changes[each.name] = await reading.alarms(each)
             elif each.kind is ChannelKind.FLOOR:
                 cache = await self._site(connection, each.site)
                 changes[each.name] = await reading.floor(each, what, cache)
@@ -394,13 +404,13 @@ class LiveProjector:
         return cache
 
     async def _write(self, projection: Projection, due: Due, changes: Changes, turn: str) -> None:
-        # An order's changes are always its whole state, so that what left it is taken away.
+        # Changes of orders and alarms are always the whole state: what left it is taken away.
         written = await self._channels.write(
             projection.name,
             changes,
             turn=turn,
             expected=projection.position,
-            full=due.full or projection.kind in ORDER_KINDS,
+            full=due.full or projection.kind in _WHOLE,
             fresh_epoch=uuid.uuid4().hex,
         )
         self.metrics["writes"] += 1

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
 from contracts.plan import DisruptionKind, PlanState
 from contracts.streams import (
+    AlarmMoved,
     DeadLettered,
     DisruptionRaised,
     Event,
@@ -36,6 +38,8 @@ class MarkKind(enum.StrEnum):
     PLAN = "plan"
     """The plan in force of a scope, or what its planning goes by."""
     DEAD_LETTERS = "dead_letters"
+    ALARMS = "alarms"
+    """Alarms of a site; an empty place: of none."""
     ALL = "all"
 
 
@@ -63,14 +67,20 @@ def marks_of(event: Event) -> Iterator[Mark]:
                 yield Mark(MarkKind.WORK_ORDER, event.site, work_order_id)
         case DeadLettered():
             yield Mark(MarkKind.DEAD_LETTERS, event.site)
+        case AlarmMoved():
+            yield Mark(MarkKind.ALARMS, event.site)
         case _:
             yield from _marks_of_planning(event)
+
+
+_OF_CALENDARS: Final = (DisruptionKind.CALENDAR_CHANGED, DisruptionKind.MAINTENANCE_PLANNED)
+"""What changes when machines work, and so what a whole plan looks like."""
 
 
 def _marks_of_planning(event: Event) -> Iterator[Mark]:
     match event:
         case DisruptionRaised():
-            changed = event.kind == DisruptionKind.CALENDAR_CHANGED
+            changed = event.kind in _OF_CALENDARS
             yield Mark(MarkKind.PLAN if changed else MarkKind.DISRUPTIONS, event.scope)
         case PlanStored(state=PlanState.PUBLISHED):
             yield Mark(MarkKind.PLAN, event.scope)

@@ -21,6 +21,7 @@ from psycopg import sql
 
 from runtime.clock import Clock
 from store.database import Connection
+from store.planning.notes import CHANNEL
 from streams.transport.patience import AWAY, pause_s, said
 
 TICK_S: Final = 0.5
@@ -31,7 +32,7 @@ it had locked is free when its partitions come to another worker."""
 BLIND_S: Final = 2.0
 """Whoever could not look for so long has seen nobody's silence."""
 ANSWER_S: Final = 5.0
-NOTES: Final = "gemba_planning"
+NOTES: Final = CHANNEL
 """NOTIFY channel: what the leader is told."""
 _SUFFIX: Final = "-present"
 _log = logging.getLogger(__name__)

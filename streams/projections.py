@@ -24,6 +24,8 @@ INTERVAL_S: Final = 0.1
 """A channel tells at most ten times a second."""
 PLAN_INTERVAL_S: Final = 0.2
 """A planning board at most five times: more happens on it, and nobody acts on it that fast."""
+ALARMS_INTERVAL_S: Final = 0.2
+"""Alarms likewise: a flood is told in lumps, a single one at once."""
 EXTRA_INTERVAL_S: Final = 1.0
 """A floor's summary and a terminal's queue cost more and are told at most once a second."""
 OPEN_INTERVAL_S: Final = 1.0
@@ -195,6 +197,22 @@ class PlanProjection(Projection):
         if extra:
             self._again_at = math.inf
         return taken
+
+
+class AlarmsProjection(Projection):
+    """The alarms of a site, or of everywhere: always read as a whole.
+
+    Args:
+        name: the channel's name.
+        place: the site's code, or `contracts.live.EVERYWHERE`.
+    """
+
+    def __init__(self, name: str, place: str) -> None:
+        super().__init__(name, ChannelKind.ALARMS, site=place)
+
+    def moved(self) -> None:
+        """An alarm moved."""
+        self.mark_all(gap_s=ALARMS_INTERVAL_S)
 
 
 class SiteCache:

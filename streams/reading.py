@@ -8,16 +8,19 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from contracts.live import ChannelKind
+from contracts.live import EVERYWHERE, ChannelKind
 from store.database import Connection
+from store.live_alarms import alarm_board
 from store.live_floor import machine_tiles
 from store.live_operations import terminal_view
 from store.live_plan import Board, newest_disruptions, plan_head, plan_machines, read_board
 from store.live_plan_bars import changed_bars, plan_bars
+from store.live_resources import plan_resources
 from store.live_site import floor_summary
 from store.live_views import OrderPicture, read_orders, tracking_view
 from streams.projections import (
     OPEN_INTERVAL_S,
+    AlarmsProjection,
     Due,
     Monotonic,
     Part,
@@ -118,9 +121,19 @@ class Reading:
             changes |= await self._head(projection, board)
         return changes
 
+    async def alarms(self, projection: AlarmsProjection) -> Changes:
+        """The alarms that are not normal, and how many: always the whole of it."""
+        board = await alarm_board(self._connection, projection.site)
+        changes: Changes = {f"alarm/{view.id}": _encode(view) for view in board.alarms}
+        changes["summary"] = _encode(board.summary)
+        return changes
+
     async def _head(self, projection: PlanProjection, board: Board) -> Changes:
         head = await plan_head(self._connection, board)
         changes: Changes = {"plan": _encode(head)}
+        # Who is away is told without a new plan, where none is needed.
+        for resource in await plan_resources(self._connection, board):
+            changes[f"resource/{resource.id}"] = _encode(resource)
         views = await newest_disruptions(self._connection, board.scope)
         for view in views:
             changes[f"disruption/{view.id}"] = _encode(view)
@@ -172,6 +185,9 @@ async def resolve(
     """The projections of channels whose subject exists; a tracking link must still be valid."""
     found: list[Projection] = []
     for kind, subject in names:
+        if kind is ChannelKind.ALARMS and subject == EVERYWHERE:
+            found.append(AlarmsProjection(f"{kind}:{subject}", subject))
+            continue
         query = _SUBJECTS.get(kind)
         if query is None:
             continue
@@ -182,6 +198,8 @@ async def resolve(
         name = f"{kind}:{subject}"
         if kind is ChannelKind.PLAN:
             found.append(PlanProjection(name, subject, row[0]))
+        elif kind is ChannelKind.ALARMS:
+            found.append(AlarmsProjection(name, row[0]))
         else:
             projection = Projection(name, kind, site=row[0], subject=row[1])
             if kind is ChannelKind.TRACKING and row[2:] != (None, None):
@@ -193,6 +211,7 @@ async def resolve(
 _SUBJECTS: Final = {
     ChannelKind.PLAN: "SELECT array_agg(code) FROM sites WHERE coalesce(planning_scope, code) = %s",
     ChannelKind.FLOOR: "SELECT code, 0 FROM sites WHERE code = %s",
+    ChannelKind.ALARMS: "SELECT code, 0 FROM sites WHERE code = %s",
     ChannelKind.MACHINE: """
         SELECT s.code, m.id FROM machines m JOIN sites s ON s.id = m.site_id WHERE m.path = %s
         """,

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from contracts.streams import (
+    ALARMS,
     DEAD_LETTERS,
     DISRUPTIONS,
     FLOOR,
@@ -35,6 +36,7 @@ from store.inventory.expiring import keep_expired
 from store.live_channels import connect_redis
 from store.log import StreamLog, build_log
 from store.log.retention import Retention, Trimmed, keep_trimmed
+from store.reports.keeping import ReportKeeping
 from streams.app import App, build_app, run_worker
 from streams.consumption import consume
 from streams.groups import EFFECTS
@@ -125,6 +127,7 @@ class StreamsService:
             excused=excused,
         )
         history = History(pool, clock=self._clock)
+        reports = ReportKeeping(pool)
         report = Report(
             self._clock,
             redis,
@@ -135,6 +138,7 @@ class StreamsService:
             projector=projector,
             watchdog=watchdog,
             history=history,
+            reports=reports,
             waiting_for=lambda: self.app.waiting_for,
             mine=mine,
             instance=health.instance_of(self._settings.stream_url),
@@ -144,6 +148,7 @@ class StreamsService:
             asyncio.create_task(presence.run(), name="presence"),
             asyncio.create_task(planning.run(), name="planning"),
             asyncio.create_task(history.run(), name="history"),
+            asyncio.create_task(reports.run(), name="reports"),
             asyncio.create_task(report.run(), name="health"),
             asyncio.create_task(keep_expired(pool, self._clock), name="expiry"),
             asyncio.create_task(
@@ -186,7 +191,7 @@ class StreamsService:
                 linger_s=settings.roll_up_linger_ms / 1_000,
             )
 
-        live_topics = topic(FLOOR, PROGRESS, ORDERS, DISRUPTIONS, PLANS, DEAD_LETTERS)
+        live_topics = topic(FLOOR, PROGRESS, ORDERS, DISRUPTIONS, PLANS, DEAD_LETTERS, ALARMS)
 
         @app.agent(live_topics, name="live")  # type: ignore[untyped-decorator] # as above
         async def live_agent(stream: Any) -> None:
@@ -230,6 +235,7 @@ class Report:
         projector: LiveProjector,
         watchdog: Watchdog,
         history: History,
+        reports: ReportKeeping,
         waiting_for: Callable[[], str | None] = lambda: None,
         mine: Callable[[str, int], bool] = lambda _topic, _partition: True,
         instance: str = "",
@@ -246,6 +252,7 @@ class Report:
         self._projector = projector
         self._watchdog = watchdog
         self._history = history
+        self._reports = reports
         self._blocked: str | None = None
 
     def trimmed(self, round_: Trimmed) -> None:
@@ -272,6 +279,7 @@ class Report:
         state, reason = self._projector.health
         for trouble in (
             self._history.trouble,
+            self._reports.trouble,
             self._planning.trouble,
             self._blocked,
             self._telemetry.trouble,
@@ -295,6 +303,7 @@ class Report:
             ("planning", self._planning.metrics),
             ("live", self._projector.metrics),
             ("history", self._history.metrics),
+            ("reports", self._reports.metrics),
         ):
             metrics |= {f"{part}_{name}": value for name, value in values.items()}
         metrics |= self._watchdog.metrics

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 
-from contracts.live import ChannelKind
+from contracts.live import EVERYWHERE, ChannelKind
 from streams.marks import Mark, MarkKind
-from streams.projections import WORK_INTERVAL_S, PlanProjection, Projection, SiteCache
+from streams.projections import (
+    WORK_INTERVAL_S,
+    AlarmsProjection,
+    PlanProjection,
+    Projection,
+    SiteCache,
+)
 
 ORDER_KINDS = (ChannelKind.ORDER, ChannelKind.TRACKING, ChannelKind.OWN)
 """The channels whose subject is an order."""
@@ -34,6 +40,7 @@ class Watched:
         self._by_site: dict[str, set[Projection]] = defaultdict(set)
         self._plans: dict[str, PlanProjection] = {}
         self._plans_at: dict[str, PlanProjection] = {}
+        self._alarms: dict[str, AlarmsProjection] = {}
 
     def __iter__(self) -> Iterator[Projection]:
         return iter(self._all.values())
@@ -57,6 +64,9 @@ class Watched:
             self._plans[projection.site] = projection
             self.stands(projection, projection.sites)
             return
+        if isinstance(projection, AlarmsProjection):
+            self._alarms[projection.site] = projection
+            return
         self._by_site[projection.site].add(projection)
         if projection.kind is ChannelKind.MACHINE:
             self._by_machine[projection.subject] = projection
@@ -73,6 +83,9 @@ class Watched:
         if isinstance(projection, PlanProjection):
             self._plans.pop(projection.site, None)
             self.stands(projection, ())
+            return
+        if isinstance(projection, AlarmsProjection):
+            self._alarms.pop(projection.site, None)
             return
         self._by_site[projection.site].discard(projection)
         if projection.kind is ChannelKind.MACHINE:
@@ -116,6 +129,8 @@ class Watched:
                 return self.plan_changed(mark.place)
             case MarkKind.DEAD_LETTERS:
                 return self.dead_letters_changed(mark.place)
+            case MarkKind.ALARMS:
+                return self.alarms_moved(mark.place)
             case _:
                 self.begin_anew()
                 return True
@@ -205,6 +220,13 @@ class Watched:
         for projection in concerned:
             projection.mark_extra()
         return bool(concerned)
+
+    def alarms_moved(self, site: str) -> bool:
+        """An alarm of a site moved; an empty site: one of none."""
+        boards = [self._alarms[place] for place in (site, EVERYWHERE) if place in self._alarms]
+        for board in boards:
+            board.moved()
+        return bool(boards)
 
     def _at(self, site: str) -> Iterable[Projection]:
         return self._by_site.get(site, ())

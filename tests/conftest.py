@@ -127,6 +127,16 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
 
     Where GEMBA_TEST_TIMESCALE_URL names a server with TimescaleDB, it is made there.
     """
+    yield from _migrated_database(request)
+
+
+@pytest.fixture(scope="module")
+def module_database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The same for all tests of a module, which only read what its own fixture wrote."""
+    yield from _migrated_database(request)
+
+
+def _migrated_database(request: pytest.FixtureRequest) -> Iterator[str]:
     if TIMESCALE_URL:
         template = request.getfixturevalue("timescale_template")
         yield from _timescale_database(TIMESCALE_URL, template)

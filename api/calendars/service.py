@@ -25,8 +25,8 @@ from store import audit, machines
 from store.database import Connection
 from store.errors import NotFoundError
 from store.machines import SiteRow
-from store.planning import calendars, disruptions
-from store.planning.calendars import NewException, NewWorkingTime
+from store.planning import calendar_rows, disruptions
+from store.planning.calendar_rows import NewException, NewWorkingTime
 
 _WEEK_MINUTES: Final = 7 * DAY_MINUTES
 _MOST_PROBLEMS: Final = 20
@@ -101,7 +101,7 @@ async def _read(connection: Connection, site: SiteRow) -> Calendar:
                 start=time_of_day(row.start_minute),
                 end=time_of_day(row.end_minute),
             )
-            for row in await calendars.working_times(connection, site.id)
+            for row in await calendar_rows.working_times(connection, site.id)
         ],
         exceptions=[
             CalendarException(
@@ -111,7 +111,7 @@ async def _read(connection: Connection, site: SiteRow) -> Calendar:
                 working=row.working,
                 reason=row.reason,
             )
-            for row in await calendars.exceptions(connection, site.id)
+            for row in await calendar_rows.exceptions(connection, site.id)
         ],
     )
 
@@ -146,7 +146,7 @@ async def _replace(connection: Connection, site: SiteRow, wanted: CalendarChange
         )
         for index, exception in enumerate(wanted.exceptions)
     ]
-    await calendars.replace(connection, site.id, times=times, exceptions=exceptions)
+    await calendar_rows.replace(connection, site.id, times=times, exceptions=exceptions)
 
 
 def _refuse_overlaps(times: Sequence[WorkingTime]) -> None:

@@ -60,6 +60,7 @@ async def raise_change(
     kind: DisruptionKind = DisruptionKind.CALENDAR_CHANGED,
     site_id: int | None = None,
     machine_id: int | None = None,
+    operation_id: int | None = None,
     detail: Mapping[str, Any],
 ) -> DisruptionRow:
     """Tell that somebody changed what a scope's plan was made from, or asks for a new one.
@@ -73,6 +74,7 @@ async def raise_change(
         occurred_ms=context.clock.now_ms(),
         site_id=site_id,
         machine_id=machine_id,
+        operation_id=operation_id,
         detail={"by": principal.actor.name, **detail},
     )
     [row] = await disruptions.raise_disruptions(connection, [new])

@@ -64,12 +64,14 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         resolved: the document, its names looked up.
         whole: lines that it does not name are cancelled.
         spoken: the document's format.
+        of_customer: it came by a channel of a customer's: what it changes, they asked for.
     """
 
     order: OrderOfDocuments
     resolved: Resolved
     whole: bool
     spoken: Format
+    of_customer: bool = False
 
 
 class Wishes(msgspec.Struct, kw_only=True):
@@ -209,6 +211,7 @@ async def _carry_out(
         added=wishes.added,
         priority=document.priority,
         reason=reason,
+        asked_by_customer=case.of_customer,
     )
     applied = await apply_change(context, principal.actor, connection, row, wish)
     records = list(applied.records)

@@ -307,8 +307,13 @@ class Work:
             async with self._connection.transaction():
                 asked = Asked(origin, result.document, order.customer_id)
                 [resolved] = await resolve(self._connection, [asked], self._sites)
+                channel = origin.channel
                 case = changes.Case(
-                    order=order, resolved=resolved, whole=whole, spoken=origin.format
+                    order=order,
+                    resolved=resolved,
+                    whole=whole,
+                    spoken=origin.format,
+                    of_customer=channel is not None and channel.customer_id is not None,
                 )
                 change = await changes.apply(
                     self._context, origin.principal, self._connection, case

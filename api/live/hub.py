@@ -20,10 +20,11 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from api.live import outbox
+from api.live.limits import of_lines
 from api.live.outbox import Kind, Outgoing
 from contracts.ids import SiteCode
 from contracts.live import ChannelKind, CloseCode, Error, Position, Subscribed
-from domain.access import sees_machine, sees_scope
+from domain.access import sees_scope
 from runtime import tasks
 from runtime.clock import Clock
 from store.api_keys import valid as valid_keys
@@ -94,7 +95,7 @@ class Feed:
         channel: the channel's name within the installation.
         public_name: what clients call it (a tracking channel's link, not its hash).
         link: the hash of the tracking link that it belongs to.
-        lines: only machines of these lines are told of; none: all.
+        lines: only machines (or alarms) of these lines are told of; none: all.
     """
 
     def __init__(
@@ -137,7 +138,7 @@ class Feed:
 
     async def _read(self, since: Position | None) -> ReadResult:
         read = await self._channels.read(self.channel, since)
-        return read if not self._lines else of_lines(read, self._lines)
+        return read if not self._lines else of_lines(self.channel, read, self._lines)
 
     def _serve(self, subscription: Subscription, read: ReadResult, since: Position | None) -> None:
         if isinstance(read, Snapshot):
@@ -448,26 +449,6 @@ class LiveHub:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def of_lines(read: ReadResult, lines: frozenset[str]) -> ReadResult:
-    """What was read of a floor, without the machines of other lines."""
-    match read:
-        case Snapshot():
-            return Snapshot(read.position, _of_lines(read.data, lines))
-        case Deltas():
-            return Deltas(read.position, [_of_lines(data, lines) for data in read.data])
-        case Missing():
-            return read
-
-
-def _of_lines(data: bytes, lines: frozenset[str]) -> bytes:
-    """The keys of a floor's state that are no machine's, or a machine's of these lines."""
-    state = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-    kept = {
-        key: value for key, value in state.items() if "/" not in key or sees_machine(lines, key)
-    }
-    return msgspec.json.encode(kept)
 
 
 def _error(code: str, detail: str, channel: str | None) -> Outgoing:

@@ -19,6 +19,7 @@ from api.live.outbox import Outbox, Outgoing
 from api.live.tickets import Ticket
 from contracts.ids import SiteCode
 from contracts.live import (
+    EVERYWHERE,
     ChannelKind,
     ClientMessage,
     CloseCode,
@@ -47,6 +48,8 @@ FIRST_LAG_S: Final = 30.0
 RETRY_S: Final = 2.0
 """After so long a subscription that met no database is tried again."""
 _CLOSE_S: Final = 5.0
+_BY_LINES: Final = (ChannelKind.FLOOR, ChannelKind.ALARMS)
+"""Channels of a site of which who is limited to lines is told a part."""
 _AWAY: Final = (psycopg.OperationalError, psycopg_pool.PoolTimeout)
 
 _decode = msgspec.json.Decoder(ClientMessage).decode
@@ -224,8 +227,6 @@ class LiveSocket:
             kind, subject = parse_channel(message.channel)
         except ChannelNameError as error:
             raise _Refused("bad_channel", str(error)) from None
-        if kind is ChannelKind.ALARMS:
-            raise _Refused("not_available", f"{kind} channels are not available yet")
         if self._ticket.channel not in (None, message.channel):
             raise _Refused("forbidden", "the ticket opens another channel only")
         async with self._hub.pool.connection() as connection:
@@ -237,7 +238,7 @@ class LiveSocket:
             public_name=message.channel,
             since=message.since,
             link=link,
-            lines=self.lines if kind is ChannelKind.FLOOR else frozenset(),
+            lines=self.lines if kind in _BY_LINES else frozenset(),
         )
 
     async def _admit(
@@ -262,6 +263,10 @@ class LiveSocket:
             if self.lines or not sees_scope(self.sites, sites):
                 raise _Refused("not_found", "there is no such planning scope")
             return f"{kind}:{subject}", None
+        if kind is ChannelKind.ALARMS and subject == EVERYWHERE:
+            if self.sites:
+                raise _Refused("not_found", "alarms of everywhere are for who may see every site")
+            return f"{kind}:{subject}", None
         site = await self._site_of(connection, kind, subject)
         if site is None or not sees(self.sites, SiteCode(site)):
             raise _Refused("not_found", f"there is no such {kind}")
@@ -270,7 +275,7 @@ class LiveSocket:
     async def _site_of(self, connection: Connection, kind: ChannelKind, subject: str) -> str | None:
         """The site that a channel belongs to; None when there is no such thing."""
         match kind:
-            case ChannelKind.FLOOR:
+            case ChannelKind.FLOOR | ChannelKind.ALARMS:
                 return await live_access.site_exists(connection, subject)
             case ChannelKind.MACHINE:
                 if not sees_machine(self.lines, subject):

@@ -17,6 +17,7 @@ from domain.master_data.kinds import (
     EXCEPTIONS,
     ITEMS,
     MACHINES,
+    RESOURCES,
     SETUPS,
     SHIFT_PATTERNS,
     SHIFT_PLANS,
@@ -25,7 +26,7 @@ from domain.master_data.kinds import (
     site_of,
 )
 from domain.master_data.merging import Change
-from domain.master_data.records import Item, Setup
+from domain.master_data.records import Item, Machine, Setup
 from store import catalogue, machines
 from store.database import Connection
 from store.log import NewRecord
@@ -63,6 +64,7 @@ async def follow(
         now = await machines.known_site(connection, site.code)
         raised += await replan(connection, context, principal, site, now)
     raised += await _calendars(connection, context, principal, changes)
+    raised += await _resources(connection, context, principal, changes)
     raised += await _setups(connection, context, principal, changes)
     raised += await _families(connection, context, principal, changes)
     records = [disruptions.record(each) for each in raised]
@@ -118,6 +120,37 @@ async def _calendars(
                 scope=site.scope,
                 site_id=site.id,
                 detail={"what": "calendar"},
+            )
+        )
+    return raised
+
+
+async def _resources(
+    connection: Connection, context: Context, principal: Principal, changes: Sequence[Change]
+) -> list[DisruptionRow]:
+    """One disruption per site with other people or tools, or machines that need or take others."""
+    codes = {
+        site_of(RESOURCES, record)
+        for change in changes
+        if change.kind == RESOURCES.name and (record := change.after or change.before) is not None
+    }
+    for change in changes:
+        if change.kind != MACHINES.name or change.before is None or change.after is None:
+            continue
+        old, new = cast("Machine", change.before), cast("Machine", change.after)
+        if (old.needs, old.batch_capacity) != (new.needs, new.batch_capacity):
+            codes.add(site_of(MACHINES, new))
+    raised = []
+    for code in sorted(each for each in codes if each is not None):
+        site = await machines.known_site(connection, code)
+        raised.append(
+            await raise_change(
+                connection,
+                context,
+                principal,
+                scope=site.scope,
+                site_id=site.id,
+                detail={"what": "resources"},
             )
         )
     return raised

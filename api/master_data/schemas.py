@@ -55,6 +55,7 @@ class Component(BaseModel):
     component: str
     quantity: Number
     scrap_factor: Number
+    step: int | None = Field(description="Which step of the routing takes it; null: the first one.")
 
 
 class Bill(BaseModel):
@@ -90,6 +91,14 @@ class VersionStep(BaseModel):
     cycle_ms: int
     setup_ms: int
     alternatives: list[Way]
+    interruptible: bool = Field(description="Whether a break may fall into it.")
+    transfer_batch: Number | None = Field(
+        description="So many pieces go on together; null: all at the end."
+    )
+    wait_ms: int = Field(description="How long pieces wait after it: they cool, dry or travel.")
+    batch_family: str | None = Field(description="What may be in an oven together.")
+    batch_room: Number = Field(description="How much of an oven's `batch_capacity` a piece takes.")
+    needs: list[str] = Field(description="Skills: `welder`, `welder=2`, `setter@setup`.")
 
 
 class RoutingVersion(BaseModel):

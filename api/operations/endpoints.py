@@ -8,7 +8,8 @@ from api.alternatives import Alternative
 from api.chosen_sites import Sites
 from api.context import RequestContext
 from api.fields import Paging, Wanted, moment_of
-from api.operations.schemas import Operation, OperationList
+from api.handling import shown
+from api.operations.schemas import Operation, OperationList, OperationLock
 from contracts.telemetry import OperationState
 from domain.orders import operation_state
 from store import work_orders
@@ -45,6 +46,7 @@ async def list_operations(
 def operation_of(row: OperationRow) -> Operation:
     """An operation as the API shows it."""
     return Operation(
+        id=row.id,
         site=row.site,
         work_order=row.work_order,
         operation=row.number,
@@ -67,4 +69,8 @@ def operation_of(row: OperationRow) -> Operation:
             Alternative(machine=other.machine, cycle_ms=other.cycle_ms, setup_ms=other.setup_ms)
             for other in row.alternatives
         ],
+        handling=shown(row.handling),
+        lock=None
+        if row.lock is None
+        else OperationLock.model_validate(row.lock, from_attributes=True),
     )

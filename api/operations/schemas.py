@@ -8,12 +8,25 @@ from pydantic import BaseModel, Field
 
 from api.alternatives import Alternative
 from api.fields import Listing, Number
+from api.handling import Handled
 from contracts.telemetry import OperationState
+
+
+class OperationLock(BaseModel):
+    """A planner's word: it stays on a machine, and does not start before a moment."""
+
+    machine: str
+    not_before: datetime | None
+    turn: int | None = Field(description="Among the machine's locked operations that have one.")
+    reason: str | None
+    locked_by: str
+    locked_at: datetime
 
 
 class Operation(BaseModel):
     """An operation and what has been made at it."""
 
+    id: int
     site: str
     work_order: str
     operation: int
@@ -37,6 +50,8 @@ class Operation(BaseModel):
     alternatives: list[Alternative] = Field(
         description="Every machine that may do it, that of `machine` included; empty: no choice."
     )
+    handling: Handled
+    lock: OperationLock | None = Field(description="Null: the planner may place it freely.")
 
 
 class OperationList(Listing[Operation]):

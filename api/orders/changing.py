@@ -69,12 +69,14 @@ class OrderWish(msgspec.Struct, frozen=True, kw_only=True):
         added: new lines; a number of 0 is drawn.
         priority: another one.
         reason: why; cancelled lines need it.
+        asked_by_customer: they wanted it so: the audit log says so, and reports lay it to them.
     """
 
     lines: Sequence[LineWish] = ()
     added: Sequence[NewLine] = ()
     priority: int | None = None
     reason: str | None = None
+    asked_by_customer: bool = False
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +117,7 @@ async def change_order(
             ],
             priority=wanted.priority,
             reason=wanted.reason,
+            asked_by_customer=wanted.asked_by_customer,
         )
         applied = await apply_change(context, principal.actor, connection, row, wish)
         order = await views.order(context, connection, number)
@@ -194,6 +197,8 @@ async def apply_change(
         told.before["priority"], told.after["priority"] = row.priority, wish.priority
     if told.nothing:
         return Applied(changed=False, version=row.version)
+    if wish.asked_by_customer:
+        told.after["asked_by_customer"] = True
     now = required_moment(context.clock.now_ms())
     reached = await _reach(connection, wanted, cancelled, wish.reason)
     await _lock_stock(connection, wanted, cancelled, reached.changed, now)

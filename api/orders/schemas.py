@@ -99,6 +99,10 @@ class OrderChange(Body):
         default=[], max_length=1_000, description="Lines that come in addition."
     )
     reason: Reason | None = Field(default=None, description="Needed to cancel lines.")
+    asked_by_customer: Annotated[bool, Strict()] = Field(
+        default=False,
+        description="The customer asked for it: a date moved so is no delay of the plant's.",
+    )
 
     @model_validator(mode="after")
     def _cancelled_for_a_reason(self) -> Self:

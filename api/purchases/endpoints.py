@@ -34,6 +34,7 @@ from store.errors import (
 )
 from store.inventory import holding, purchases
 from store.inventory.purchases import NewPurchaseLine, PurchaseLineRow, PurchaseRow
+from store.planning import notes
 
 router = APIRouter(prefix="/v1/purchases", tags=["purchasing"], route_class=IdempotentRoute)
 
@@ -151,6 +152,8 @@ async def change_purchase(
             after.append(_told(line, quantity, closed=closed) | {"due_at": due_at.isoformat()})
         await purchases.touch(stock, row.id)
         await stock.save()
+        # A later date may pass the planned start of what waits for it.
+        await notes.look_at_site(connection, row.site_id)
         await audit.write(
             connection,
             actor=principal.actor,
@@ -185,6 +188,7 @@ async def cancel_purchase(
             await holding.trim_purchase(connection, line.id)
         await purchases.touch(stock, row.id, state="cancelled")
         await stock.save()
+        await notes.look_at_site(connection, row.site_id)
         await audit.write(
             connection,
             actor=principal.actor,

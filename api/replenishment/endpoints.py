@@ -253,6 +253,7 @@ async def _work_order(connection: Connection, row: ProposalRow, wanted: Acceptan
                 machine_id=step.machine_id,
                 cycle_ms=step.cycle_ms,
                 setup_ms=step.setup_ms,
+                handling=step.handling,
                 quantity=quantity,
                 alternatives=with_preferred(
                     step.alternatives,

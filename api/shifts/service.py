@@ -31,8 +31,9 @@ from store.database import Connection
 from store.errors import NotFoundError
 from store.filters import Page
 from store.master_data import applying, browsing
-from store.planning import calendars, shift_plans
-from store.planning.calendars import WorkingTimeRow, zone_of
+from store.planning import calendar_rows, shift_plans
+from store.planning.calendar_rows import WorkingTimeRow
+from store.planning.calendars import zone_of
 
 MOST_DAYS: Final = 93
 _MACHINE_LEVELS: Final = 4
@@ -96,7 +97,7 @@ async def worked_days(
         if place.count("/") + 1 == _MACHINE_LEVELS:
             await machines.known_machine(connection, place, field="at")
         zone = zone_of(site.time_zone)
-        times = await calendars.working_times(connection, site.id)
+        times = await calendar_rows.working_times(connection, site.id)
         plans = await shift_plans.read(connection, [site.id], since_ms=moment_of(first, 0, zone))
     own = _rotation([row for row in times if row.machine == place])
     of_site = _rotation([row for row in times if row.machine is None])

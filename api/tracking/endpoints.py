@@ -50,7 +50,7 @@ async def follow_link(
     """
     address = address_of(request)
     limits = context.limits
-    _wait(max(limits.tracking.wait_s(address), limits.tracking_failures.wait_s(address)))
+    wait_for(max(limits.tracking.wait_s(address), limits.tracking_failures.wait_s(address)))
     limits.tracking.note(address)
     linked = await access.linked_order(connection, token)
     if linked is None:
@@ -58,12 +58,17 @@ async def follow_link(
         raise _no_such_link()
     # A link that was passed around is asked for from everywhere.
     link = str(linked.link_id)
-    _wait(limits.tracking_link.wait_s(link))
+    wait_for(limits.tracking_link.wait_s(link))
     limits.tracking_link.note(link)
     return linked
 
 
-def _wait(wait_s: float) -> None:
+def wait_for(wait_s: float) -> None:
+    """Let somebody wait who tries too often.
+
+    Raises:
+        ProblemError: they have to (429).
+    """
     if wait_s > 0:
         raise ProblemError(
             HTTPStatus.TOO_MANY_REQUESTS,

@@ -22,6 +22,7 @@ from api.fields import (
     Wanted,
     Whole,
 )
+from api.handling import Handling
 from api.operations.schemas import Operation
 from domain.orders import WorkOrderState
 
@@ -36,6 +37,7 @@ class PlannedOperation(Body):
     setup_ms: SetupMs = 0
     quantity: Quantity | None = None
     alternatives: Alternatives = Field(default=[])
+    handling: Handling | None = Field(default=None, description="Null: as usual.")
 
     @model_validator(mode="after")
     def _alternatives_to_something(self) -> Self:
@@ -69,6 +71,9 @@ class NewWorkOrder(Body):
     item: Wanted | None = None
     quantity_ordered: Quantity | None = None
     due_at: Moment | None = None
+    not_before: Moment | None = Field(
+        default=None, description="Nothing of it begins earlier, whatever it is for."
+    )
     order_line: LineReference | None = None
     operations: Annotated[
         list[PlannedOperation],
@@ -100,6 +105,7 @@ class WorkOrder(BaseModel):
     state: WorkOrderState
     planned: bool = Field(description="False: the floor named it, nobody planned it.")
     due_at: datetime | None
+    not_before: datetime | None = Field(description="Nothing of it begins earlier.")
     version: int
     operations: list[Operation]
 

@@ -11,6 +11,7 @@ import msgspec
 from api.alternatives import alternatives_at, machine_at
 from api.auth.principal import Principal
 from api.context import Context
+from api.handling import Handling, known_needs
 from api.operations.endpoints import operation_of
 from api.operations.schemas import Operation
 from api.work_orders.schemas import CancelledWorkOrder, NewWorkOrder, PlannedOperation, WorkOrder
@@ -208,6 +209,7 @@ def _work_order(row: WorkOrderRow, operations: Sequence[OperationRow]) -> WorkOr
         state=work_order_state([operation.state for operation in shown], cancelled=row.cancelled),
         planned=row.planned,
         due_at=row.due_at,
+        not_before=row.not_before,
         version=row.version,
         operations=shown,
     )
@@ -233,6 +235,7 @@ async def _row(connection: Connection, wanted: NewWorkOrder, site: SiteRow) -> N
         quantity_ordered=wanted.quantity_ordered,
         unit=item.unit if item else "pcs",
         due_at=wanted.due_at,
+        not_before=wanted.not_before,
         intake_digest=hashlib.sha256(msgspec.json.encode(content, order="sorted")).digest(),
     )
 
@@ -270,8 +273,10 @@ async def _operations(
     for index, operation in enumerate(wanted):
         machine = None
         choice: list[Alternative] = []
+        place = f"operations[{index}]"
+        handling = operation.handling or Handling()
+        await known_needs(connection, site.id, handling, f"{place}.handling")
         if operation.machine is not None:
-            place = f"operations[{index}]"
             machine = await machine_at(
                 connection, site, operation.machine, field=f"{place}.machine"
             )
@@ -297,6 +302,7 @@ async def _operations(
             setup_ms=operation.setup_ms,
             quantity=operation.quantity,
             alternatives=choice,
+            handling=handling.stored,
         )
         found.append(new)
     return found

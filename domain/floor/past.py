@@ -14,13 +14,20 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
 from contracts.telemetry import Job, NativeObject, State
-from domain.floor.standing import SILENT, SLOT_MS, OperationKey, Place, Standing
-from domain.floor.states import ChangedStates, ChangeKey, StateLog
+from domain.floor.standing import SILENT, SLOT_MS, MadeKey, OperationKey, Place, Standing
+from domain.floor.states import (
+    ChangedOperations,
+    ChangedStates,
+    ChangeKey,
+    ChangeLog,
+    OperationChange,
+    StateChange,
+)
 
 PublisherKey: TypeAlias = tuple[str, str]
 """(source, boot)."""
@@ -64,12 +71,14 @@ class Base(msgspec.Struct, array_like=True):
         place: the last place before which everything is folded in; None: the very beginning.
         consumed: per publisher the highest seq folded in, and its effective time.
         state_change: the last change of state folded in, since such are kept.
+        operation_change: likewise, of the operation on the machine.
     """
 
     place: Place | None
     standing: Standing
     consumed: dict[PublisherKey, tuple[int, int]]
     state_change: ChangeKey | None = None
+    operation_change: ChangeKey | None = None
 
     def precedes(self, fact: Fact) -> bool:
         """Whether a fact belongs after this base, whatever else arrives."""
@@ -107,6 +116,7 @@ class _Mark(NamedTuple):
     at: int
     standing: Standing
     states: int
+    operations: int
 
 
 _Entry: TypeAlias = tuple[int, str, str, int, NativeObject]
@@ -126,8 +136,9 @@ class Past:
         self._tracks: dict[PublisherKey, _Track] = {}
         self._order: list[_Entry] = []
         self._folded = 0
-        self._marks = [_Mark(0, self.base.standing, 0)]
-        self._states = StateLog(self.base.state_change)
+        self._marks = [_Mark(0, self.base.standing, 0, 0)]
+        self._states = ChangeLog[StateChange](self.base.state_change)
+        self._operations = ChangeLog[OperationChange](self.base.operation_change)
         self._touched: set[OperationKey] = set()
         self._changed_from_ms: int | None = None
         self._back: dict[PublisherKey, int] = {}
@@ -162,6 +173,10 @@ class Past:
         """How the changes of state after the base differ since the last call; None: not at all."""
         return self._states.changed()
 
+    def operation_changes(self) -> ChangedOperations | None:
+        """Likewise, how the operations on the machine differ."""
+        return self._operations.changed()
+
     def advance(self, keep: int) -> Base | None:
         """Move the base forward so that about `keep` facts stay in the window.
 
@@ -190,9 +205,16 @@ class Past:
         del self._order[: mark.at]
         self._folded -= mark.at
         self._marks = [later._replace(at=later.at - mark.at) for later in self._marks[at:]]
-        self._marks[0] = _Mark(0, standing, mark.states)
-        self.base = Base(place, standing, consumed, self._states.last_before(mark.states))
+        self._marks[0] = _Mark(0, standing, mark.states, mark.operations)
+        self.base = Base(
+            place,
+            standing,
+            consumed,
+            self._states.last_before(mark.states),
+            self._operations.last_before(mark.operations),
+        )
         self._states.drop(mark.states)
+        self._operations.drop(mark.operations)
         return self.base
 
     def current_at(self, publisher: PublisherKey, seq: int) -> OperationKey | None:
@@ -300,6 +322,7 @@ class Past:
             self._marks.pop()
         mark = self._marks[-1]
         self._states.cut(mark.states)
+        self._operations.cut(mark.operations)
         self._touched |= differing(self.standing, mark.standing)
         self.standing = mark.standing.copy()
         self._folded = mark.at
@@ -309,7 +332,9 @@ class Past:
         interval = max(MARK_EVERY, len(standing.tallies))
         for index in range(self._folded, len(order)):
             if index - self._marks[-1].at >= interval:
-                self._marks.append(_Mark(index, standing.copy(), len(states)))
+                self._marks.append(
+                    _Mark(index, standing.copy(), len(states), len(self._operations))
+                )
                 interval = max(MARK_EVERY, len(standing.tallies))
             e_ms, source, boot, seq, message = order[index]
             kind = type(message)
@@ -320,14 +345,18 @@ class Past:
                 left = standing.state, standing.reason
                 standing.step(Place(e_ms, source, boot, seq), message)
                 if (message.state, standing.reason) != left:
-                    states.append(e_ms, left, (message.state, standing.reason))
+                    key = states.key_at(e_ms)
+                    states.append(StateChange(*key, *left, message.state, standing.reason))
                 continue
             current = standing.current
             changed = standing.step(Place(e_ms, source, boot, seq), message)
             if changed is not None:
                 touched.add(changed)
-                if current is not None and standing.current != current:
-                    touched.add(current)
+                if standing.current != current:
+                    if current is not None:
+                        touched.add(current)
+                    key = self._operations.key_at(e_ms)
+                    self._operations.append(OperationChange(*key, standing.current))
         self._folded = len(order)
 
 
@@ -341,9 +370,12 @@ def differing(one: Standing, other: Standing) -> set[OperationKey]:
     return {key for key in keys if one.tallies.get(key) != other.tallies.get(key)}
 
 
+_Slot = TypeVar("_Slot", int, MadeKey)
+
+
 def changed_slots(
-    before: dict[int, tuple[int, int]], after: dict[int, tuple[int, int]]
-) -> tuple[list[int], dict[int, tuple[int, int]]]:
+    before: dict[_Slot, tuple[int, int]], after: dict[_Slot, tuple[int, int]]
+) -> tuple[list[_Slot], dict[_Slot, tuple[int, int]]]:
     """The slots that `after` has no more, and those that are new in it or other."""
     gone = [slot for slot in before if slot not in after]
     return gone, {slot: pieces for slot, pieces in after.items() if before.get(slot) != pieces}
@@ -352,6 +384,8 @@ def changed_slots(
 def _forget_slots(standing: Standing, before_ms: int) -> None:
     for slot in [slot for slot in standing.slots if slot + SLOT_MS <= before_ms]:
         del standing.slots[slot]
+    for key in [key for key in standing.made if key[0] + SLOT_MS <= before_ms]:
+        del standing.made[key]
 
 
 def superfluous(es_ms: list[int]) -> list[int]:

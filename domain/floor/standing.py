@@ -36,6 +36,9 @@ SILENT: Final = frozenset({Reading, Heartbeat, Message, Material, Move})
 OperationKey: TypeAlias = tuple[str, int]
 """(work order, operation) at the machine's site."""
 
+MadeKey: TypeAlias = tuple[int, str, int]
+"""(slot, work order, operation)."""
+
 
 class Place(NamedTuple):
     """A place in a machine's order: effective time, source, boot, seq."""
@@ -73,6 +76,7 @@ class Standing(msgspec.Struct, array_like=True):
         tallies: every operation this machine ever named, with its contribution.
         unassigned: good and scrap pieces counted while nothing was current.
         slots: good and scrap pieces by slot, for slots not older than the window.
+        made: the same by slot and operation (work order, number), for those of an operation.
     """
 
     current: OperationKey | None = None
@@ -86,6 +90,7 @@ class Standing(msgspec.Struct, array_like=True):
     operator: str | None = None
     last_ms: int | None = None
     slots: dict[int, tuple[int, int]] = {}
+    made: dict[MadeKey, tuple[int, int]] = {}
 
     def copy(self) -> Standing:
         """An independent copy."""
@@ -101,6 +106,7 @@ class Standing(msgspec.Struct, array_like=True):
             self.operator,
             self.last_ms,
             dict(self.slots),
+            dict(self.made),
         )
 
     def step(self, place: Place, message: NativeObject) -> OperationKey | None:
@@ -184,6 +190,9 @@ class Standing(msgspec.Struct, array_like=True):
         tally = self._tally(key, place)
         tally.good += good
         tally.scrap += scrap
+        made_key = (slot, *key)
+        made_good, made_scrap = self.made.get(made_key, (0, 0))
+        self.made[made_key] = (made_good + good, made_scrap + scrap)
         return key
 
     def _difference(self, chain: tuple[str, str], reading: int) -> int:

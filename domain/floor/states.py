@@ -1,17 +1,31 @@
-"""A machine's told states as they changed, in order of effective time.
+"""A machine's told states, and the operation on it, as they changed, in order of effective time.
 
-A row stands wherever an object told another state or reason than the one before it in the order.
-`StateLog` keeps the rows of a window and tells how they differ from what was told of them before.
+A row stands wherever an object told another state or reason than the one before it in the order, or
+put another operation on the machine. `ChangeLog` keeps the rows of a window and tells how they
+differ from what was told of them before.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from contracts.telemetry import MachineState
 
 ChangeKey: TypeAlias = tuple[int, int]
 """(e_ms, nth): effective time, and the number among the machine's changes of that millisecond."""
+
+
+class _Change(Protocol):
+    """A row that has its place in time."""
+
+    @property
+    def e_ms(self) -> int: ...
+
+    @property
+    def key(self) -> ChangeKey: ...
+
+
+RowT = TypeVar("RowT", bound=_Change)
 
 
 class StateChange(NamedTuple):
@@ -30,11 +44,24 @@ class StateChange(NamedTuple):
         return self.e_ms, self.nth
 
 
-class ChangedStates(NamedTuple):
+class OperationChange(NamedTuple):
+    """Which operation (work order, number) is on the machine from then on; None: none."""
+
+    e_ms: int
+    nth: int
+    operation: tuple[str, int] | None
+
+    @property
+    def key(self) -> ChangeKey:
+        """Where the row stands."""
+        return self.e_ms, self.nth
+
+
+class Changed(NamedTuple, Generic[RowT]):
     """How the rows differ from what was told before: what went, and what stands from there on."""
 
     gone: list[ChangeKey]
-    rows: list[StateChange]
+    rows: list[RowT]
 
     @property
     def since_ms(self) -> int:
@@ -43,7 +70,7 @@ class ChangedStates(NamedTuple):
         return min([*first, *(e_ms for e_ms, _ in self.gone)])
 
 
-class StateLog:
+class ChangeLog(Generic[RowT]):
     """The changes after a base. Lengths count from the log's beginning, for good.
 
     Args:
@@ -54,24 +81,22 @@ class StateLog:
 
     def __init__(self, before: ChangeKey | None = None) -> None:
         self._before = before
-        self._rows: list[StateChange] = []
+        self._rows: list[RowT] = []
         self._dropped = 0  # rows that stood in front of these
         self._told = 0  # as many of `_rows` stand as they were told
-        self._lost: list[StateChange] = []  # what was told to stand after them
+        self._lost: list[RowT] = []  # what was told to stand after them
 
     def __len__(self) -> int:
         return self._dropped + len(self._rows)
 
-    def append(
-        self,
-        e_ms: int,
-        left: tuple[MachineState | None, str | None],
-        now: tuple[MachineState, str | None],
-    ) -> None:
-        """Take a change at the end."""
+    def key_at(self, e_ms: int) -> ChangeKey:
+        """The key of a change that comes next, at a time."""
         last = self._rows[-1].key if self._rows else self._before
-        nth = last[1] + 1 if last is not None and last[0] == e_ms else 0
-        self._rows.append(StateChange(e_ms, nth, *left, *now))
+        return e_ms, last[1] + 1 if last is not None and last[0] == e_ms else 0
+
+    def append(self, row: RowT) -> None:
+        """Take a change at the end, under the key of `key_at`."""
+        self._rows.append(row)
 
     def cut(self, length: int) -> None:
         """Forget what stands after the first `length` rows."""
@@ -95,7 +120,7 @@ class StateLog:
             self._told -= count
             del self._rows[:count]
 
-    def changed(self) -> ChangedStates | None:
+    def changed(self) -> Changed[RowT] | None:
         """What differs since the last call; None if nothing does."""
         lost, rows = self._lost, self._rows[self._told :]
         if not lost and not rows:
@@ -110,4 +135,8 @@ class StateLog:
         if not lost and not rows:
             return None
         standing = {row.key for row in rows}
-        return ChangedStates([row.key for row in lost if row.key not in standing], rows)
+        return Changed([row.key for row in lost if row.key not in standing], rows)
+
+
+ChangedStates: TypeAlias = Changed[StateChange]
+ChangedOperations: TypeAlias = Changed[OperationChange]

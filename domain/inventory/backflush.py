@@ -18,11 +18,13 @@ class Component(msgspec.Struct, frozen=True, kw_only=True):
         item_id: what is used.
         quantity_per: for one piece, in the component's own unit.
         scrap_factor: what is lost on the way, as a part of that: 0.05 is 5 %.
+        step: the number of the step of the routing that takes it; None: the first one.
     """
 
     item_id: int
     quantity_per: Decimal
     scrap_factor: Decimal = Decimal(0)
+    step: int | None = None
 
 
 def needed(component: Component, pieces: Decimal) -> Decimal:

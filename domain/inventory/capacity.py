@@ -28,18 +28,44 @@ class Busy(msgspec.Struct, frozen=True, order=True):
 
 
 class Way(msgspec.Struct, frozen=True, kw_only=True):
-    """A machine that can do a step; milliseconds per piece and per set-up."""
+    """A machine that can do a step; milliseconds per piece (or load) and per set-up.
+
+    Attributes:
+        batch_capacity: what an oven takes at once; None: it is none.
+    """
 
     machine: int
     cycle_ms: int
     setup_ms: int
+    batch_capacity: Decimal | None = None
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """A step of a routing."""
+    """A step of a routing.
+
+    Attributes:
+        ways: the machines that can do it.
+
+    The rest is what a planner makes of it (`contracts.new_work.NewStep`); of that the estimate in
+    here looks at loads alone.
+    """
 
     number: int
     ways: tuple[Way, ...]
+    interruptible: bool = True
+    transfer_batch: Decimal | None = None
+    wait_ms: int = 0
+    batch_family: str | None = None
+    batch_room: Decimal = Decimal(1)
+    needs: tuple[str, ...] = ()
+
+    def work_ms(self, way: Way, quantity: Decimal) -> int:
+        """The working time of so many pieces on a machine."""
+        if self.batch_family is None:
+            return math.ceil(quantity * way.cycle_ms)
+        if way.batch_capacity is None:
+            return way.cycle_ms
+        return math.ceil(quantity * self.batch_room / way.batch_capacity) * way.cycle_ms
 
 
 class Placement(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +138,7 @@ class Shop:
     def _place(
         self, step: Step, way: Way, quantity: Decimal, family: str | None, ready_ms: int
     ) -> Placement:
-        work_ms = math.ceil(quantity * way.cycle_ms)
+        work_ms = step.work_ms(way, quantity)
         busy = self._machines[way.machine].busy
         # A gap that ends before the work can begin is none: begin with the one around `ready_ms`.
         first = max(bisect_right(busy, ready_ms, key=_by_start) - 1, 0)

@@ -343,3 +343,4 @@ ItemKind: TypeAlias = Annotated[
 ]
 Scheme: TypeAlias = Annotated[str, Reads(_one_of(*NameScheme))]
 Source: TypeAlias = Annotated[Literal["make", "buy"], Reads(_one_of("make", "buy"))]
+ResourceKind: TypeAlias = Annotated[Literal["operator", "tool"], Reads(_one_of("operator", "tool"))]

@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Final, cast
 
 from domain.master_data import components
+from domain.master_data import judging_resources as resources
 from domain.master_data import judging_shifts as shifts
 from domain.master_data.case import Case, span
 from domain.master_data.faults import Faults, Place
@@ -27,6 +28,7 @@ from domain.master_data.kinds import (
     LEAD_TIME_RULES,
     MACHINES,
     PRICE_RULES,
+    RESOURCES,
     ROUTINGS,
     SHIFT_PATTERNS,
     SHIFT_PLANS,
@@ -84,6 +86,7 @@ def judge(wanted: Wanted, faults: Faults) -> None:
         (SHIFT_PATTERNS, shifts.pattern),
         (SHIFT_PLANS, shifts.plan),
         (SPECIAL_DAYS, shifts.special_day),
+        (RESOURCES, resources.resource),
         (TRANSPORT_TIMES, _transport_time),
         (ITEMS, _item),
         (ITEM_SITES, _item_site),
@@ -97,6 +100,7 @@ def judge(wanted: Wanted, faults: Faults) -> None:
         for key in wanted.told.get(kind.name, {}):
             if key in there:
                 judge_one(Case(wanted, faults, kind, key))
+    resources.given_up(wanted, faults)
     _one_at_a_time(wanted, faults)
     _distinct_gtins(wanted, faults)
     for item, path in components.cycles(wanted.records.of(BILLS).values()):
@@ -186,6 +190,7 @@ def _references(kind: Kind[Record], record: Record) -> Iterator[tuple[str, Kind[
 def _machine(case: Case) -> None:
     """What a machine can no longer do, no step may need, unless another one can."""
     machine = cast("Machine", case.record)
+    resources.machine(case)
     before = case.wanted.existing.of(MACHINES).get(case.key)
     if before is None:
         return
@@ -295,6 +300,7 @@ def _step(case: Case, site: str, index: int, step: Step) -> None:
         case.machine_at(field, way.machine, site)
         if way.machine == step.machine:
             case.fault(field, "is the step's own machine, not another one", way.machine)
+    resources.step(case, site, place, step)
 
 
 def _price_rule(case: Case) -> None:

@@ -73,13 +73,13 @@ def plan(case: Case) -> None:
     """A plan is for a place that there is."""
     told = cast("ShiftPlan", case.record)
     span(case, told.valid_from, told.valid_to)
-    _place(case, told.at)
+    place(case, told.at)
 
 
 def special_day(case: Case) -> None:
     """A holiday is days, overtime says from when to when."""
     told = cast("SpecialDay", case.record)
-    _place(case, told.at)
+    place(case, told.at)
     if told.last_day is not None:
         if told.last_day < told.day:
             case.fault("last_day", f"is before day ({told.day})", told.last_day)
@@ -96,7 +96,7 @@ def special_day(case: Case) -> None:
         case.fault("start", "starts at 24:00; say 00:00 of the next day", told.start)
 
 
-def _place(case: Case, at: str) -> None:
+def place(case: Case, at: str, field: str = "at") -> None:
     """An area or a line is known by its name or by a machine that stands there."""
     levels = at.split("/")
     if not 1 < len(levels) < _MACHINE_LEVELS:
@@ -110,7 +110,7 @@ def _place(case: Case, at: str) -> None:
         near = get_close_matches(at, sorted(known), n=1)
         hint = f", maybe {near[0]!r}" if near else ""
         what = "area" if len(levels) < _LINE_LEVELS else "line"
-        case.fault("at", f"there is no {what} {at!r}{hint}", at)
+        case.fault(field, f"there is no {what} {at!r}{hint}", at)
 
 
 def _shifts(case: Case, shifts: Sequence[Shift], weeks: int = 1) -> None:

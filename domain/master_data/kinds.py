@@ -27,6 +27,7 @@ from domain.master_data.records import (
     PatternShift,
     PriceRule,
     Record,
+    Resource,
     Routing,
     Setup,
     Shift,
@@ -135,6 +136,14 @@ SPECIAL_DAYS: Final = Kind(
     key=("at", "day", "start"),
     site="at",
 )
+RESOURCES: Final = Kind(
+    name="resources",
+    singular="resource",
+    record=Resource,
+    key=("site", "code"),
+    retires=True,
+    site="site",
+)
 TRANSPORT_TIMES: Final = Kind(
     name="transport_times",
     singular="transport time",
@@ -209,7 +218,7 @@ CUSTOMER_NAMES: Final = Kind(
 
 KINDS: Final[tuple[Kind[Record], ...]] = (
     SITES, AREAS, LINES, MACHINES, SETUPS, CALENDARS, EXCEPTIONS, SHIFT_PATTERNS, SHIFT_PLANS,
-    SPECIAL_DAYS, TRANSPORT_TIMES, SHIPPING_ZONES,
+    SPECIAL_DAYS, RESOURCES, TRANSPORT_TIMES, SHIPPING_ZONES,
     CUSTOMERS, SUPPLIERS, ITEMS, ITEM_SITES, BILLS, ROUTINGS, PRICE_RULES, LEAD_TIME_RULES,
     ITEM_NAMES, CUSTOMER_NAMES,
 )  # fmt: skip

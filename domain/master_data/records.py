@@ -7,10 +7,11 @@ row for each of its entries). A default is what a record that is new says where 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import ClassVar, Final
+from typing import Annotated, ClassVar, Final, TypeAlias
 
 import msgspec
 
+from domain.master_data import needs
 from domain.master_data.fields import (
     Breaks,
     Capabilities,
@@ -32,6 +33,8 @@ from domain.master_data.fields import (
     Percent,
     Place,
     Positive,
+    Reads,
+    ResourceKind,
     Rotation,
     Scheme,
     SetupMs,
@@ -47,6 +50,10 @@ from domain.master_data.fields import (
 
 NONE: Final = Decimal(0)
 ONE: Final = Decimal(1)
+
+Needs: TypeAlias = Annotated[tuple[str, ...], Reads(needs.written, ";")]
+Skills: TypeAlias = Annotated[tuple[str, ...], Reads(needs.read_skill, ";")]
+Count: TypeAlias = Annotated[int, Reads(needs.read_count)]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,12 +95,20 @@ class Line(Record, frozen=True, kw_only=True):
 
 
 class Machine(Record, frozen=True, kw_only=True):
-    """A machine, and what it can do."""
+    """A machine, and what it can do.
+
+    Attributes:
+        batch_capacity: of an oven, how much fits in at once, in the room that its steps give a
+            piece; None: one operation at a time.
+        needs: what all work on it needs, as operators with a skill.
+    """
 
     path: Path
     name: Name
     position: Whole = 0
     capabilities: Capabilities = ()
+    batch_capacity: Positive | None = None
+    needs: Needs = ()
 
 
 class Setup(Record, frozen=True, kw_only=True):
@@ -171,6 +186,26 @@ class SpecialDay(Record, frozen=True, kw_only=True):
     end: Clock | None = None
     working: Truth = False
     reason: Name
+
+
+class Resource(Record, frozen=True, kw_only=True):
+    """An operator or a tool, or several alike, that work needs beside its machine.
+
+    Attributes:
+        quantity: how many there are; so many operations can have one at once.
+        skills: what they are good for; their own code counts as one.
+        place: of operators, whose calendar they work by: the site's, or an area's or line's of it.
+        pattern: of operators, the shift pattern that they work by instead.
+    """
+
+    site: Level
+    code: Code
+    name: Name
+    kind: ResourceKind
+    quantity: Count = 1
+    skills: Skills = ()
+    place: Place | None = None
+    pattern: Code | None = None
 
 
 class Calendar(Record, frozen=True, kw_only=True):
@@ -277,13 +312,18 @@ class ItemSite(Record, frozen=True, kw_only=True):
 
 
 class Component(Record, frozen=True, kw_only=True):
-    """What goes into one unit of an item, in the component's unit."""
+    """What goes into one unit of an item, in the component's unit.
+
+    Attributes:
+        step: the number of the step of the item's routing that takes it; None: the first one.
+    """
 
     known_by: ClassVar[tuple[str, ...]] = ("component",)
 
     component: Code
     quantity: Positive
     scrap_factor: Share = NONE
+    step: Number | None = None
 
 
 class Bill(Record, frozen=True, kw_only=True):
@@ -308,7 +348,16 @@ class Alternative(Record, frozen=True, kw_only=True):
 
 
 class Step(Record, frozen=True, kw_only=True):
-    """A step of a routing: on a machine (or its alternatives), or on any with a capability."""
+    """A step of a routing: on a machine (or its alternatives), or on any with a capability.
+
+    Attributes:
+        interruptible: whether a break may fall into it.
+        transfer_batch: so many pieces go on to the next step together; None: all at the end.
+        wait_ms: how long pieces wait after it before the next step: they cool, dry or travel.
+        batch_family: what may be in an oven together; then `cycle_ms` is that of a load.
+        batch_room: how much of the oven's `batch_capacity` a piece takes.
+        needs: what it needs beside its machine, as `welder=2; setter@setup`.
+    """
 
     known_by: ClassVar[tuple[str, ...]] = ("number",)
 
@@ -319,6 +368,12 @@ class Step(Record, frozen=True, kw_only=True):
     cycle_ms: CycleMs
     setup_ms: SetupMs = 0
     alternatives: tuple[Alternative, ...] = ()
+    interruptible: Truth = True
+    transfer_batch: Positive | None = None
+    wait_ms: SetupMs = 0
+    batch_family: Code | None = None
+    batch_room: Positive = ONE
+    needs: Needs = ()
 
 
 class Routing(Record, frozen=True, kw_only=True):

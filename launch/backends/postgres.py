@@ -22,6 +22,7 @@ from runtime.secrets import create_once, secrets_dir
 
 ROLE = "gemba"
 CUSTOMER_ROLE = "gemba_customer"
+READER_ROLE = "gemba_reader"
 """Under which customers' requests read (migration 0021); the owner may not make roles."""
 DATABASE = "gemba"
 SUPERUSER = "postgres"
@@ -148,11 +149,12 @@ class PostgresServer:
             cursor = await connection.execute(
                 "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %s), "
                 "EXISTS (SELECT FROM pg_roles WHERE rolname = %s), "
+                "EXISTS (SELECT FROM pg_roles WHERE rolname = %s), "
                 "EXISTS (SELECT FROM pg_database WHERE datname = %s)",
-                [ROLE, CUSTOMER_ROLE, DATABASE],
+                [ROLE, CUSTOMER_ROLE, READER_ROLE, DATABASE],
             )
             row = await cursor.fetchone()
-            has_role, has_customer, has_database = row if row is not None else (False,) * 3
+            has_role, has_customer, has_reader, has_database = row or (False,) * 4
             if not has_role:
                 await connection.execute(
                     sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(
@@ -164,6 +166,11 @@ class PostgresServer:
                     customer, owner = sql.Identifier(CUSTOMER_ROLE), sql.Identifier(ROLE)
                     await connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(customer))
                     await connection.execute(sql.SQL("GRANT {} TO {}").format(customer, owner))
+            if not has_reader:
+                # Reads the reports' views, and is given to whoever shall (docs/howto/reports.md).
+                await connection.execute(
+                    sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(READER_ROLE))
+                )
             if not has_database:
                 await connection.execute(
                     sql.SQL("CREATE DATABASE {} OWNER {}").format(

@@ -13,12 +13,14 @@ HOUR_MS: Final = 3_600_000
 TIMEOUT: Final = "15min"
 """Of a statement that rolls up: the first time it is a whole past."""
 
-VIEWS: Final = {
+VIEWS: Final[dict[str, tuple[str, ...]]] = {
     "samples": ("readings_5m", "readings_1h"),
     "piece_slots": ("pieces_1h",),
     "state_changes": ("states_1h",),
+    "operation_slots": (),
+    "operation_changes": (),
 }
-"""The roll-ups of each relation, in the order in which they are made."""
+"""The roll-ups of each relation, in the order in which they are made; reports keep their own."""
 
 
 class Refreshed(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,6 +31,8 @@ TIME_COLUMNS: Final[dict[str, LiteralString]] = {
     "samples": "t_ms",
     "piece_slots": "slot_ms",
     "state_changes": "e_ms",
+    "operation_slots": "slot_ms",
+    "operation_changes": "e_ms",
 }
 
 
@@ -40,6 +42,8 @@ class Keep(msgspec.Struct, frozen=True, kw_only=True):
     samples_days: float = 400.0
     piece_slots_days: float = 5 * 365.25
     state_changes_days: float = 5 * 365.25
+    operation_slots_days: float = 5 * 365.25
+    operation_changes_days: float = 5 * 365.25
 
     def ms_of(self, relation: str) -> int:
         """How long a relation's rows are kept."""

@@ -24,7 +24,8 @@ async def components(
     wanted = sorted(set(keys))
     cursor = await connection.execute(
         """
-        SELECT k.item_id, k.site_id, l.component_item_id, l.quantity_per, l.scrap_factor
+        SELECT k.item_id, k.site_id, l.component_item_id, l.quantity_per, l.scrap_factor,
+               l.step
         FROM unnest(%(items)s::integer[], %(sites)s::integer[]) AS k (item_id, site_id)
         JOIN sites s ON s.id = k.site_id
         JOIN LATERAL (
@@ -45,8 +46,10 @@ async def components(
         },
     )
     found: dict[Key, list[Component]] = defaultdict(list)
-    for item_id, site_id, component_id, quantity_per, scrap_factor in await cursor.fetchall():
+    for item_id, site_id, component_id, quantity_per, scrap, step in await cursor.fetchall():
         found[Key(item_id, site_id)].append(
-            Component(item_id=component_id, quantity_per=quantity_per, scrap_factor=scrap_factor)
+            Component(
+                item_id=component_id, quantity_per=quantity_per, scrap_factor=scrap, step=step
+            )
         )
     return found

@@ -66,6 +66,8 @@ class _Component(msgspec.Struct, kw_only=True):
     consumed: Decimal
     issued: Decimal
     measured: Decimal | None
+    starts_at: datetime | None = None
+    """When the plan in force starts the step that takes it, if the bill names one."""
 
     def needed(self, pieces: Decimal) -> Decimal:
         """How much so many pieces take."""
@@ -260,8 +262,9 @@ async def _parts(
             await connection.execute(
                 """
                 INSERT INTO work_order_components
-                    (work_order_id, item_id, quantity_per, scrap_factor)
-                SELECT * FROM unnest(%s::bigint[], %s::integer[], %s::numeric[], %s::numeric[])
+                    (work_order_id, item_id, quantity_per, scrap_factor, step)
+                SELECT * FROM unnest(
+                    %s::bigint[], %s::integer[], %s::numeric[], %s::numeric[], %s::integer[])
                 ON CONFLICT (work_order_id, item_id) DO NOTHING
                 """,
                 (
@@ -269,6 +272,7 @@ async def _parts(
                     [part.item_id for _, part in rows],
                     [part.quantity_per for _, part in rows],
                     [part.scrap_factor for _, part in rows],
+                    [part.step for _, part in rows],
                 ),
             )
             found = await _stored_parts(connection, [work.id for work in works])
@@ -279,8 +283,19 @@ async def _stored_parts(connection: Connection, ids: Sequence[int]) -> dict[int,
     cursor = connection.cursor(row_factory=class_row(_Component))
     await cursor.execute(
         """
-        SELECT work_order_id, item_id, quantity_per, scrap_factor, consumed, issued, measured
-        FROM work_order_components WHERE work_order_id = ANY(%s) ORDER BY work_order_id, item_id
+        SELECT c.work_order_id, c.item_id, c.quantity_per, c.scrap_factor, c.consumed, c.issued,
+               c.measured, at.starts_at
+        FROM work_order_components c
+        LEFT JOIN LATERAL (
+            -- A step that the work order has not is the next one that it has.
+            SELECT to_timestamp(a.start_ms / 1000.0) AS starts_at
+            FROM operations o
+            LEFT JOIN (plan_operations a JOIN plans p ON p.id = a.plan_id AND p.state = 'published')
+                ON a.operation_id = o.id
+            WHERE o.work_order_id = c.work_order_id AND o.number >= c.step
+            ORDER BY o.number LIMIT 1
+        ) at ON true
+        WHERE c.work_order_id = ANY(%s) ORDER BY c.work_order_id, c.item_id
         """,
         (list(ids),),
     )
@@ -334,7 +349,7 @@ def _required(works: Sequence[_Work], parts: dict[int, list[_Component]]) -> lis
             quantity=part.still_needed(work.good + work.scrap, work.open_pieces)
             if work.open_pieces
             else _ZERO,
-            need_at=work.need_at,
+            need_at=part.starts_at or work.need_at,
         )
         for work in works
         for part in parts[work.id]

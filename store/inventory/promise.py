@@ -19,6 +19,8 @@ from domain.inventory.available import Balance, Change, first_date, lasting, pro
 from domain.inventory.backflush import Component, needed
 from domain.inventory.books import Key
 from domain.inventory.capacity import Placement, Shop, Step
+from domain.inventory.promised import Binding, Option, Promise, Way
+from domain.inventory.to_make import Taken, Work
 from domain.inventory.words import SupplyKind
 from store.database import Connection
 from store.inventory import supplies
@@ -28,43 +30,6 @@ from store.inventory.shop import load_shop, routing
 _ZERO: Final = Decimal(0)
 _DEEPEST: Final = 8
 """Levels of a bill that are looked into; deeper ones count as bought."""
-
-
-class Binding(msgspec.Struct, frozen=True, kw_only=True):
-    """What keeps a promise from being earlier.
-
-    Attributes:
-        kind: `material` (an item that comes no earlier), `machine` (one that is busy until then),
-            `work` (the work itself), `unknown` (nobody knows where it could come from).
-        what: the item's code or the machine's path.
-        until: until when it binds; None: nobody knows.
-        reason: the same in words.
-    """
-
-    kind: str
-    what: str
-    until: datetime | None
-    reason: str
-
-
-class Promise(msgspec.Struct, frozen=True, kw_only=True):
-    """When so much can be there.
-
-    Attributes:
-        at: when; None: it cannot be promised, `bindings` says why.
-        from_stock: how much of it comes from stock and supplies that are on their way.
-        to_make: how much has to be made, `to_buy` how much has to be bought for it.
-        bindings: what binds, the first the most.
-    """
-
-    item_id: int
-    site_id: int
-    quantity: Decimal
-    at: datetime | None
-    from_stock: Decimal
-    to_make: Decimal
-    to_buy: Decimal
-    bindings: tuple[Binding, ...]
 
 
 class _Item(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,8 +54,13 @@ class _Item(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Had(msgspec.Struct, frozen=True, kw_only=True):
-    """How a quantity would be had."""
+    """How a quantity would be had.
 
+    Attributes:
+        work: what could be made for it; with it `made` and `otherwise` are both ways.
+    """
+
+    way: Way
     at: datetime | None
     from_stock: Decimal
     to_make: Decimal = _ZERO
@@ -98,6 +68,21 @@ class _Had(msgspec.Struct, frozen=True, kw_only=True):
     bindings: tuple[Binding, ...] = ()
     uses: tuple[tuple[Key, Decimal, datetime], ...] = ()
     placed: tuple[tuple[str | None, tuple[Placement, ...]], ...] = ()
+    work: Work | None = None
+    made: Option | None = None
+    otherwise: Option | None = None
+
+    @property
+    def option(self) -> Option:
+        """The same for others."""
+        return Option(
+            way=self.way,
+            at=self.at,
+            from_stock=self.from_stock,
+            to_make=self.to_make,
+            to_buy=self.to_buy,
+            bindings=self.bindings,
+        )
 
 
 class Promiser:
@@ -121,6 +106,11 @@ class Promiser:
         self._routings: dict[int, tuple[Step, ...]] = {}
         self._machines: dict[int, str] = {}
 
+    @property
+    def machines(self) -> dict[int, str]:
+        """The paths of the site's machines by id, once something had to be made."""
+        return self._machines
+
     async def promise(self, item_id: int, quantity: Decimal) -> Promise:
         """The earliest date, and what binds; the quantity is taken for the next question."""
         had = await self._have(item_id, quantity, 0)
@@ -134,6 +124,10 @@ class Promiser:
             to_make=had.to_make,
             to_buy=had.to_buy,
             bindings=had.bindings,
+            way=had.way,
+            work=had.work,
+            made=had.made,
+            otherwise=had.otherwise,
         )
 
     def _take(self, had: _Had) -> None:
@@ -152,20 +146,21 @@ class Promiser:
         steps = await self._projection(key)
         comes = first_date(steps, quantity)
         if comes is not None and comes <= self._now:
-            return _Had(at=comes, from_stock=quantity, uses=((key, quantity, comes),))
+            uses = ((key, quantity, comes),)
+            return _Had(way=Way.STOCK, at=comes, from_stock=quantity, uses=uses)
         waiting = self._from_supplies(item, key, quantity, comes)
         options = [waiting] if waiting.at is not None else []
         # What waits for the rest has to outlast the waiting.
         there = min(lasting(steps), quantity)
         rest = quantity - there
-        made = await self._make(item, rest, depth) if depth < _DEEPEST else None
-        if made is not None and made.at is not None:
-            options.append(self._with_stock(made, key, there))
         if (bought := self._buy(item, rest)) is not None:
             options.append(self._with_stock(bought, key, there))
-        if options:
-            return min(options, key=lambda one: one.at or datetime.max.replace(tzinfo=UTC))
-        return made or waiting
+        other = min(options, key=_at, default=None)
+        made = await self._make(item, rest, depth) if depth < _DEEPEST else None
+        if made is None or made.at is None:
+            return other or made or waiting
+        made = self._with_stock(made, key, there)
+        return _either(made, other, key)
 
     def _from_supplies(
         self, item: _Item, key: Key, quantity: Decimal, comes: datetime | None
@@ -173,11 +168,15 @@ class Promiser:
         if comes is None:
             reason = f"nothing that is known brings so much of {item.code}"
             nobody = Binding(kind="unknown", what=item.code, until=None, reason=reason)
-            return _Had(at=None, from_stock=_ZERO, bindings=(nobody,))
+            return _Had(way=Way.WAIT, at=None, from_stock=_ZERO, bindings=(nobody,))
         reason = f"{item.code} is there on {comes:%Y-%m-%d %H:%M} UTC"
         binding = Binding(kind="material", what=item.code, until=comes, reason=reason)
         return _Had(
-            at=comes, from_stock=quantity, bindings=(binding,), uses=((key, quantity, comes),)
+            way=Way.WAIT,
+            at=comes,
+            from_stock=quantity,
+            bindings=(binding,),
+            uses=((key, quantity, comes),),
         )
 
     def _with_stock(self, had: _Had, key: Key, there: Decimal) -> _Had:
@@ -192,23 +191,23 @@ class Promiser:
             f"{item.code} has to be bought and takes {item.lead_time / timedelta(days=1):g} days"
         )
         binding = Binding(kind="material", what=item.code, until=at, reason=reason)
-        return _Had(at=at, from_stock=_ZERO, to_buy=quantity, bindings=(binding,))
+        return _Had(way=Way.BUY, at=at, from_stock=_ZERO, to_buy=quantity, bindings=(binding,))
 
     async def _make(self, item: _Item, quantity: Decimal, depth: int) -> _Had | None:
         """Components first, then the routing's machines; None: it is not made here."""
         steps = await self._routing(item.id)
         if not steps:
             return None
-        parts = [
-            await self._have(part.item_id, needed(part, quantity), depth + 1)
-            for part in await self._bill(item.id)
-        ]
+        bill = await self._bill(item.id)
+        parts = [await self._have(part.item_id, needed(part, quantity), depth + 1) for part in bill]
         uses = tuple(use for part in parts for use in part.uses)
         placed = tuple(one for part in parts for one in part.placed)
         lacking = [part for part in parts if part.at is None]
         if lacking:
             bindings = tuple(one for part in lacking for one in part.bindings)
-            return _Had(at=None, from_stock=_ZERO, to_make=quantity, bindings=bindings)
+            return _Had(
+                way=Way.MAKE, at=None, from_stock=_ZERO, to_make=quantity, bindings=bindings
+            )
         ready = max((part.at for part in parts if part.at is not None), default=self._now)
         shop = await self._load_shop()
         ready_ms = round(ready.timestamp() * 1000)
@@ -216,9 +215,12 @@ class Promiser:
         if placements is None:
             reason = f"no machine of this site can do a step of {item.code}"
             nobody = Binding(kind="unknown", what=item.code, until=None, reason=reason)
-            return _Had(at=None, from_stock=_ZERO, to_make=quantity, bindings=(nobody,))
+            return _Had(
+                way=Way.MAKE, at=None, from_stock=_ZERO, to_make=quantity, bindings=(nobody,)
+            )
         end = _moment(placements[-1].end_ms)
         return _Had(
+            way=Way.MAKE,
             at=end,
             from_stock=_ZERO,
             to_make=quantity,
@@ -226,6 +228,17 @@ class Promiser:
             bindings=self._bindings(item, parts, placements, ready, end),
             uses=uses,
             placed=(*placed, (item.family, tuple(placements))),
+            work=Work(
+                item=item.code,
+                family=item.family,
+                steps=steps,
+                quantity=quantity,
+                # What is there or bought only says from when on.
+                takes=tuple(
+                    Taken(line.step, part.at if part.work is None else None, part.work)
+                    for line, part in zip(bill, parts, strict=True)
+                ),
+            ),
         )
 
     def _bindings(
@@ -319,6 +332,32 @@ class Promiser:
             )
             self._machines = dict(await cursor.fetchall())
         return self._shop
+
+
+def _at(had: _Had) -> datetime:
+    return had.at or datetime.max.replace(tzinfo=UTC)
+
+
+def _either(made: _Had, other: _Had | None, key: Key) -> _Had:
+    """Made or not, whichever is sooner by the coarse rule, with both for who can tell better.
+
+    What either would use is taken for the next question: nobody knows yet which one it will be.
+    """
+    assert made.work is not None  # noqa: S101 - what is made has its work
+    if other is None:
+        return msgspec.structs.replace(made, made=made.option)
+    own = {use[0] for use in other.uses}
+    uses = (*other.uses, *(use for use in made.uses if use[0] != key or key not in own))
+    best = min(made, other, key=_at)
+    return msgspec.structs.replace(
+        best,
+        uses=uses,
+        work=msgspec.structs.replace(
+            made.work, otherwise=other.at, bought=other.way is Way.BUY, waits=best is other
+        ),
+        made=made.option,
+        otherwise=other.option,
+    )
 
 
 def _moment(epoch_ms: int) -> datetime:

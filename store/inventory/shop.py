@@ -11,7 +11,8 @@ from domain.plan.calendar import WorkingTime
 from domain.plan.setups import Setups
 from store.database import Connection
 from store.planning import problem_rows
-from store.planning.calendars import DAY_MS, read_calendars
+from store.planning.calendar_reading import read_calendars
+from store.planning.calendars import DAY_MS
 
 _HORIZON_MS: Final = 366 * DAY_MS
 """Calendars are told for so long; who promises beyond it reckons with machines that always work."""
@@ -94,18 +95,32 @@ async def routing(
     """The steps of items at sites, each with every machine that can do it."""
     cursor = await connection.execute(
         """
-        SELECT item_id, site_id, number, machine_id, cycle_ms, setup_ms
-        FROM routing_ways(now(), %s::integer[]) WHERE site_id = ANY(%s)
-        ORDER BY item_id, site_id, number, preference, machine_id
+        SELECT w.item_id, w.site_id, w.number, w.machine_id, w.cycle_ms, w.setup_ms,
+               m.batch_capacity, t.interruptible, t.transfer_batch, t.wait_ms, t.batch_family,
+               t.batch_room, t.needs
+        FROM routing_ways(now(), %s::integer[]) w
+        JOIN routing_version_steps t ON (t.routing_id, t.number) = (w.routing_id, w.number)
+        JOIN machines m ON m.id = w.machine_id
+        WHERE w.site_id = ANY(%s)
+        ORDER BY w.item_id, w.site_id, w.number, w.preference, w.machine_id
         """,
         (list(item_ids), list(site_ids)),
     )
-    ways: dict[tuple[int, int], dict[int, list[Way]]] = defaultdict(lambda: defaultdict(list))
-    for item_id, site_id, number, machine_id, cycle_ms, setup_ms in await cursor.fetchall():
-        ways[item_id, site_id][number].append(
-            Way(machine=machine_id, cycle_ms=cycle_ms, setup_ms=setup_ms)
+    steps: dict[tuple[int, int], dict[int, Step]] = defaultdict(dict)
+    for item, site, number, machine, cycle_ms, setup_ms, room, *handling in await cursor.fetchall():
+        way = Way(machine=machine, cycle_ms=cycle_ms, setup_ms=setup_ms, batch_capacity=room)
+        interruptible, transfer_batch, wait_ms, batch_family, batch_room, needs = handling
+        known = steps[item, site].get(number)
+        steps[item, site][number] = Step(
+            number=number,
+            ways=(*known.ways, way) if known is not None else (way,),
+            interruptible=interruptible,
+            transfer_batch=transfer_batch,
+            wait_ms=wait_ms,
+            batch_family=batch_family,
+            batch_room=batch_room,
+            needs=tuple(needs),
         )
     return {
-        key: tuple(Step(number=number, ways=tuple(some)) for number, some in sorted(steps.items()))
-        for key, steps in ways.items()
+        key: tuple(step for _, step in sorted(numbered.items())) for key, numbered in steps.items()
     }

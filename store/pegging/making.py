@@ -84,6 +84,7 @@ async def make(connection: Connection, batch: Batch, steps: Sequence[StepRow]) -
             machine_id=step.machine_id,
             cycle_ms=step.cycle_ms,
             setup_ms=step.setup_ms,
+            handling=step.handling,
             quantity=batch.quantity,
             alternatives=with_preferred(
                 step.alternatives,

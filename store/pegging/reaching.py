@@ -57,8 +57,21 @@ async def set_line(
 ) -> None:
     """Give a line's own row another quantity and due date; its work follows by `change`.
 
-    What was promised for another date or for less is promised no more.
+    What was promised for another date or for less is promised no more. Work orders that are due
+    when their lines are go on being so; those with a date of their own keep it.
     """
+    cursor = await connection.execute(
+        """
+        SELECT w.id FROM work_orders w
+        WHERE w.id IN (SELECT work_order_id FROM pegs WHERE order_line_id = %s)
+          AND w.due_at IS NOT DISTINCT FROM (
+              SELECT min(l.due_at) FROM pegs p JOIN order_lines l ON l.id = p.order_line_id
+              WHERE p.work_order_id = w.id)
+        ORDER BY w.id FOR NO KEY UPDATE OF w
+        """,
+        (line_id,),
+    )
+    works = [row[0] for row in await cursor.fetchall()]
     await connection.execute(
         """
         UPDATE order_lines
@@ -68,6 +81,15 @@ async def set_line(
         WHERE id = %(id)s
         """,
         {"quantity": quantity, "due_at": due_at, "id": line_id},
+    )
+    await connection.execute(
+        """
+        UPDATE work_orders w
+        SET due_at = (SELECT min(l.due_at) FROM pegs p JOIN order_lines l ON l.id = p.order_line_id
+                      WHERE p.work_order_id = w.id)
+        WHERE w.id = ANY(%s)
+        """,
+        (works,),
     )
 
 

@@ -111,7 +111,9 @@ async def _insert(
         new[id_.id] = stored[0]
         await connection.execute(
             """
-            UPDATE work_orders w SET split_from = o.id, kind = o.kind, item_text = o.item_text
+            UPDATE work_orders w
+            SET split_from = o.id, kind = o.kind, item_text = o.item_text,
+                not_before = o.not_before
             FROM work_orders o WHERE w.id = %s AND o.id = %s
             """,
             (stored[0], origin.id),
@@ -127,8 +129,10 @@ async def copy_operations(
     await connection.execute(
         """
         INSERT INTO operations
-            (work_order_id, number, name, planned, machine_id, cycle_ms, setup_ms, quantity)
-        SELECT %s, number, name, true, machine_id, cycle_ms, setup_ms, %s
+            (work_order_id, number, name, planned, machine_id, cycle_ms, setup_ms, quantity,
+             interruptible, transfer_batch, wait_ms, batch_family, batch_room, needs)
+        SELECT %s, number, name, true, machine_id, cycle_ms, setup_ms, %s,
+               interruptible, transfer_batch, wait_ms, batch_family, batch_room, needs
         FROM operations WHERE work_order_id = %s AND planned ORDER BY number
         """,
         (target, quantity, origin),

@@ -76,7 +76,13 @@ def month_of(t_ms: int) -> tuple[int, int]:
     return moment.year, moment.month
 
 
-PARTITIONED: Final = ("samples", "piece_slots", "state_changes")
+PARTITIONED: Final = (
+    "samples",
+    "piece_slots",
+    "state_changes",
+    "operation_slots",
+    "operation_changes",
+)
 """What is cut by months, without TimescaleDB."""
 
 

@@ -210,4 +210,5 @@ async def _fold(
     # What the rows already say is no change.
     past.changes()
     past.state_changes()
+    past.operation_changes()
     return past

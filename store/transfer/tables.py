@@ -19,6 +19,9 @@ NOT_CARRIED: Final = frozenset(
         "outbox_timelines",
         "effect_offsets",
         "stream_identity",
+        # What reports have to look at again: triggers note it anew when rows are carried.
+        "report_order_notes",
+        "report_plan_notes",
     }
 )
 """What tells of the stream itself: it means something else on another stream (`positions`)."""

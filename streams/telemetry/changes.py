@@ -8,8 +8,8 @@ from contracts.telemetry import Reading
 from domain.floor.machine import WINDOW_FACTS, Machine, Publisher, Received
 from domain.floor.metrics import Metric, measure
 from domain.floor.past import Base, TooOldError, changed_slots, differing
-from domain.floor.standing import OperationKey
-from domain.floor.states import ChangedStates
+from domain.floor.standing import MadeKey, OperationKey
+from domain.floor.states import ChangedOperations, ChangedStates
 from domain.intake import Accepted, Refusal, same_content
 from store.database import Connection
 from store.telemetry import KIND_CODES, reading
@@ -31,7 +31,10 @@ class Changed:
     touched: set[OperationKey] = field(default_factory=set)
     slots_gone: list[int] = field(default_factory=list)
     slots: dict[int, tuple[int, int]] = field(default_factory=dict)
+    made_gone: list[MadeKey] = field(default_factory=list)
+    made: dict[MadeKey, tuple[int, int]] = field(default_factory=dict)
     states: ChangedStates | None = None
+    operations: ChangedOperations | None = None
     rebased: Base | None = None
     checkpoints: list[Base] = field(default_factory=list)
 
@@ -41,7 +44,34 @@ class Changed:
         times += self.slots
         if self.states is not None:
             times += [row.e_ms for row in self.states.rows]
+        if self.operations is not None:
+            times += [row.e_ms for row in self.operations.rows]
         return times
+
+    def made_standing(self) -> dict[MadeKey, tuple[int, int]]:
+        """Pieces by slot and operation that are new or other, and all of slots that lost some."""
+        if not self.made_gone:
+            return self.made
+        lost = {slot for slot, _, _ in self.made_gone}
+        standing = self.machine.past.standing.made
+        return self.made | {key: pieces for key, pieces in standing.items() if key[0] in lost}
+
+    def named(self) -> set[OperationKey]:
+        """The operations that rows to be written name."""
+        found = {(work_order, number) for _, work_order, number in self.made_standing()}
+        if self.operations is not None:
+            found |= {row.operation for row in self.operations.rows if row.operation is not None}
+        return found
+
+    def reported_since_ms(self) -> int | None:
+        """The earliest time of pieces, states or operations that are other than they were."""
+        times = [*self.slots, *self.slots_gone]
+        times += [slot for slot, _, _ in (*self.made, *self.made_gone)]
+        if self.states is not None:
+            times.append(self.states.since_ms)
+        if self.operations is not None:
+            times.append(self.operations.since_ms)
+        return min(times, default=None)
 
     def history_since_ms(self) -> int | None:
         """The earliest time of readings, pieces or states that are other than they were."""
@@ -121,7 +151,7 @@ async def _fold(connection: Connection, intake: Intake, change: Changed) -> None
     """Fold what is new; from an older base where it belongs before the one in memory."""
     machine = change.machine
     facts = [reading.fact_of(received.object) for received in change.new]
-    slots = dict(machine.past.standing.slots)
+    slots, made = dict(machine.past.standing.slots), dict(machine.past.standing.made)
     try:
         machine.past.add(facts)
     except TooOldError:
@@ -131,14 +161,16 @@ async def _fold(connection: Connection, intake: Intake, change: Changed) -> None
         facts = [reading.fact_of(received.object) for received in change.new]
         before = await reading.rebase(connection, machine, facts)
         change.rebased = machine.past.base
-        slots = dict(machine.past.standing.slots)
+        slots, made = dict(machine.past.standing.slots), dict(machine.past.standing.made)
         machine.past.add(facts)
         machine.past.changes()
         change.touched = differing(before, machine.past.standing)
     else:
         change.touched, _ = machine.past.changes()
     change.slots_gone, change.slots = changed_slots(slots, machine.past.standing.slots)
+    change.made_gone, change.made = changed_slots(made, machine.past.standing.made)
     change.states = machine.past.state_changes()
+    change.operations = machine.past.operation_changes()
     _advance(change)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from contracts.ids import SiteCode
@@ -27,8 +27,16 @@ from domain.floor.standing import OperationKey
 from store.database import Connection
 from store.history.notes import note_touched
 from store.log import NewRecord, StreamLog
+from store.reports.notes import note_machines
 from store.telemetry import KIND_CODES, writing
-from store.telemetry.history import Slots, put_slots, put_state_changes
+from store.telemetry.history import (
+    OperationSlots,
+    Slots,
+    put_operation_changes,
+    put_operation_slots,
+    put_slots,
+    put_state_changes,
+)
 from store.telemetry.operations import Contribution, put_contributions
 from streams.telemetry.changes import Changed
 from streams.telemetry.goods import goods_key, goods_moved, portions
@@ -91,6 +99,7 @@ async def _write(connection: Connection, changes: Sequence[Changed]) -> list[Eve
         for change in changes
         if change.machine.past.standing.current is not None
     ]
+    current += [(change.machine.site, key) for change in changes for key in change.named()]
     await writing.put_seen(
         connection, (one for change in changes for one in change.publishers.values())
     )
@@ -101,8 +110,10 @@ async def _write(connection: Connection, changes: Sequence[Changed]) -> list[Eve
     await put_state_changes(
         connection, [(one.machine.id, one.states) for one in changes if one.states is not None]
     )
-    await note_touched(connection, _late(changes))
+    await note_touched(connection, _late(changes, Changed.history_since_ms))
+    await note_machines(connection, _late(changes, Changed.reported_since_ms))
     progress = await put_contributions(connection, contributions, current)
+    await _write_operations(connection, changes, progress.operation_ids)
     check = await writing.put_machine_states(
         connection, [_machine_row(change, progress.operation_ids) for change in changes]
     )
@@ -119,10 +130,55 @@ async def _write(connection: Connection, changes: Sequence[Changed]) -> list[Eve
     ]
 
 
-def _late(changes: Sequence[Changed]) -> list[tuple[int, int]]:
-    """Machines whose history changed in times that may be rolled up already."""
+async def _write_operations(
+    connection: Connection,
+    changes: Sequence[Changed],
+    ids: dict[tuple[SiteCode, OperationKey], int],
+) -> None:
+    """Write what was made of which operation, and which was on the machine when."""
+    await put_operation_slots(
+        connection,
+        [
+            OperationSlots(
+                change.machine.id,
+                [slot for slot, _, _ in change.made_gone],
+                {
+                    (slot, operation_id): pieces
+                    for (slot, work_order, number), pieces in change.made_standing().items()
+                    if (operation_id := ids.get((change.machine.site, (work_order, number))))
+                },
+            )
+            for change in changes
+            if change.made or change.made_gone
+        ],
+    )
+    await put_operation_changes(
+        connection,
+        [
+            (
+                change.machine.id,
+                change.operations.gone,
+                [
+                    (
+                        row.e_ms,
+                        row.nth,
+                        row.operation and ids.get((change.machine.site, row.operation)),
+                    )
+                    for row in change.operations.rows
+                ],
+            )
+            for change in changes
+            if change.operations is not None
+        ],
+    )
+
+
+def _late(
+    changes: Sequence[Changed], since_of: Callable[[Changed], int | None]
+) -> list[tuple[int, int]]:
+    """Machines whose past changed in times that may be rolled up or reckoned already."""
     settled_ms = time.time_ns() // 1_000_000 - FRESH_MS
-    since = [(change.machine.id, change.history_since_ms()) for change in changes]
+    since = [(change.machine.id, since_of(change)) for change in changes]
     return [
         (machine_id, since_ms)
         for machine_id, since_ms in since

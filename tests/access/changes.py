@@ -59,6 +59,7 @@ def goods(**more: Any) -> dict[str, Any]:
 
 _STEP: Final = {"number": 10, "machine": MACHINE, "cycle_ms": 1000}
 _PATTERN: Final = {"shift": "day", "weekdays": ["mon"], "start": "08:00", "end": "16:00"}
+_CREW: Final = f"resources: [{{site: {SITE}, code: li, name: Li, kind: operator}}]".encode()
 _SHIFT: Final = {"shift": "early", "weekday": 0, "start": "06:00", "end": "14:00"}
 
 MASTER_DATA: Final = (
@@ -73,6 +74,15 @@ MASTER_DATA: Final = (
     Change("putSupplier", "PUT /v1/suppliers/steel", {"name": "Steel Ltd"}, kind="supplier"),
     Change("importMasterData", "POST /v1/master-data",
            Raw("application/yaml", (SAMPLES / "small.yaml").read_bytes()), kind="master_data"),
+    Change(None, "POST /v1/master-data", Raw("application/yaml", _CREW)),
+    Change("tellAbsence", "POST /v1/resources/1/absences", {"reason": "ill"},
+           keep={"absence": "id"}, kind="resource"),
+    Change("endAbsence", "DELETE /v1/resources/1/absences/{absence}", kind="resource"),
+    Change("planMaintenance", f"POST /v1/machines/{MACHINE}/maintenance",
+           {"starts_at": DUE, "ends_at": "2027-03-01T13:00:00Z", "reason": "oil"},
+           keep={"maintenance": "id"}, kind="machine"),
+    Change("giveUpMaintenance", f"DELETE /v1/machines/{MACHINE}/maintenance/{{maintenance}}",
+           kind="machine"),
     Change("putShiftPattern", "PUT /v1/shift-patterns/two",
            {"name": "Two", "shifts": [_PATTERN]}, kind=None),
     Change("putShiftPlan", "PUT /v1/shift-plans",
@@ -146,7 +156,11 @@ WORK: Final = (
            {"join_open": True, "at_release": True}, kind="work_order_policy"),
     Change("planWorkOrder", "POST /v1/work-orders",
            {"site": SITE, "number": "W-1", "item": "bracket", "quantity_ordered": 4,
-            "operations": [_STEP]}, keep={"work": "id"}, kind="work_order"),
+            "operations": [_STEP]}, keep={"work": "id", "lockable": "operations.0.id"},
+           kind="work_order"),
+    Change("lockOperation", "PUT /v1/operations/{lockable}/lock",
+           {"machine": MACHINE, "not_before": DUE}, kind="work_order"),
+    Change("unlockOperation", "DELETE /v1/operations/{lockable}/lock", kind="work_order"),
     Change("cancelWorkOrder", "POST /v1/work-orders/{work}/cancel", {"reason": "not needed"},
            kind="work_order"),
     Change("reportJob", f"POST /v1/machines/{MACHINE}/job",
@@ -164,6 +178,21 @@ WORK: Final = (
            {"work_order": "{asked}"}, kind=None),
     Change("publishPlan", "POST /v1/plans/{plan}/publish", kind=None),
     Change("discardPlan", "POST /v1/plans/{plan}/discard", kind=None),
+    Change("makeDraft", f"POST /v1/planning/{SITE}/drafts",
+           {"name": "stop", "improve_ms": 0, "changes": [
+               {"kind": "machine_down", "machine": MACHINE, "starts_at": DUE,
+                "ends_at": "2027-03-01T13:00:00Z"}]}, keep={"thought": "id"}, kind="plan"),
+    Change("rebaseDraft", "POST /v1/plans/{thought}/rebase", keep={"again": "id"}, kind="plan"),
+    Change(None, "POST /v1/plans/{again}/publish"),
+    Change("takeBackPlanEntries", "DELETE /v1/plans/{again}/entries", kind="plan"),
+    Change(None, f"POST /v1/planning/{SITE}/rush-price", {"order": "{urgent}", "priority": 9},
+           keep={"price_end": "rushed.end", "price_cost": "rushed.cost",
+                 "price_plan": "plan_number"}),
+    Change("acceptRushPrice", f"POST /v1/planning/{SITE}/rush-orders",
+           {"order": "{urgent}", "priority": 9, "plan_number": "{price_plan}",
+            "end": "{price_end}", "cost": "{price_cost}"}),
+    Change("dragOperation", f"POST /v1/planning/{SITE}/drags",
+           {"operation": "{free}", "machine": "{there}", "start": DUE}, kind="plan"),
     Change("requestPlan", f"POST /v1/planning/{SITE}/replan", {"reason": "look again"},
            kind="planning_scope"),
     Change("putPolicy", f"PUT /v1/planning/{SITE}/policy", {"frozen_ms": 3_600_000},
@@ -250,4 +279,95 @@ PEOPLE: Final = (
     Change("deleteWebhook", "DELETE /v1/webhooks/{hook}", kind=None),
 )  # fmt: skip
 
-CHANGES: Final = (*MASTER_DATA, *GOODS, *ORDERS, *INTAKE, *WORK, *SHIPMENTS, *PEOPLE)
+_RULE: Final = {"name": "Down", "condition": {"kind": "machine_down"}, "response": "Go and look."}
+_RULES: Final = b"""
+rules:
+  - {code: silent, name: Silent, condition: {kind: machine_silent}, response: Go and look.}
+"""
+
+ALARMS: Final = (
+    Change("putAlarmDefinition", "PUT /v1/alarm-definitions/rules/down", {"body": _RULE},
+           kind="alarm_rule"),
+    Change("importAlarmDefinitions", "POST /v1/alarm-definitions/import",
+           Raw("application/yaml", _RULES), kind="alarm_rule"),
+    Change("acknowledgeAlarms", "POST /v1/alarms/acknowledge",
+           {"alarms": [{"id": "{alarm}", "occurrence": 1}]}, kind="alarm"),
+    Change("assignAlarm", "POST /v1/alarms/{alarm}/assign", {"to": "mei"}, kind="alarm"),
+    Change("shelveAlarm", "POST /v1/alarms/{alarm}/shelve", {"minutes": 5, "reason": "known"},
+           kind="alarm"),
+    Change("unshelveAlarm", "POST /v1/alarms/{alarm}/unshelve", {}, kind="alarm"),
+    Change("removeAlarm", "POST /v1/alarms/{alarm}/remove", {"reason": "repair"}, kind="alarm"),
+    Change("returnAlarm", "POST /v1/alarms/{alarm}/return", {}, kind="alarm"),
+    Change("resetAlarm", "POST /v1/alarms/{alarm}/reset", {}, kind="alarm"),
+    Change("retireAlarmDefinition", "DELETE /v1/alarm-definitions/rules/down",
+           kind="alarm_rule"),
+    Change("forgetGateway", "DELETE /v1/gateways/gateway-9", kind="gateway"),
+)  # fmt: skip
+
+_WAY: Final = {
+    "name": "Mail",
+    "kind": "smtp",
+    "settings": {"host": "mail.test", "user": "gemba", "sender": "gemba@plant.test"},
+    "secrets": {"password": "open sesame"},
+}
+_WORDS: Final = {"subject": "{name}", "text": "{name}: {subject}", "short": "{name}"}
+
+NOTIFICATIONS: Final = (
+    Change("putNotificationWay", "PUT /v1/notification-ways/mail", _WAY, kind="notification_way"),
+    Change("testNotificationWay", "POST /v1/notification-ways/mail/test",
+           {"address": "mei@plant.test"}, query={"wait_s": "0"}, kind="notification_way"),
+    Change("deleteNotificationWay", "DELETE /v1/notification-ways/mail",
+           kind="notification_way"),
+    Change("putNotificationTemplate", "PUT /v1/notification-templates/alarm_raised/en",
+           {"words": _WORDS, "version": 0}, kind="notification_template"),
+    Change("retryNotification", "POST /v1/notifications/{message}/retry", {},
+           kind="notification"),
+    Change("releaseBadAddress", "POST /v1/notification-addresses/release",
+           {"channel": "email", "address": "gone@plant.test"}, kind="notification_address"),
+)  # fmt: skip
+
+_CONTACT: Final = {"name": "Bo", "address": "bo@acme.example"}
+
+CONTACTS: Final = (
+    Change("createContact", "POST /v1/customers/acme/contacts", _CONTACT | {"agreed": False},
+           keep={"contact": "id"}, kind="contact"),
+    Change("changeContact", "PUT /v1/contacts/{contact}",
+           {"name": "Bo", "tolerance_minutes": 60, "version": 1}, kind="contact"),
+    Change("removeContact", "DELETE /v1/contacts/{contact}", kind="contact"),
+)  # fmt: skip
+
+_SCHEDULE: Final = {
+    "name": "Daily", "reports": ["delivery"], "site": SITE, "recipients": ["mei@a.example"],
+    "every": "day", "minute": 390,
+}  # fmt: skip
+
+REPORTING: Final = (
+    Change("putReportTargets", "PUT /v1/reports/targets",
+           {"targets": [{"code": "oee", "valid_from": "2026-01-01", "target": "0.8"}]},
+           kind="report_targets"),
+    Change("createReportSchedule", "POST /v1/report-schedules", {"code": "daily"} | _SCHEDULE,
+           keep={"schedule_version": "version"}, kind="report_schedule"),
+    Change("putReportSchedule", "PUT /v1/report-schedules/daily",
+           _SCHEDULE | {"version": "{schedule_version}"}, kind="report_schedule"),
+    Change("deleteReportSchedule", "DELETE /v1/report-schedules/daily", kind="report_schedule"),
+)  # fmt: skip
+
+FLOOR_REPORTS: Final = (
+    Change("giveStopReasons", "POST /v1/reports/stops",
+           {"entries": [{"machine": MACHINE, "from": "2026-01-05T08:00:00Z",
+                         "until": "2026-01-05T09:00:00Z", "reason": "break"}]},
+           keep={"said": "items.0.id"}, kind="machine"),
+    Change("undoStopReasons", "POST /v1/reports/stops/undo", {"ids": ["{said}"]}, kind="machine"),
+    Change("putStopReason", "PUT /v1/reports/stop-reasons/jam",
+           {"name_en": "Jam", "name_zh": "卡料", "counts_as": "delay"}, kind="stop_reason"),
+    Change("putTimePolicy", f"PUT /v1/reports/time-policies/{SITE}",
+           {"micro_stop_ms": 120_000, "micro_stops": "performance"}, kind="site"),
+    Change("enterItemCosts", "POST /v1/reports/item-costs",
+           {"costs": [{"item": "bracket", "valid_from": "2026-01-01", "currency": "CNY",
+                       "cost": "12.50"}]}, kind="item_costs"),
+)  # fmt: skip
+
+CHANGES: Final = (
+    *MASTER_DATA, *GOODS, *ORDERS, *INTAKE, *WORK, *SHIPMENTS, *PEOPLE, *ALARMS, *CONTACTS,
+    *NOTIFICATIONS, *REPORTING, *FLOOR_REPORTS,
+)  # fmt: skip

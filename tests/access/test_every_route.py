@@ -16,7 +16,7 @@ import pytest
 from api_client import MACHINE, SITE, Api
 
 from api.live.endpoint import hub_of
-from api.live.hub import of_lines
+from api.live.limits import of_lines
 from api.live.socket import LiveSocket, _Refused
 from api.live.tickets import Ticket
 from contracts.live import ChannelKind, Position
@@ -127,10 +127,14 @@ class TestOtherTenants:
         del marked
         client = await api.as_role(Role.CUSTOMER, customer="globex")
         own = {"listOwnOrders", "getOwnOrder", "listOwnShipments"}
+        contacts = {"createOwnContact", "changeOwnContact", "removeOwnContact"}
         open_to_all = {
             "getSession", "signOut", "createLiveTicket", "signOutOidc", "listOwnSessions",
             "endOwnSession", "changeOwnPassword", "listSignInMethods", "startOidc", "finishOidc",
-            "signIn", "healthz", "readyz", "track", "createTrackingTicket",
+            "signIn", "healthz", "readyz", "track", "createTrackingTicket", "createLinkContact",
+            "showConfirmation", "confirmContact", "showUnsubscription", "unsubscribeContact",
+            "listOwnContacts", "getPush", "subscribePush", "unsubscribePush", "testPush",
+            "getTrackingPush", "subscribeTrackingPush", "unsubscribeTrackingPush",
         }  # fmt: skip
         for operation, method, place in calls(api, MACHINE):
             answer = await client.request(method, place, json={})
@@ -138,6 +142,8 @@ class TestOtherTenants:
             assert "acme" not in answer.text.replace("SO-acme", ""), (operation, answer.text)
             if operation in own:
                 assert answer.status_code == (200 if operation == "listOwnOrders" else 404)
+            elif operation in contacts:
+                assert answer.status_code == 422, (operation, answer.text)
             elif operation not in open_to_all and answer.status_code != 403:
                 # Doors for other keys than ours (a shop's signature) are no doors for a customer.
                 assert answer.status_code in (401, 404), (operation, answer.text)
@@ -200,14 +206,14 @@ class TestChannels:
         state = b'{"summary":{"machines":2},"plant-1/cutting/line1/m01":{"a":1},"%s":{"b":2}}' % (
             OTHER_LINE.encode()
         )
-        assert of_lines(Snapshot(at, state), lines) == Snapshot(
+        assert of_lines("floor:plant-1", Snapshot(at, state), lines) == Snapshot(
             at, b'{"summary":{"machines":2},"plant-1/cutting/line1/m01":{"a":1}}'
         )
         gone = b'{"%s":null}' % OTHER_LINE.encode()
-        assert of_lines(Deltas(at, [state, gone]), lines) == Deltas(
+        assert of_lines("floor:plant-1", Deltas(at, [state, gone]), lines) == Deltas(
             at, [b'{"summary":{"machines":2},"plant-1/cutting/line1/m01":{"a":1}}', b"{}"]
         )
-        assert of_lines(Missing(), lines) == Missing()
+        assert of_lines("floor:plant-1", Missing(), lines) == Missing()
 
 
 class TestPartialLinks:

@@ -148,7 +148,7 @@ class TestRowLevelSecurity:
         )
         readable = {
             "orders", "order_lines", "order_parties", "shipments", "shipment_lines",
-            "tracking_links", "audit_log", "customers", "items", "sites",
+            "tracking_links", "audit_log", "customers", "customer_contacts", "items", "sites",
         }  # fmt: skip
         names = [row[0] for row in rows]
         assert readable < set(names)

@@ -18,6 +18,7 @@ from urllib.parse import quote, unquote
 
 import httpx
 import hypothesis
+import pytest
 import schemathesis
 from api_client import MACHINE, ORIGIN, PASSWORD, SITE, Api
 from hypothesis import HealthCheck, Phase
@@ -25,6 +26,7 @@ from hypothesis.strategies import SearchStrategy
 from schemathesis import Case, GenerationMode
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.schemas import OpenApiSchema
+from what_if_planner import thinking
 
 from domain.access import Role
 
@@ -68,13 +70,27 @@ PLACES: Final[dict[str, Any]] = {
         "items": "bracket",
         "suppliers": "steel",
         "shift-patterns": "early",
+        "alarm-definitions": "down",
     },
+    "kind": {"alarm-definitions": "rules"},
+    "alarm": 1,
     "path": MACHINE,
     "scope": SITE,
     "line": 1,
 }
 
+RULE: Final = {"name": "Down", "condition": {"kind": "machine_down"}, "response": "Go and look."}
+
 BODIES: Final[dict[str, Any]] = {
+    "putAlarmDefinition": {"body": RULE, "version": 1},
+    "importAlarmDefinitions": ("application/yaml", (SAMPLES / "alarms.yaml").read_bytes()),
+    "tryAlarmRule": {
+        "rule": {**RULE, "code": "x"},
+        "start": "2026-11-01T00:00:00Z", "end": "2026-11-02T00:00:00Z",
+    },
+    "acknowledgeAlarms": {"alarms": [{"id": 1, "occurrence": 1}]},
+    "shelveAlarm": {"minutes": 5, "reason": "known"},
+    "removeAlarm": {"reason": "repair"},
     "importMasterData": ("application/yaml", (SAMPLES / "small.yaml").read_bytes()),
     "confirmOrders": {"filter": {"customer": "acme"}},
     "assignItem": {"item": "bracket", "remember": False},
@@ -109,6 +125,21 @@ BODIES: Final[dict[str, Any]] = {
         "shifts": [{"shift": "early", "weekdays": ["mon"], "start": "06:00", "end": "14:00"}],
     },
     "putShiftPlan": {"at": SITE, "pattern": "early", "valid_from": "2027-01-01"},
+    "makeDraft": {
+        "name": "stop", "improve_ms": 0,
+        "changes": [
+            {"kind": "machine_down", "machine": MACHINE, "starts_at": "2027-03-01T12:00:00Z",
+             "ends_at": "2027-03-01T13:00:00Z"},
+        ],
+    },
+    "priceRushOrder": {"lines": [{"item": "bracket", "quantity": 20_000}]},
+    "solveProblem": {
+        "problem": {
+            "now_ms": 0, "machines": [{"id": 1}], "jobs": [{"id": 1}],
+            "operations": [{"id": 1, "job": 1, "modes": [{"machine": 1, "duration_ms": 5}]}],
+        },
+        "time_limit_ms": 0,
+    },
     "putSpecialDay": {"at": SITE, "day": "2027-05-01", "working": False, "reason": "holiday"},
 }  # fmt: skip
 """A body that says something sensible, where chance would not find one."""
@@ -271,6 +302,22 @@ async def seed(admin: httpx.AsyncClient) -> None:
         assert answer.is_success, answer.text
 
 
+async def raise_alarm(api: Api, admin: httpx.AsyncClient) -> None:
+    """A machine is down, and somebody has a rule for that."""
+    answer = await admin.put("/v1/alarm-definitions/rules/down", json={"body": RULE})
+    assert answer.is_success, answer.text
+    await api.rows(
+        "INSERT INTO alarms (cause, rule_id, rule_version, subject_kind, subject_key, site_id,"
+        " place, priority, latching, standing, raised_at, changed_at)"
+        " SELECT 'machine_down:machine:' || %s, d.id, 1, 'machine', %s, s.id, %s, 'low', true, 3,"
+        " now(), now() FROM alarm_definitions d, sites s WHERE d.code = 'down' AND s.code = %s",
+        MACHINE,
+        MACHINE,
+        MACHINE,
+        SITE,
+    )
+
+
 async def answering(api: Api, role: Role) -> httpx.AsyncClient:
     """A client of that role who is told a server's error instead of having it raised."""
     signed_in = await api.as_role(role)
@@ -283,11 +330,15 @@ async def answering(api: Api, role: Role) -> httpx.AsyncClient:
     )
 
 
+# Some thousand requests, one after the other: a minute or two, and several on a busy machine.
+@pytest.mark.timeout(1_200)
 async def test_nothing_that_may_be_asked_breaks_the_server(
     api: Api, plant: httpx.AsyncClient
 ) -> None:
     await seed(plant)
+    await raise_alarm(api, plant)
     await api.user("mei", Role.ADMIN)
+    await api.stack.enter_async_context(thinking(api))
     description = json.loads(json.dumps(api.app.openapi()))
     schema = schemathesis.openapi.from_dict(description)
     clients = {role: await answering(api, role) for role in Role}

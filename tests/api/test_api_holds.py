@@ -12,7 +12,7 @@ from planned import store_plan
 
 from contracts.streams import ORDERS, OrderEvent, decode_events
 from domain.access import Role
-from domain.plan.disturbance import OrderChange, order_cause
+from domain.plan.order_changes import OrderChange, order_cause
 from domain.plan.policy import Policy
 from store.planning.problem import load_problem
 from store.planning.standing import order_facts

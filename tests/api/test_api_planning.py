@@ -17,7 +17,7 @@ from domain.access import Role
 from domain.plan import policy as domain
 from store.planning import disruptions
 
-DEFAULT = msgspec.to_builtins(domain.Policy())
+DEFAULT = msgspec.json.decode(msgspec.json.encode(domain.Policy()))
 POLICY = f"/v1/planning/{SITE}/policy"
 REPLAN = f"/v1/planning/{SITE}/replan"
 
@@ -306,3 +306,18 @@ class TestDisruptions:
         answer = await plant.get("/v1/disruptions?kind=earthquake")
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["field"] == "kind"
+
+
+async def test_no_address_of_its_own_hides_a_scope(admin: httpx.AsyncClient, api: Api) -> None:
+    """A scope may have any name: nothing else stands where its name does."""
+    own = [
+        address
+        for address in api.app.openapi()["paths"]
+        if address.startswith("/v1/planning/") and not address.startswith("/v1/planning/{scope}")
+    ]
+    assert own == []
+    for name in ("schema", "solve", "compare", "drafts"):
+        answer = await admin.put(f"/v1/sites/{name}", json={"name": name})
+        assert answer.status_code == 200, answer.text
+        assert (await admin.get(f"/v1/planning/{name}")).json()["scope"] == name
+        assert (await admin.get(f"/v1/planning/{name}/drafts")).json()["total"] == 0

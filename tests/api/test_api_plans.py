@@ -16,6 +16,7 @@ from contracts.plan import PlanState
 from contracts.streams import PLANS, PlanStored, decode_events
 from domain.access import Role
 from domain.plan.plan import Assignment
+from store.planning.plan_contents import note_bound
 
 
 async def released(client: httpx.AsyncClient, **line: Any) -> str:
@@ -76,6 +77,17 @@ class TestPlans:
         scope = (await plant.get(f"/v1/planning/{SITE}")).json()
         assert scope["published"] == newest
         assert scope["draft"] is None
+
+    async def test_say_how_good_they_are_known_to_be(
+        self, api: Api, plant: httpx.AsyncClient
+    ) -> None:
+        stored = await store_plan(api)
+        assert (await plant.get(f"/v1/plans/{stored.id}")).json()["bound"] is None
+        for cost, bound, told in ((400, 390, (390, 2.5)), (400, 400, (400, 0)), (0, 0, (0, 0))):
+            async with api.context.transaction() as connection:
+                await note_bound(connection, stored.id, cost=cost, bound=bound)
+            found = (await plant.get(f"/v1/plans/{stored.id}")).json()["bound"]
+            assert found == {"cost": cost, "at_least": told[0], "gap_percent": told[1]}
 
     async def test_hold_each_operation_with_its_names(
         self, plant: httpx.AsyncClient, api: Api
@@ -298,17 +310,30 @@ class TestPublishing:
         )
         assert (await plant.get(f"/v1/plans/{draft.id}")).json()["state"] == "draft"
 
-    async def test_only_a_draft_is_published_or_discarded(
+    async def test_what_is_in_force_stays_so_and_cannot_be_discarded(
         self, plant: httpx.AsyncClient, api: Api
     ) -> None:
         stored = await store_plan(api)
-        for word, what in (("publish", "published"), ("discard", "discarded")):
-            answer = await plant.post(f"/v1/plans/{stored.id}/{word}")
-            assert answer.status_code == 409
-            assert answer.json()["detail"] == (
-                f"plan 1 of '{SITE}' is published: only a draft can be {what}"
-            )
+        again = await plant.post(f"/v1/plans/{stored.id}/publish")
+        assert (again.status_code, again.json()["state"]) == (200, "published")
+        answer = await plant.post(f"/v1/plans/{stored.id}/discard")
+        assert answer.status_code == 409
+        assert answer.json()["detail"] == (
+            f"plan 1 of '{SITE}' is published: only a draft can be discarded"
+        )
         assert len(await in_force(api)) == 1
+        assert await api.rows("SELECT FROM audit_log WHERE action = 'PlanPublished'") == []
+
+    async def test_what_was_in_force_does_not_come_back(
+        self, plant: httpx.AsyncClient, api: Api
+    ) -> None:
+        old = await store_plan(api)
+        await store_plan(api)
+        answer = await plant.post(f"/v1/plans/{old.id}/publish")
+        assert answer.status_code == 409
+        assert answer.json()["detail"] == (
+            f"plan 1 of '{SITE}' is superseded: only a draft can be published"
+        )
 
     async def test_a_draft_is_discarded(self, plant: httpx.AsyncClient, api: Api) -> None:
         base = await store_plan(api)
@@ -329,5 +354,5 @@ class TestPublishing:
         answers = await asyncio.gather(
             *(plant.post(f"/v1/plans/{draft.id}/publish") for _ in range(4))
         )
-        assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
+        assert [answer.status_code for answer in answers] == [200] * 4
         assert [event.state for event in await in_force(api)] == ["draft", "published"]

@@ -14,6 +14,7 @@ import pytest
 from psycopg.errors import QueryCanceled
 
 from runtime.clock import SystemClock
+from runtime.tasks import end
 from store.database import Pool, build_pool
 from store.effects import take_over
 from streams.presence import BLIND_S, SILENT_S, TICK_S, Presence, Sign, Silence
@@ -64,9 +65,9 @@ async def present(url: str, worker: str, *, at_work: bool = True) -> AsyncIterat
     try:
         yield presence
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await end([task])
+        if not task.cancelled():
+            task.result()
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import compose_file
 import pytest
+import yaml
 from compose_file import ROOT
 from jsonschema import Draft202012Validator
 
@@ -62,6 +63,16 @@ class TestSchema:
             for error in validator.iter_errors(compose_file.raw())
         ]
         assert problems == []
+
+    @pytest.mark.parametrize("name", ["smtp", "mailpit"])
+    def test_what_is_put_beside_it_for_mail_fits_too(self, schema: Any, name: str) -> None:
+        beside = yaml.safe_load((ROOT / "deploy" / "mail" / f"{name}.yml").read_text("utf-8"))
+        assert Draft202012Validator(schema).is_valid(beside)
+        known = {f"GEMBA_{field.upper()}" for field in NotifySettings.model_fields}
+        told = beside["services"]["notify"]["environment"]
+        assert {variable.removesuffix(SUFFIX) for variable in told} <= known
+        used = set(beside["services"]["notify"].get("secrets", []))
+        assert used == set(beside.get("secrets", {}))
 
     def test_the_schema_finds_a_mistake(self, schema: Any) -> None:
         wrong = compose_file.raw()
@@ -165,10 +176,13 @@ class TestOurServices:
             assert variable.removesuffix(SUFFIX) in known
 
     def test_how_long_things_are_kept_can_be_told(self) -> None:
-        name = "GEMBA_OUTWARD_DAYS"
-        kept = SERVICES_OF_FILE["notify"].environment[name]
-        assert int(kept) == NotifySettings.model_fields["outward_days"].default
-        assert compose_file.read({name: "30"}).services["notify"].environment[name] == "30"
+        for name, field in (
+            ("GEMBA_OUTWARD_DAYS", "outward_days"),
+            ("GEMBA_ALARM_DAYS", "alarm_days"),
+        ):
+            kept = SERVICES_OF_FILE["notify"].environment[name]
+            assert int(kept) == NotifySettings.model_fields[field].default
+            assert compose_file.read({name: "90"}).services["notify"].environment[name] == "90"
 
     def test_every_secret_and_every_volume_is_used(self) -> None:
         raw = compose_file.read().raw

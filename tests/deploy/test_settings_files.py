@@ -19,6 +19,7 @@ from runtime.settings import (
     ApiSettings,
     EdgeSettings,
     Installation,
+    NotifySettings,
     SchedulerSettings,
     StreamsSettings,
 )
@@ -28,6 +29,7 @@ MODELS: tuple[type[Installation], ...] = (
     Installation,
     EdgeSettings,
     StreamsSettings,
+    NotifySettings,
     SchedulerSettings,
     ApiSettings,
     SimulatorSettings,

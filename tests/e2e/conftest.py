@@ -53,8 +53,8 @@ async def browser() -> AsyncIterator[Browser]:
 
 def _running(folder: Path, broker: str, *, command: str = "up") -> Iterator[Installation]:
     installation = Installation(folder / "var", broker=broker, command=command)
-    asyncio.run(installation.start())
     try:
+        asyncio.run(installation.start())
         yield installation
     finally:
         installation.stop()

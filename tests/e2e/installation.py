@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +23,8 @@ from runtime.tokens import issue_token
 T = TypeVar("T")
 
 PATIENCE_S = 90.0
+START_S = 240.0
+"""All services import and warm up at once: on a busy machine that takes minutes."""
 
 
 async def eventually(
@@ -44,7 +46,14 @@ async def eventually(
 class Installation:
     """`gemba up` (or `demo`) on a data directory of its own."""
 
-    def __init__(self, data_dir: Path, *, broker: str, command: str = "up") -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        broker: str,
+        command: str = "up",
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.data_dir = data_dir
         self._command = command
         self._environment = {
@@ -53,6 +62,7 @@ class Installation:
             "GEMBA_DATA_DIR": str(data_dir),
             "GEMBA_MQTT_BROKER": broker,
             "GEMBA_HTTP_PORT": str(free_port()),
+            **(settings or {}),
         }
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -65,7 +75,7 @@ class Installation:
                 stdout=out,
                 stderr=out,
             )
-        await eventually(self._ready, bool)
+        await eventually(self._ready, bool, seconds=START_S)
 
     def stop(self) -> None:
         if self._process is not None and self._process.poll() is None:

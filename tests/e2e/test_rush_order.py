@@ -222,6 +222,10 @@ async def test_a_rush_order_is_planned_told_and_drafted(  # noqa: PLR0915 - one 
         # Moves within a minute are told as one, from what was told first.
         await expect(change).to_contain_text(_clock(finally_[waiting]), timeout=GENEROUS_MS)
         await expect(change).to_contain_text(_clock(ends[waiting], after[waiting]))
+        # What is expected and what has changed come one after the other.
+        await expect(expected).not_to_have_attribute(
+            "data-expected", told or "", timeout=GENEROUS_MS
+        )
         assert _minutes(told, await expected.get_attribute("data-expected")) > 10
         await expect(summary).to_have_attribute(
             "data-number", str(published["number"]), timeout=GENEROUS_MS

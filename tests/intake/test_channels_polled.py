@@ -28,6 +28,7 @@ from launch.ports import free_port
 from notify.polling import ChannelPoller
 from runtime.clock import SystemClock
 from runtime.health import HealthState
+from runtime.tasks import end
 from store.leases import Leases
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -122,9 +123,7 @@ async def polling(
     try:
         yield pollers
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(tasks)
         for held in leases:
             await held.close()
 

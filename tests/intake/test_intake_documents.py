@@ -253,6 +253,20 @@ class TestVersions:
             for one in taken["lines"]
         ] == [("1", 8, False), ("2", 7, True), ("3", 2, False)]
 
+    @pytest.mark.parametrize(("customer", "asked"), [("acme", True), (None, None)])
+    async def test_by_a_channel_of_a_customers_they_asked_for_it(
+        self, *, plant: Plant, customer: str | None, asked: bool | None
+    ) -> None:
+        await plant.put("/v1/channels/theirs", {"format": "edifact", "customer": customer})
+        await plant.send(bytes_of(document("1", version=1)), channel="theirs")
+        newer = document("1", line(quantity="8"), version=2)
+        told = await plant.send(bytes_of(newer), channel="theirs")
+        assert outcomes(told) == ["changed"]
+        found = await plant.rows(
+            "SELECT after -> 'asked_by_customer' FROM audit_log WHERE action = 'OrderChanged'"
+        )
+        assert found == [(asked,)]
+
     async def test_an_older_one_after_a_newer_one_changes_nothing(self, plant: Plant) -> None:
         await plant.send(bytes_of(document("1", line(quantity="9"), version=7)))
         (taken,) = (await plant.send(bytes_of(document("1", version=6))))["documents"]

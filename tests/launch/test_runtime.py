@@ -19,6 +19,7 @@ from runtime.settings import (
     ApiSettings,
     EdgeSettings,
     Installation,
+    NotifySettings,
     SchedulerSettings,
     StreamsSettings,
 )
@@ -137,6 +138,7 @@ class TestEnvExample:
         EdgeSettings,
         StreamsSettings,
         SchedulerSettings,
+        NotifySettings,
         ApiSettings,
         SimulatorSettings,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, cast
@@ -27,8 +27,10 @@ from api.live.tickets import Ticket
 from api.metrics import RequestMetrics
 from runtime.clock import SystemClock
 from runtime.settings import ApiSettings
+from runtime.tasks import end
 from store.database import Pool
 from store.log import build_log
+from store.questions import Questions
 
 PATIENCE_S = 60.0
 
@@ -40,9 +42,9 @@ async def task_running(work: Any) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await end([task], within_s=PATIENCE_S)
+        if not task.cancelled():
+            task.result()
 
 
 class Client:
@@ -147,6 +149,7 @@ async def serving(pool: Pool, redis: Redis) -> AsyncIterator[Server]:
         pool=pool,
         redis=redis,
         log=build_log("embedded://", pool),
+        questions=Questions(redis),
         signing_key="k" * 32,
         clock=clock,
         limits=Limits(
@@ -155,6 +158,7 @@ async def serving(pool: Pool, redis: Redis) -> AsyncIterator[Server]:
             tracking=limit,
             tracking_failures=limit,
             tracking_link=limit,
+            contacts_by_link=limit,
             oidc=limit,
             webhooks=limit,
             webhook_failures=limit,

@@ -27,6 +27,7 @@ from contracts.streams import (
 )
 from runtime.clock import SystemClock
 from runtime.health import HealthState
+from runtime.tasks import end
 from store.database import Pool
 from store.live_channels import PROJECTOR, LiveChannels, Missing, Snapshot
 from streams import projections
@@ -257,8 +258,7 @@ async def test_the_other_takes_over_when_the_first_is_gone(
     await rows.machine_state(factory.m1, reason="nobody was told")
     await until_state(channels, BOARD, lambda state: state[M1]["reason"] == "nobody was told")
     assert second.metrics["writing"] == 1
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    await end([running])
 
 
 async def test_what_was_told_while_the_lease_was_lost_reaches_the_new_holder(

@@ -204,7 +204,9 @@ async def test_LIVE_09_what_somebody_may_not_see_does_not_exist(  # noqa: N802
             "tracking:invented": "not_found",
             "plan:plant-2": "not_found",
             "plan:nowhere": "not_found",
-            "alarms:plant-1": "not_available",
+            "alarms:plant-2": "not_found",
+            "alarms:nowhere": "not_found",
+            "alarms:#": "not_found",
             "shop:plant-1": "bad_channel",
         }.items():
             await client.subscribe(channel)

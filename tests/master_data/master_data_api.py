@@ -46,6 +46,11 @@ machines:
 - path: plant-1/cutting/line1/m03
   name: Press
   position: 3
+  needs: [press licence]
+- path: plant-1/cutting/line1/m04
+  name: Oven
+  position: 4
+  batch_capacity: 12.5
 setups:
 - machine: plant-1/cutting/line1/m03
   from_family: large
@@ -119,6 +124,25 @@ special_days:
   end: 12:00
   working: true
   reason: Overtime
+resources:
+- site: plant-1
+  code: li
+  name: Li Na
+  kind: operator
+  skills: [press licence, setter]
+  place: plant-1/cutting
+- site: plant-1
+  code: nights
+  name: Night crew
+  kind: operator
+  quantity: 3
+  skills: [press licence]
+  pattern: nights
+- site: plant-1
+  code: die-7
+  name: Die 7
+  kind: tool
+  quantity: 2
 transport_times:
 - from_site: plant-1
   to_site: plant-2
@@ -184,6 +208,16 @@ routings:
     name: Press
     machine: plant-1/cutting/line1/m03
     cycle_ms: 2000
+    interruptible: false
+    transfer_batch: 25
+    wait_ms: 600000
+    needs: [die-7=2, setter@setup]
+  - number: 30
+    name: Heat
+    machine: plant-1/cutting/line1/m04
+    cycle_ms: 3600000
+    batch_family: 200 C
+    batch_room: 0.05
 price_rules:
 - item: bracket
   currency: EUR

@@ -32,13 +32,14 @@ class TestImport:
         assert item["gtin"] == "4006381333931"
         assert item["batch_max"] == 500
         assert item["bills"][0]["lines"] == [
-            {"component": "screw", "quantity": 4, "scrap_factor": 0},
-            {"component": "tube", "quantity": 0.35, "scrap_factor": 0.02},
+            {"component": "screw", "quantity": 4, "scrap_factor": 0, "step": None},
+            {"component": "tube", "quantity": 0.35, "scrap_factor": 0.02, "step": None},
         ]
         assert item["names"] == [{"customer": "acme", "scheme": "buyer", "value": "X-100"}]
         assert [step["machine"] for step in item["routings"][0]["steps"]] == [
             "plant-1/cutting/line1/m01",
             "plant-1/cutting/line1/m03",
+            "plant-1/cutting/line1/m04",
         ]
         assert item["routings"][0]["steps"][0]["alternatives"] == [
             {"machine": "plant-1/cutting/line1/m02", "cycle_ms": 1000, "setup_ms": 5000}

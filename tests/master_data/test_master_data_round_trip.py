@@ -26,6 +26,7 @@ from domain.master_data.kinds import (
     KINDS,
     MACHINES,
     PRICE_RULES,
+    RESOURCES,
     ROUTINGS,
     SITES,
     Key,
@@ -42,6 +43,7 @@ from domain.master_data.records import (
     Machine,
     PriceRule,
     Record,
+    Resource,
     Routing,
     Shift,
     Site,
@@ -71,6 +73,7 @@ _TRICKY = st.sampled_from(
      "是", "{x}", "*x", "&x", "!!str", "y", "2026-01-01", "a,b;c d", 'a"b']
 )  # fmt: skip
 _CODES = st.one_of(_TRICKY, _NAMES)
+_NEEDS = ["'li", "2nd", "2nd=2@setup", "no", "no@run"]
 _AMOUNTS = st.decimals(min_value=Decimal("0.000001"), max_value=Decimal(99_999), places=6)
 _DAYS = st.dates(min_value=dt.date(2020, 1, 1), max_value=dt.date(2030, 1, 1))
 
@@ -114,6 +117,17 @@ def _sets(draw: st.DrawFn) -> MasterData:
             ),
         )
     _bills_and_routings(draw, add, items, machines)
+    crew = Resource(
+        site="p",
+        code="'li",
+        name=draw(_NAMES),
+        kind="operator",
+        quantity=2,
+        skills=("2nd", "no"),
+        place=draw(_optional(st.just("p/a"))),
+    )
+    add(RESOURCES, crew)
+    add(RESOURCES, Resource(site="p", code="die", name=draw(_NAMES), kind="tool"))
     add(CUSTOMERS, Customer(code=draw(_CODES), name=draw(_NAMES), over_percent=draw(_AMOUNTS)))
     add(
         PRICE_RULES,
@@ -146,6 +160,10 @@ def _bills_and_routings(
                 machine=machines[0],
                 cycle_ms=1 + number,
                 alternatives=tuple(others),
+                interruptible=draw(st.booleans()),
+                transfer_batch=draw(_optional(_AMOUNTS)),
+                wait_ms=draw(st.integers(0, 9_999)),
+                needs=tuple(sorted(draw(st.sets(st.sampled_from(_NEEDS))))),
             )
             for number in sorted(draw(st.sets(st.integers(0, 99), min_size=1, max_size=3)))
         ]

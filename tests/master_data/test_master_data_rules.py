@@ -103,7 +103,7 @@ class TestRoutings:
         items = await ids(api, "items")
         async with api.context.connection() as connection:
             for at, numbers in (
-                (datetime(2026, 6, 30, 15, 59, tzinfo=UTC), [10, 20]),
+                (datetime(2026, 6, 30, 15, 59, tzinfo=UTC), [10, 20, 30]),
                 (datetime(2026, 6, 30, 16, tzinfo=UTC), [5]),
                 (None, [5]),
             ):
@@ -147,7 +147,7 @@ class TestRoutings:
         assert [
             (version["version"], [step["number"] for step in version["steps"]])
             for version in versions
-        ] == [("A", [10, 20]), ("B", [7])]
+        ] == [("A", [10, 20, 30]), ("B", [7])]
         body["routings"] = [{"site": "plant-1", "steps": []}]
         await plant.put("/v1/items/bracket", json=body)
         item = (await plant.get("/v1/items/bracket")).json()

@@ -18,6 +18,7 @@ from contracts.topics import ack_topic
 from launch.backends.running import RunningBroker
 from runtime.mqtt_client import MqttClient
 from runtime.mqtt_url import MqttUrlError, parse_mqtt_url
+from runtime.tasks import end
 from simulator.outbox import Outgoing, PublisherOutbox, Queued
 from simulator.publisher import FlushTimeoutError, OutboxPublisher, arrays, machine_of
 
@@ -71,8 +72,7 @@ async def gathering(url: str) -> AsyncIterator[tuple[Gathered, aiomqtt.Client]]:
         try:
             yield gathered, client
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end([task])
 
 
 class TestPublisher:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 import pytest
-from harness import Record
+from stream_harness import Record
 
 from streams.telemetry.group import Batch, Groups
 

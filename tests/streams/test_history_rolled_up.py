@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from harness import Floor
+from stream_harness import Floor
 
 from store.history.buckets import Resolution
 from store.history.reading import Asked, Bucket, buckets, metrics_of

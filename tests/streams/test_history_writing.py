@@ -11,9 +11,9 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from harness import Floor
 from psycopg import AsyncConnection
 from psycopg.errors import DuplicateObject
+from stream_harness import Floor
 
 from domain.floor.metrics import METRICS, NAME_CHARACTERS
 from store.history.notes import note_touched

@@ -8,18 +8,14 @@ import msgspec
 import pytest
 
 from contracts.plan import DisruptionKind
-from domain.plan.disturbance import (
+from domain.plan.breakdowns import (
     Breakdown,
     MachineStanding,
-    OrderChange,
-    Promise,
-    Situation,
-    causes,
-    first_cause,
     machine_causes,
-    order_cause,
     threshold_ms,
 )
+from domain.plan.disturbance import Promise, Situation, causes
+from domain.plan.order_changes import OrderChange, first_cause, order_cause
 from domain.plan.plan import Assignment
 from domain.plan.policy import Policy
 from domain.plan.problem import (

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from harness import REFERENCE, Floor, payload_of
+from stream_harness import REFERENCE, Floor, payload_of
 
 from contracts.streams import FLOOR, PROGRESS, TELEMETRY, Bundle, encode_bundle
 from domain.floor import machine as floor_machine

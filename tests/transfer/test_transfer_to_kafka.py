@@ -21,6 +21,7 @@ from service_stack import ServiceStack, running, wait_for
 from launch.backends.mqtt import MqttBroker
 from launch.backends.running import RunningBroker
 from launch.backends.running import running as running_backend
+from runtime.tasks import end
 from simulator.publisher import OutboxPublisher
 
 # ruff: noqa: PLR0917 - fixtures
@@ -124,14 +125,12 @@ class Counting:
 
     async def end(self) -> int:
         """Stop, and wait until the gateway has everything; answers how many were counted."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end([self._task])
         await self._publisher.flush(120)
         return self.pieces
 
     async def abandon(self) -> None:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end([self._task])
 
 
 @asynccontextmanager

@@ -79,7 +79,8 @@ STATEMENTS: Final[dict[str, Statements]] = {
         read="""
             SELECT i.code AS item, s.code AS site, b.version, b.valid_from, b.valid_to,
                    coalesce((SELECT jsonb_agg(jsonb_build_object('component', c.code,
-                        'quantity', l.quantity_per::text, 'scrap_factor', l.scrap_factor::text)
+                        'quantity', l.quantity_per::text, 'scrap_factor', l.scrap_factor::text,
+                        'step', l.step)
                         ORDER BY c.code COLLATE "C")
                     FROM bill_lines l JOIN items c ON c.id = l.component_item_id
                     WHERE l.bill_id = b.id), '[]') AS lines
@@ -109,16 +110,17 @@ STATEMENTS: Final[dict[str, Statements]] = {
                     (SELECT s.code FROM sites s WHERE s.id = b.site_id)
             """,
             """
-            INSERT INTO bill_lines (bill_id, number, component_item_id, quantity_per, scrap_factor)
-            SELECT b.id, l.number, c.id, l.quantity, l.scrap_factor
+            INSERT INTO bill_lines
+                (bill_id, number, component_item_id, quantity_per, scrap_factor, step)
+            SELECT b.id, l.number, c.id, l.quantity, l.scrap_factor, l.step
             FROM jsonb_to_recordset(%s) AS r (item text, site text, version text, lines jsonb)
             JOIN items i ON i.code = r.item
             LEFT JOIN sites s ON s.code = r.site
             JOIN bills b ON b.item_id = i.id AND b.version = r.version
                 AND b.site_id IS NOT DISTINCT FROM s.id
             CROSS JOIN ROWS FROM (jsonb_to_recordset(r.lines)
-                AS (component text, quantity numeric, scrap_factor numeric))
-                WITH ORDINALITY AS l (component, quantity, scrap_factor, number)
+                AS (component text, quantity numeric, scrap_factor numeric, step integer))
+                WITH ORDINALITY AS l (component, quantity, scrap_factor, step, number)
             JOIN items c ON c.code = l.component
             """,
         ),
@@ -135,7 +137,11 @@ STATEMENTS: Final[dict[str, Statements]] = {
             SELECT i.code AS item, s.code AS site, r.version, r.valid_from, r.valid_to,
                    coalesce((SELECT jsonb_agg(jsonb_build_object('number', t.number,
                         'name', t.name, 'machine', m.path, 'capability', t.capability,
-                        'cycle_ms', t.cycle_ms, 'setup_ms', t.setup_ms, 'alternatives',
+                        'cycle_ms', t.cycle_ms, 'setup_ms', t.setup_ms,
+                        'interruptible', t.interruptible,
+                        'transfer_batch', t.transfer_batch::text, 'wait_ms', t.wait_ms,
+                        'batch_family', t.batch_family, 'batch_room', t.batch_room::text,
+                        'needs', t.needs, 'alternatives',
                         coalesce((SELECT jsonb_agg(jsonb_build_object('machine', n.path,
                                 'cycle_ms', a.cycle_ms, 'setup_ms', a.setup_ms)
                                 ORDER BY n.path COLLATE "C")
@@ -170,14 +176,19 @@ STATEMENTS: Final[dict[str, Statements]] = {
             """,
             """
             INSERT INTO routing_version_steps
-                (routing_id, number, name, machine_id, capability, cycle_ms, setup_ms)
-            SELECT o.id, t.number, t.name, m.id, t.capability, t.cycle_ms, t.setup_ms
+                (routing_id, number, name, machine_id, capability, cycle_ms, setup_ms,
+                 interruptible, transfer_batch, wait_ms, batch_family, batch_room, needs)
+            SELECT o.id, t.number, t.name, m.id, t.capability, t.cycle_ms, t.setup_ms,
+                   t.interruptible, t.transfer_batch, t.wait_ms, t.batch_family, t.batch_room,
+                   ARRAY(SELECT jsonb_array_elements_text(t.needs))
             FROM jsonb_to_recordset(%s) AS r (item text, site text, version text, steps jsonb)
             JOIN items i ON i.code = r.item
             JOIN sites s ON s.code = r.site
             JOIN routings o ON (o.item_id, o.site_id, o.version) = (i.id, s.id, r.version)
             CROSS JOIN jsonb_to_recordset(r.steps) AS t (number bigint, name text, machine text,
-                capability text, cycle_ms bigint, setup_ms bigint)
+                capability text, cycle_ms bigint, setup_ms bigint, interruptible boolean,
+                transfer_batch numeric, wait_ms bigint, batch_family text, batch_room numeric,
+                needs jsonb)
             LEFT JOIN machines m ON m.path = t.machine
             """,
             """

@@ -83,20 +83,24 @@ STATEMENTS: Final[dict[str, Statements]] = {
             SELECT m.path, m.name, m.position,
                    coalesce((SELECT jsonb_agg(c.capability ORDER BY c.capability COLLATE "C")
                              FROM machine_capabilities c WHERE c.machine_id = m.id), '[]')
-                       AS capabilities
+                       AS capabilities, m.batch_capacity, m.needs
             FROM machines m WHERE m.retired_at IS NULL AND m.area <> 'warehouse'
             """,
         put=(
             """
-            INSERT INTO machines (site_id, path, area, line, name, position, configured)
+            INSERT INTO machines (site_id, path, area, line, name, position, batch_capacity, needs,
+                                  configured)
             SELECT s.id, r.path, split_part(r.path, '/', 2), split_part(r.path, '/', 3), r.name,
-                   r.position, true
-            FROM jsonb_to_recordset(%s) AS r (path text, name text, position integer)
+                   r.position, r.batch_capacity,
+                   ARRAY(SELECT jsonb_array_elements_text(r.needs)), true
+            FROM jsonb_to_recordset(%s) AS r (path text, name text, position integer,
+                batch_capacity numeric, needs jsonb)
             JOIN sites s ON s.code = split_part(r.path, '/', 1)
             ORDER BY r.path
             ON CONFLICT (path) DO UPDATE
-            SET name = excluded.name, position = excluded.position, configured = true,
-                retired_at = NULL
+            SET name = excluded.name, position = excluded.position,
+                batch_capacity = excluded.batch_capacity, needs = excluded.needs,
+                configured = true, retired_at = NULL
             """,
             """
             DELETE FROM machine_capabilities c

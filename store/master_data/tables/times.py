@@ -1,4 +1,4 @@
-"""Rows of master data: when is worked: calendars, shift patterns, and the days that are special."""
+"""Rows of master data: when is worked, and by whom and with what beside machines."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Final
 from domain.master_data.kinds import (
     CALENDARS,
     EXCEPTIONS,
+    RESOURCES,
     SHIFT_PATTERNS,
     SHIFT_PLANS,
     SPECIAL_DAYS,
@@ -202,6 +203,52 @@ STATEMENTS: Final[dict[str, Statements]] = {
             DELETE FROM special_days d
             USING jsonb_to_recordset(%s) AS r (at text, day date, start text)
             WHERE d.place = r.at AND d.day = r.day AND d.starts IS NOT DISTINCT FROM r.start
+            """,
+    ),
+    RESOURCES.name: Statements(
+        read="""
+            SELECT s.code AS site, r.code, r.name, r.kind, r.quantity,
+                   coalesce((SELECT jsonb_agg(k.skill ORDER BY k.skill COLLATE "C")
+                             FROM resource_skills k WHERE k.resource_id = r.id), '[]') AS skills,
+                   r.place, p.code AS pattern
+            FROM resources r
+            JOIN sites s ON s.id = r.site_id
+            LEFT JOIN shift_patterns p ON p.id = r.pattern_id
+            WHERE r.retired_at IS NULL
+            """,
+        put=(
+            """
+            INSERT INTO resources (site_id, code, name, kind, quantity, place, pattern_id)
+            SELECT s.id, r.code, r.name, r.kind, r.quantity, r.place, p.id
+            FROM jsonb_to_recordset(%s) AS r (site text, code text, name text, kind text,
+                quantity integer, place text, pattern text)
+            JOIN sites s ON s.code = r.site
+            LEFT JOIN shift_patterns p ON p.code = r.pattern
+            WHERE r.pattern IS NULL OR p.id IS NOT NULL
+            ORDER BY r.site, r.code
+            ON CONFLICT (site_id, code) DO UPDATE
+            SET name = excluded.name, kind = excluded.kind, quantity = excluded.quantity,
+                place = excluded.place, pattern_id = excluded.pattern_id, retired_at = NULL
+            """,
+            """
+            DELETE FROM resource_skills k
+            USING resources t, sites s, jsonb_to_recordset(%s) AS r (site text, code text)
+            WHERE t.id = k.resource_id AND s.id = t.site_id AND (s.code, t.code) = (r.site, r.code)
+            """,
+            """
+            INSERT INTO resource_skills (resource_id, skill)
+            SELECT t.id, k.skill
+            FROM jsonb_to_recordset(%s) AS r (site text, code text, skills jsonb)
+            JOIN sites s ON s.code = r.site
+            JOIN resources t ON (t.site_id, t.code) = (s.id, r.code)
+            CROSS JOIN jsonb_array_elements_text(r.skills) AS k (skill)
+            """,
+        ),
+        # A pattern that they worked by may go then.
+        drop="""
+            UPDATE resources t SET retired_at = now(), pattern_id = NULL
+            FROM sites s, jsonb_to_recordset(%s) AS r (site text, code text)
+            WHERE s.id = t.site_id AND (s.code, t.code) = (r.site, r.code)
             """,
     ),
 }

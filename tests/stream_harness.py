@@ -24,7 +24,7 @@ from store.log import StreamLog, build_log
 from store.log.outbox import AnyHeaders
 from streams.telemetry import TelemetryAgent
 
-REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "data"
+REFERENCE = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 @dataclass
