@@ -71,9 +71,11 @@ class Answering:
         try:
             await self._again_and_again(self._next, 0.0)
         finally:
-            await tasks.end([*helpers, *self._at_work])
-            await self._leave()
-            self._threads.shutdown(wait=False, cancel_futures=True)
+            try:
+                await tasks.end([*helpers, *self._at_work])
+                await self._leave()
+            finally:
+                self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _again_and_again(self, work: Callable[[], Awaitable[None]], pause_s: float) -> None:
         while True:

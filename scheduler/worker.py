@@ -93,10 +93,12 @@ class PlanningWorker:
             await self._create_topics()
             await self._look_again_and_again()
         finally:
-            await tasks.end([*helpers, *self._tasks.values()])
-            await self._leases.close()
-            for threads in (self._solvers, self._improver):
-                threads.shutdown(wait=False, cancel_futures=True)
+            try:
+                await tasks.end([*helpers, *self._tasks.values()])
+            finally:
+                await self._leases.close()
+                for threads in (self._solvers, self._improver):
+                    threads.shutdown(wait=False, cancel_futures=True)
 
     async def _create_topics(self) -> None:
         attempt = 0

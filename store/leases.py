@@ -35,12 +35,13 @@ class Leases:
         self._holder = holder
         self._connection: Connection | None = None
         self._turn = asyncio.Lock()
+        self._closed = False
 
     async def take(self, name: str) -> bool:
         """Take the lease; False when another process has it.
 
         Raises:
-            psycopg.OperationalError: the database is away.
+            psycopg.OperationalError: the database is away, or the leases have been closed.
         """
         return await self._ask(_TRY, name)
 
@@ -52,7 +53,11 @@ class Leases:
             logger.info("the lease on %s went with its connection: %s", name, str(error).strip())
 
     async def close(self) -> None:
-        """Let go of everything."""
+        """Let go of everything, for good."""
+        self._closed = True
+        await self._let_go()
+
+    async def _let_go(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
@@ -61,13 +66,16 @@ class Leases:
         async with self._turn:
             if self._connection is None or self._connection.closed:
                 self._connection = await connect(self._url, f"{self._holder}-leases")
+            if self._closed:  # before, or while it was connecting: nobody would close it any more
+                await self._let_go()
+                raise psycopg.OperationalError(f"the leases of {self._holder} have been closed")
             try:
                 async with asyncio.timeout(_CHECK_S):
                     key = f"gemba {self._holder} {name}"
                     cursor = await self._connection.execute(query, (key,))
                     row = await cursor.fetchone()
             except (*AWAY, TimeoutError):
-                await self.close()
+                await self._let_go()
                 raise
         return bool(row and row[0])
 

@@ -53,3 +53,30 @@ async def test_a_task_that_never_ends_is_left_after_the_time() -> None:
     assert not task.done()
     release.set()
     await task
+
+
+async def test_whoever_is_cancelled_again_still_ends_its_own_tasks() -> None:
+    gone = []
+
+    async def helper() -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await asyncio.sleep(0.2)  # longer than until the next cancellation of its owner
+            gone.append("helper")
+
+    async def owner() -> None:
+        helping = asyncio.create_task(helper())
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            try:
+                await tasks.end([helping], again_s=1.0)
+            finally:
+                gone.append("owner")
+
+    task = asyncio.create_task(owner())
+    await asyncio.sleep(0.01)
+    await tasks.end([task], again_s=0.05)
+    assert task.cancelled()
+    assert gone == ["helper", "owner"]
