@@ -20,6 +20,10 @@ export function useSites(): ReturnType<typeof useQuery<Awaited<ReturnType<typeof
 
 /** A site's time zone; UTC until it is known. */
 export function useZone(site: string): string {
-  const sites = useSites();
-  return sites.data?.items.find((each) => each.code === site)?.time_zone ?? "UTC";
+  return zoneOf(useSites().data?.items, site);
+}
+
+/** The time zone of one of these sites; UTC if it is none of them. */
+export function zoneOf(sites: readonly { code: string; time_zone: string }[] | undefined, site: string | undefined): string {
+  return sites?.find((each) => each.code === site)?.time_zone ?? "UTC";
 }

@@ -1066,6 +1066,7 @@ export interface DeskMessages {
   "promise.held": { hours: string | number; n: number };
   "promise.hold": { hours: string | number };
   "promise.in_time": null;
+  "promise.incomplete": null;
   "promise.late_then": { span: string | number };
   "promise.later_by": { span: string | number };
   "promise.more_later": { n: number };

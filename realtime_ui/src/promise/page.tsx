@@ -3,7 +3,7 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import { Fragment, useState, type ReactElement } from "react";
 import { api } from "../api/endpoints.ts";
 import type { NewPromise, PromiseAnswer } from "../api/types.ts";
-import { useSites, useZone } from "../app/sites.ts";
+import { useSites, useZone, zoneOf } from "../app/sites.ts";
 import { useMachineName } from "../app/machines.ts";
 import { tell } from "../app/toasts.tsx";
 import { DeskWords, useDesk } from "../desk/language.tsx";
@@ -28,6 +28,10 @@ const LATER_MS = 60_000;
 /** The end of a working day: what people mean who name a day only. */
 const END_OF_DAY = "23:59:59";
 
+/** What names are looked up in. */
+const CUSTOMERS = { queryKey: ["customers"], queryFn: api.customers, staleTime: 60_000 };
+const ITEMS = { queryKey: ["items"], queryFn: api.items, staleTime: 60_000 };
+
 /** `/promise`: when could it be there? Answered while the customer is on the phone. */
 export function PromisePage(): ReactElement {
   const mayOrder = usePermission("order");
@@ -39,20 +43,31 @@ export function PromisePage(): ReactElement {
   );
 }
 
+interface Known {
+  customers: Awaited<ReturnType<typeof api.customers>>["items"];
+  items: Awaited<ReturnType<typeof api.items>>["items"];
+  sites: Awaited<ReturnType<typeof api.sites>>["items"];
+}
+
 function Inquiry(): ReactElement {
   const t = useDesk();
   const queries = useQueryClient();
   const navigate = useNavigate();
   const sites = useSites();
-  const customers = useQuery({ queryKey: ["customers"], queryFn: api.customers, staleTime: 60_000 });
-  const items = useQuery({ queryKey: ["items"], queryFn: api.items, staleTime: 60_000 });
+  const customers = useQuery(CUSTOMERS);
+  const items = useQuery(ITEMS);
   const [customer, setCustomer] = useState("");
   const [site, setSite] = useState("");
   const [lines, setLines] = useState<AskedDraft[]>([{ key: 0, item: "", quantity: "", due: "" }]);
-  const zone = useZone(site === "" ? (sites.data?.items[0]?.code ?? "") : site);
+  const [incomplete, setIncomplete] = useState(false);
   const knownItems = items.data?.items ?? [];
   const knownCustomers = customers.data?.items ?? [];
-  const wanted = promiseOf(lines, { site, customer: codeOf(customer, knownCustomers), items: knownItems, instant: (day) => instantOf(`${day}T${END_OF_DAY}`, zone) });
+  const knownSites = sites.data?.items ?? [];
+  const questionOf = (known: Known): NewPromise | null => {
+    const zone = zoneOf(known.sites, site === "" ? known.sites[0]?.code : site);
+    return promiseOf(lines, { site, customer: codeOf(customer, known.customers), items: known.items, instant: (day) => instantOf(`${day}T${END_OF_DAY}`, zone) });
+  };
+  const wanted = questionOf({ customers: knownCustomers, items: knownItems, sites: knownSites });
   const ask = useMutation({ mutationFn: (question: NewPromise) => api.promise(question) });
   const hold = useMutation({
     mutationFn: (question: NewPromise) => api.promise({ ...question, hold_minutes: HOLD_MINUTES }),
@@ -111,7 +126,21 @@ function Inquiry(): ReactElement {
   const answer = hold.data ?? ask.data;
   const asked = hold.variables ?? ask.variables;
   const current = wanted !== null && asked !== undefined && JSON.stringify(wanted) === JSON.stringify(asked);
-  const restart = (): void => { hold.reset(); order.reset(); };
+  const submit = async (): Promise<void> => {
+    // Whoever types faster than the lists come has asked all the same: what was typed is looked up
+    // as soon as they are there.
+    const [people, things, places] = await Promise.all([
+      queries.query({ ...CUSTOMERS, staleTime: "static" }),
+      queries.query({ ...ITEMS, staleTime: "static" }),
+      queries.query({ queryKey: ["sites"], queryFn: api.sites, staleTime: "static" }),
+    ]);
+    const question = questionOf({ customers: people.items, items: things.items, sites: places.items });
+    setIncomplete(question === null);
+    if (question === null) return;
+    hold.reset();
+    order.reset();
+    ask.mutate(question);
+  };
   return (
     <div className="desk">
       <header>
@@ -123,9 +152,7 @@ function Inquiry(): ReactElement {
         className="card"
         onSubmit={(event) => {
           event.preventDefault();
-          if (wanted === null) return;
-          restart();
-          ask.mutate(wanted);
+          submit().catch((error: unknown) => { tell(reasonOf(t, error), { bad: true }); });
         }}
         onKeyDown={(event) => {
           // Alt+N: another line, without the mouse.
@@ -196,12 +223,12 @@ function Inquiry(): ReactElement {
             <Glyph name="plus" />
             {t("create.add_line")} <kbd className="faint">Alt+N</kbd>
           </button>
-          <button type="submit" className="button button-primary" disabled={ask.isPending || wanted === null} data-testid="ask">
+          <button type="submit" className="button button-primary" disabled={ask.isPending} data-testid="ask">
             {t("promise.ask")} <kbd>↵</kbd>
           </button>
         </div>
         <p className="dialog-error" role="alert">
-          {ask.isError ? reasonOf(t, ask.error) : hold.isError ? reasonOf(t, hold.error) : order.isError ? reasonOf(t, order.error) : items.isError ? reasonOf(t, items.error) : ""}
+          {incomplete && wanted === null ? t("promise.incomplete") : ask.isError ? reasonOf(t, ask.error) : hold.isError ? reasonOf(t, hold.error) : order.isError ? reasonOf(t, order.error) : items.isError ? reasonOf(t, items.error) : ""}
         </p>
       </form>
       {ask.isPending && <Skeleton width="100%" height="160px" />}
