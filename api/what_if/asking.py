@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Final, TypeVar
 
-from api.asking import asked
+from api.asking import RETRY_AFTER_S, asked
 from api.context import Context
 from api.errors import FieldProblem, ProblemError
 from contracts.questions import Question, Refused
@@ -75,6 +75,7 @@ def _refused(refused: Refused) -> ProblemError:
         HTTPStatus.SERVICE_UNAVAILABLE if away else HTTPStatus.CONFLICT,
         "unavailable" if away else "conflict",
         refused.detail[:1].upper() + refused.detail[1:] + ".",
+        headers={"Retry-After": str(RETRY_AFTER_S)} if refused.code == "busy" else None,
         code=refused.code,
         params=params,
     )

@@ -103,12 +103,23 @@ class Floor:
             operation=operation["operation"],
         )
 
-    async def answered(self, kind: DisruptionKind, after: int) -> dict[str, Any]:
-        """The first disruption of a kind behind another one, answered by a plan that names it."""
+    async def answered(
+        self, kind: DisruptionKind, after: int, *, press: str | None = None
+    ) -> dict[str, Any]:
+        """The first disruption of a kind behind another one, answered by a plan that names it.
+
+        With `press` it is one of that press: what came before may get worse meanwhile.
+        """
 
         async def look() -> dict[str, Any] | None:
             told = await self.get("disruptions", scope=SITE, kind=kind, limit=100)
-            new = [each for each in told["items"] if each["id"] > after and each["handled"]]
+            new = [
+                each
+                for each in told["items"]
+                if each["id"] > after
+                and each["handled"]
+                and press in {None, (each["machine"] or "").rsplit("/", 1)[-1]}
+            ]
             return new[-1] if new else None
 
         found = await eventually(look, lambda seen: seen is not None, seconds=PATIENCE_S)
@@ -194,14 +205,13 @@ async def _machine_down_and_back(shop: Floor) -> None:
     there = order["operation"]["machine"].rsplit("/", 1)[1]
     before = await shop.newest()
     await shop.say(there, "state", state="down", reason="jam")
-    await shop.answered(DisruptionKind.MACHINE_DOWN, before)
+    await shop.answered(DisruptionKind.MACHINE_DOWN, before, press=there)
     assert (await shop.planned(order["number"]))["machine"] != order["operation"]["machine"]
     # Work that cannot be done elsewhere by its date waits for the machine to come back.
     other = "press-b" if there == "press-a" else "press-a"
     second = await shop.newest()
     await shop.say(other, "state", state="down", reason="jam")
-    told = await shop.answered(DisruptionKind.MACHINE_DOWN, second)
-    assert told["machine"].endswith(other)
+    await shop.answered(DisruptionKind.MACHINE_DOWN, second, press=other)
     for press in (there, other):
         await shop.say(press, "state", state="idle")
     await shop.answered(DisruptionKind.MACHINE_UP, before)
@@ -213,7 +223,7 @@ async def _slower_than_planned(shop: Floor) -> None:
     before = await shop.newest()
     await shop.run("press-slow", first["operation"], minutes_ago=20)
     await shop.say("press-slow", "count", minutes_ago=1, good=15)
-    await shop.answered(DisruptionKind.OPERATION_LATE, before)
+    await shop.answered(DisruptionKind.OPERATION_LATE, before, press="press-slow")
 
 
 async def _scrap(shop: Floor) -> None:
@@ -222,7 +232,7 @@ async def _scrap(shop: Floor) -> None:
     before = await shop.newest()
     await shop.run("press-scrap", first["operation"], minutes_ago=20)
     await shop.say("press-scrap", "count", minutes_ago=1, good=15, scrap=585)
-    await shop.answered(DisruptionKind.OPERATION_LATE, before)
+    await shop.answered(DisruptionKind.OPERATION_LATE, before, press="press-scrap")
 
 
 async def _faster_than_planned(shop: Floor) -> None:
@@ -232,7 +242,7 @@ async def _faster_than_planned(shop: Floor) -> None:
     before = await shop.newest()
     await shop.run("press-fast", running, minutes_ago=20)
     await shop.say("press-fast", "count", minutes_ago=1, good=500)
-    await shop.answered(DisruptionKind.OPERATION_EARLY, before)
+    await shop.answered(DisruptionKind.OPERATION_EARLY, before, press="press-fast")
 
 
 async def _orders_as_people_change_them(shop: Floor) -> None:
