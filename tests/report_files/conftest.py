@@ -2,20 +2,53 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import httpx
+import psycopg
 import pytest
 from api_client import MACHINE, SITE, Api
+from psycopg import sql
 from pydantic import SecretStr
 
 from api.context import Context
 from api.service import build
 from contracts.streams import PARTITIONS, TOPICS
 from domain.access import Role
+from domain.reports.views import READER
+from launch.backends.postgres import PostgresServer
 from runtime.settings import ApiSettings
+from store.database import Connection
+
+
+@pytest.fixture
+def superuser_url(request: pytest.FixtureRequest, database_url: str) -> str:
+    """The superuser's address of the test's database, on whichever server that is.
+
+    GEMBA_TEST_TIMESCALE_URL names a superuser itself: its databases are made and owned by it.
+    """
+    if os.environ.get("GEMBA_TEST_TIMESCALE_URL"):
+        return database_url
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    return urlunsplit(urlsplit(server.superuser_url)._replace(path=urlsplit(database_url).path))
+
+
+@pytest.fixture
+async def superuser(superuser_url: str) -> AsyncIterator[Connection]:
+    """The superuser's connection to the test's database."""
+    async with await psycopg.AsyncConnection.connect(superuser_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+async def reader(superuser: Connection) -> Connection:
+    """Somebody with the role `gemba_reader` and no other right."""
+    await superuser.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(READER)))
+    return superuser
 
 
 @pytest.fixture

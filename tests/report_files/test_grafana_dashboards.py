@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 import yaml
-from psycopg import sql
 
-from domain.reports.views import READER, SCHEMA, VIEWS
-from launch.backends.postgres import PostgresServer
+from domain.reports.views import SCHEMA, VIEWS
 from store.database import Connection
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -87,17 +84,6 @@ def test_the_compose_file_gives_what_provisioning_asks_for() -> None:
     for volume in grafana["volumes"]:
         source = volume.split(":")[0]
         assert not source.startswith("./") or (DEPLOY.parent / source).is_dir(), source
-
-
-@pytest.fixture
-async def reader(postgres_server: PostgresServer, database_url: str) -> AsyncIterator[Connection]:
-    """Somebody with the role `gemba_reader` and no other right."""
-    name = database_url.rpartition("/")[2].partition("?")[0]
-    async with await psycopg.AsyncConnection.connect(
-        postgres_server.superuser_url, dbname=name, autocommit=True
-    ) as connection:
-        await connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(READER)))
-        yield connection
 
 
 class TestQueries:

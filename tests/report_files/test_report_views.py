@@ -14,7 +14,7 @@ from psycopg import sql
 
 from domain.reports import view_dictionary
 from domain.reports.definitions import DEFINITIONS
-from domain.reports.views import READER, SCHEMA, VIEWS
+from domain.reports.views import SCHEMA, VIEWS
 from store import report_views
 from store.database import Connection
 from store.report_views import comment_of
@@ -262,12 +262,9 @@ async def test_stock_days_are_levels_over_time_on_the_plant_s_days(rows: Connect
 class TestReader:
     """The role `gemba_reader` may read the views and nothing else."""
 
-    @pytest.fixture
-    async def reader(self, rows: Connection, superuser: Connection) -> Connection:
-        """Somebody who was given the role."""
-        del rows
-        await superuser.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(READER)))
-        return superuser
+    @pytest.fixture(autouse=True)
+    def facts(self, rows: Connection) -> None:
+        """There is something to be read, and to be kept from the reader."""
 
     async def test_it_reads_every_view_and_function(self, reader: Connection) -> None:
         for name in VIEWS:
@@ -320,21 +317,7 @@ class TestReader:
         )
         assert await cursor.fetchall() == []
 
-    async def test_customers_requests_read_no_view(
-        self, rows: Connection, superuser: Connection
-    ) -> None:
-        del rows
+    async def test_customers_requests_read_no_view(self, superuser: Connection) -> None:
         await superuser.execute("SET ROLE gemba_customer")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             await superuser.execute("SELECT 1 FROM gemba_report.order_lines")
-
-
-@pytest.fixture
-async def superuser(postgres_server: Any, database_url: str) -> AsyncIterator[Connection]:
-    """The superuser's connection to the test's database."""
-    name = database_url.rpartition("/")[2].partition("?")[0]
-    url = postgres_server.superuser_url
-    async with await psycopg.AsyncConnection.connect(
-        url, dbname=name, autocommit=True
-    ) as connection:
-        yield connection
