@@ -74,7 +74,12 @@ PLACES: Final[dict[str, Any]] = {
         "suppliers": "steel",
         "shift-patterns": "early",
         "alarm-definitions": "down",
+        "notification-ways": "hook",
+        "report-schedules": "monday",
     },
+    "name": {"notification-templates": "alarm_raised", "reports": "overview"},
+    "language": "en",
+    "site": SITE,
     "kind": {"alarm-definitions": "rules"},
     "alarm": 1,
     "path": MACHINE,
@@ -83,6 +88,24 @@ PLACES: Final[dict[str, Any]] = {
 }
 
 RULE: Final = {"name": "Down", "condition": {"kind": "machine_down"}, "response": "Go and look."}
+
+WORDS: Final = {"subject": "{name}", "text": "{name}: {subject}", "short": "{name}"}
+WAY: Final = {"url": "https://example.com/hook"}
+SCHEDULE: Final = {
+    "name": "Monday", "every": "week", "weekday": 1, "minute": 420, "reports": ["overview"],
+    "recipients": ["plant@example.com"], "site": SITE,
+}  # fmt: skip
+
+PEOPLE: Final = f"""resources:
+- {{site: {SITE}, code: li, name: Li Na, kind: operator, skills: [weld]}}
+"""
+
+QUERIES: Final = {
+    "listMasterDataRecords": {"kind": "items"},
+    "deleteShiftPlan": {"at": SITE, "valid_from": "2027-01-01"},
+    "deleteSpecialDay": {"at": SITE, "day": "2027-05-01"},
+}
+"""Questions that chance would not find."""
 
 BODIES: Final[dict[str, Any]] = {
     "putAlarmDefinition": {"body": RULE, "version": 1},
@@ -143,6 +166,34 @@ BODIES: Final[dict[str, Any]] = {
         },
         "time_limit_ms": 0,
     },
+    "putNotificationWay": {
+        "kind": "webhook", "name": "Hook", "settings": WAY,
+        "secrets": {"signing_secret": "whsec_" + "a2tr" * 8},
+    },
+    "createReportSchedule": {"code": "monday", **SCHEDULE},
+    "putReportSchedule": {"version": 1, **SCHEDULE},
+    "putReportTargets": {
+        "targets": [{"code": "oee", "site": SITE, "target": 0.85, "valid_from": "2027-01-01"}],
+    },
+    "putTimePolicy": {"micro_stop_ms": 120_000, "micro_stops": "performance"},
+    "giveStopReasons": {
+        "entries": [
+            {"machine": MACHINE, "from": "2026-11-01T06:00:00Z", "until": "2026-11-01T07:00:00Z",
+             "reason": None},
+        ],
+    },
+    "createContact": {"name": "Ann", "address": "ann@example.com", "agreed": True},
+    "changeContact": {"name": "Anna", "version": 1},
+    "changePurchase": {"version": 1, "lines": [{"number": 1, "quantity": 7}]},
+    "changeWebhook": {"version": 1, "event_types": ["order.received"]},
+    "previewCancellation": {"filter": {"customer": "acme"}},
+    "planMaintenance": {
+        "starts_at": "2027-03-01T12:00:00Z", "ends_at": "2027-03-01T13:00:00Z", "reason": "oil",
+    },
+    "tellAbsence": {"reason": "ill", "ends_at": "2027-03-01T12:00:00Z"},
+    "lockOperation": {"machine": MACHINE, "not_before": "2027-03-01T12:00:00Z"},
+    "previewNotificationTemplate": {"words": WORDS},
+    "putNotificationTemplate": {"version": 0, "words": WORDS},
     "putSpecialDay": {"at": SITE, "day": "2027-05-01", "working": False, "reason": "holiday"},
 }  # fmt: skip
 """A body that says something sensible, where chance would not find one."""
@@ -270,6 +321,17 @@ async def prepared(admin: httpx.AsyncClient, name: str) -> dict[str, Any]:
     return {"number": order, "line": 1, "shipment": 1, "version": taken_in["version"]}
 
 
+async def look_around(
+    admin: httpx.AsyncClient, paths: dict[str, dict[str, Any]], known: Known
+) -> None:
+    """Learn what is there before anything is asked for by chance."""
+    for path, methods in paths.items():
+        if "{" not in path and "get" in methods and "session" not in path:
+            answer = await admin.get(path)
+            if answer.is_success:
+                known.learn(path, answer)
+
+
 def with_known(value: Any) -> Any:
     """A body in which names stand that exist."""
     if isinstance(value, list):
@@ -301,6 +363,11 @@ async def seed(admin: httpx.AsyncClient) -> None:
             },
         ),
     ]  # fmt: skip
+    answers.append(
+        await admin.post(
+            "/v1/master-data", content=PEOPLE, headers={"Content-Type": "application/yaml"}
+        )
+    )
     for answer in answers:
         assert answer.is_success, answer.text
 
@@ -363,6 +430,7 @@ async def test_nothing_that_may_be_asked_breaks_the_server(
     asked: set[str] = set()
     errors: list[str] = []
     refusals: dict[str, str] = {}
+    await look_around(clients[Role.ADMIN], description["paths"], known)
 
     for place, (name, case) in enumerate(cases(schema)):
         asked.add(name)
@@ -406,6 +474,7 @@ def request_of(
         if isinstance(body, dict) and name in {"changeOrder", "cancelOrder"}:
             body["version"] = there.get("version", known.version(places["number"]))
         query = {key: KNOWN[key] for key in query if KNOWN.get(key) is not None}
+        query |= QUERIES.get(name, {})
     if name in {"takeDocumentsIn", "previewTable"} and not exact:
         form = "csv" if name == "previewTable" else list(FORMATS)[len(query) % len(FORMATS)]
         places["format"] = form
