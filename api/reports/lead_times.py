@@ -23,7 +23,13 @@ from domain.reports.lead_times import STAGES, Stage
 from domain.reports.order_words import STAGE_WORDS
 from domain.reports.ratios import Absent, Ratio, ratio
 from store.database import Connection
-from store.reports.lead_times import LEAD, PROCESSING, Durations, lead_times
+from store.reports.lead_times import (
+    LEAD,
+    PROCESSING,
+    Durations,
+    lead_time_sums,
+    lead_times,
+)
 from store.reports.scope import Part
 
 BY: Final = ("stage", "site", "line", "customer", "item", "unit")
@@ -42,7 +48,11 @@ async def lead_times_report(
     wanted = await asked(context, principal, query, language)
     async with context.connection() as connection:
         found = await lead_times(
-            connection, wanted.scope, last=query.stage, by="" if by == "stage" else by
+            connection,
+            wanted.scope,
+            last=query.stage,
+            by="" if by == "stage" else by,
+            stages=by == "stage",
         )
         targets = await goals(connection, wanted)
     parts = _by_part(found)
@@ -76,8 +86,8 @@ async def lead_times_report(
 
 async def lead_time_totals(connection: Connection, wanted: Asked) -> dict[str, Ratio]:
     """The figures of the whole period, for the overview."""
-    found = await lead_times(connection, wanted.scope, last=wanted.query.stage, by="")
-    return _figures({each.what: each for each in found if each.part.of == "total"})
+    found = await lead_time_sums(connection, wanted.scope, last=wanted.query.stage)
+    return _figures({each.what: each for each in found})
 
 
 def _by_part(
