@@ -7,6 +7,8 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
+import month_booking
+import month_money
 import month_writing
 import pytest
 import pytest_asyncio
@@ -63,6 +65,9 @@ async def told(month_settings: ApiSettings) -> AsyncIterator[Told]:
             await month_writing.roll_up(context.pool)
             async with context.connection() as connection:
                 await month_writing.write_shipments(connection, month)
+            await month_booking.book_costs(admin)
+            await month_booking.book_stock(admin, context.pool, month_money.moved())
+            await month_booking.count_answers(context.pool, month_money.asked())
             judged_ms = await _hour()
             await keep_all(context.pool)
             yield Told(month, api, admin, judged_ms)

@@ -23,6 +23,7 @@ from month_factory import (
     Month,
     Order,
 )
+from month_money import MATERIALS
 from psycopg.types.json import Jsonb
 
 from contracts.streams import (
@@ -64,7 +65,7 @@ async def write_master_data(client: httpx.AsyncClient) -> None:
         "machines": [{"path": path, "name": path.rsplit("/", 1)[1]} for path in MACHINES],
         "shift_patterns": [{"code": "month", "name": "Month", "shifts": shifts}],
         "shift_plans": [{"at": SITE, "pattern": "month", "valid_from": str(FIRST)}],
-        "items": [{"code": item, "name": item, "unit": "pcs"} for item in ITEMS],
+        "items": [{"code": item, "name": item, "unit": "pcs"} for item in (*ITEMS, *MATERIALS)],
         "customers": [{"code": customer, "name": customer} for customer in CUSTOMERS],
     }
     answer = await client.post(

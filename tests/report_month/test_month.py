@@ -5,7 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+import month_booking
 import month_books as books
+import month_money as money
 import pytest
 from month_told import Told
 
@@ -135,3 +137,64 @@ async def test_scrap(told: Told) -> None:
     assert {row["key"] for row in report["rows"]} == by_item.keys()
     for row in report["rows"]:
         told_as(row["figures"], {"scrap_ratio": by_item[row["key"]]})
+
+
+async def test_scrap_costs(told: Told) -> None:
+    report = await told.report("scrap", by="item")
+    expected = money.scrap_costs(books.pieces(told.month))
+    assert {row["key"]: _scrapped(row["figures"]) for row in report["rows"]} == expected
+    assert _scrapped(report["totals"]) == (
+        sum(cost for cost, _ in expected.values()),
+        sum(without for _, without in expected.values()),
+    )
+    # Both kinds are there: what has a cost, and what has none.
+    assert all(sum(column) > 0 for column in zip(*expected.values(), strict=True))
+
+
+def _scrapped(figures: dict[str, Any]) -> tuple[Fraction, int]:
+    """What scrap cost, and how many pieces have no cost."""
+    cost = figures.get(f"scrap_cost:{money.CURRENCY}")
+    return parts(cost)[0] if cost else Fraction(0), int(figures["uncosted"]["part"])
+
+
+async def test_inventory_turns(told: Told) -> None:
+    async with told.api.context.connection() as connection:
+        ledger = await month_booking.ledger(connection)
+    for item in money.MATERIALS:
+        drawn = [each for each in money.moved() if each.item == item]
+        some = ledger[ledger["item"] == item].sort_values("at_ms")
+        assert list(zip(some["at_ms"], some["change"], some["used"], strict=True)) == [
+            (each.at_ms, each.change, each.quantity if each.what in money.USED else 0)
+            for each in drawn
+        ], item
+    stocks = money.kept(ledger)
+    report = await told.report("turns", by="item")
+    assert {row["key"]: _turned(row["figures"]) for row in report["rows"]} == {
+        item: money.turns(stock) for item, stock in stocks.items()
+    }
+    whole, without = money.in_money(stocks)
+    assert whole.used > 0
+    assert without > 0
+    assert _turned(report["totals"]) == money.turns(whole)
+    assert [note["code"] for note in report["notes"]] == ["no_cost"]
+
+
+def _turned(figures: dict[str, Any]) -> dict[str, Fraction | None]:
+    """Turns, days and average, exactly; None: told as absent."""
+    found: dict[str, Fraction | None] = {}
+    for code in ("inventory_turns", "inventory_days", "stock_average"):
+        part, whole = parts(figures[code])
+        found[code] = None if figures[code].get("absent") else part / whole
+    return found
+
+
+async def test_service_level(told: Told) -> None:
+    report = await told.report("service-level", by="question")
+    expected = money.service(money.asked())
+    rows = {row["key"]: row["figures"] for row in report["rows"]}
+    assert rows.keys() == expected.keys() == money.QUESTIONS.keys()
+    for question, figures in rows.items():
+        told_as(figures, {"service_level": expected[question]})
+    good, count = (sum(column) for column in zip(*expected.values(), strict=True))
+    told_as(report["totals"], {"service_level": (good, count)})
+    assert 0 < good < count
