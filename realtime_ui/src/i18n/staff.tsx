@@ -9,10 +9,15 @@ const loaders = {
   "zh-CN": () => Promise.all([import("../../messages/zh-CN/common.json"), import("../../messages/zh-CN/staff.json")]),
 };
 
+/** The messages of every staff screen in a language, by key. */
+export async function loadStaffTexts(language: Language): Promise<Record<string, string>> {
+  const [common, staff] = await loaders[language]();
+  return { ...common.default, ...staff.default };
+}
+
 /** The words of the staff's screens in a language. */
 export async function loadStaffWords(language: Language): Promise<StaffTranslator> {
-  const [common, staff] = await loaders[language]();
-  return createTranslator(language, { ...common.default, ...staff.default });
+  return createTranslator(language, await loadStaffTexts(language));
 }
 
 const Context = createContext<{ t: StaffTranslator; switchLanguage: () => void } | null>(null);
